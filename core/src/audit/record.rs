@@ -1,0 +1,151 @@
+//! The records.
+
+use std::sync::Arc;
+
+use super::token::Token;
+use crate::time::Timestamp;
+
+/// A session's random name, drawn by the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(pub u128);
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When it was made.
+    pub time: Timestamp,
+    /// In which session; 0 outside of any.
+    pub session: SessionId,
+    /// Whose session; empty if not known yet.
+    pub identity: Arc<str>,
+    /// To which resource; empty if not known yet.
+    pub resource: Arc<str>,
+    /// What happened.
+    pub body: Body,
+}
+
+/// May a statement change anything?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Provably not, by its text: it is forwarded while its INTENT is being written.
+    Read,
+    /// It may: it waits until its INTENT is on disk.
+    MayWrite,
+}
+
+/// How a statement came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Query
+    Simple,
+    /// Execute of a portal
+    Extended,
+    /// FunctionCall
+    FunctionCall,
+}
+
+/// How a statement ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// CommandComplete, EmptyQueryResponse, FunctionCallResponse
+    Completed,
+    /// PortalSuspended
+    Suspended,
+    /// ErrorResponse, see the SQLSTATE
+    Failed,
+    /// Skipped by the server after an earlier error in the same pipeline
+    Skipped,
+    /// The session ended before the answer was complete
+    Aborted,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// An identity was verified and the database let it in.
+    SessionOpened {
+        /// How it proved itself, see [`crate::identity::Method::as_str`].
+        method: String,
+        /// Where it came from.
+        client_address: String,
+        /// TLS towards the client.
+        client_tls: bool,
+        /// TLS towards the database.
+        server_tls: bool,
+        /// The database role that the session runs as.
+        role: String,
+        /// The database.
+        database: String,
+        /// SHA-256 of the policy in force.
+        policy: [u8; 32],
+    },
+    /// The session is over.
+    SessionClosed {
+        /// A fixed text.
+        reason: String,
+        /// Statements begun.
+        statements: u64,
+        /// Bytes released to the client.
+        bytes: u64,
+    },
+    /// A statement is about to run. On disk before any byte of its result is released, and
+    /// before it is forwarded if it may write.
+    Intent {
+        /// Counts up from 1 in its session.
+        statement: u64,
+        /// By its text.
+        effect: Effect,
+        /// How it came in.
+        channel: Channel,
+        /// The text with literals replaced by tokens; at most
+        /// [`crate::limits::RECORD_STATEMENT_BYTES`].
+        text: String,
+        /// Token of the original text.
+        token: Token,
+        /// Tokens of the bind values in order; `None` for NULL.
+        binds: Vec<Option<Token>>,
+        /// What was decided, and why.
+        decision: String,
+    },
+    /// A statement has ended.
+    Outcome {
+        /// The statement of its INTENT.
+        statement: u64,
+        /// How it ended.
+        status: Status,
+        /// The command tag without numbers, such as `SELECT`.
+        command: String,
+        /// SQLSTATE of the error.
+        sqlstate: Option<[u8; 5]>,
+        /// Rows released.
+        rows: u64,
+        /// Bytes released.
+        bytes: u64,
+        /// Masked cells by rule or detector.
+        masked: Vec<(String, u64)>,
+        /// From the INTENT to now.
+        duration_us: u64,
+    },
+    /// Written at start-up: an INTENT was found without its OUTCOME.
+    OutcomeUnknown {
+        /// The statement of the INTENT.
+        statement: u64,
+    },
+    /// Somebody could not prove who they are, or was not let in.
+    ConnectionRefused {
+        /// Where it came from.
+        client_address: String,
+        /// What the client was told.
+        sqlstate: [u8; 5],
+    },
+    /// A configuration came into force.
+    ConfigurationLoaded {
+        /// SHA-256 of the file.
+        sha256: [u8; 32],
+    },
+    /// The gateway started or stopped.
+    Gateway {
+        /// `started`, `draining`, `stopped`
+        event: String,
+    },
+}

@@ -1,0 +1,88 @@
+//! What the gateway knows of a database's catalog: an immutable snapshot, loaded by the proxy
+//! over its own upstream session and looked up here by OID.
+
+use std::collections::{HashMap, HashSet};
+
+/// A column of a relation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// `pg_attribute.attnum`.
+    pub attnum: i16,
+    /// `pg_attribute.attname`.
+    pub name: String,
+    /// `pg_attribute.atttypid`.
+    pub type_oid: u32,
+    /// Left out of `COPY table TO` because it is generated.
+    pub generated: bool,
+    /// Base columns that this one shows, as (table OID, attnum): a view's plain column names
+    /// the column below it. Followed transitively when rules are looked up.
+    pub origins: Vec<(u32, i16)>,
+}
+
+/// A table, view, materialised view, foreign or partitioned table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// `pg_namespace.nspname`.
+    pub schema: String,
+    /// `pg_class.relname`.
+    pub name: String,
+    /// Columns in attnum order, dropped ones left out.
+    pub columns: Vec<Column>,
+    /// Parents by inheritance or partitioning: a rule on a parent's column also holds for the
+    /// child's column of the same name.
+    pub parents: Vec<u32>,
+}
+
+/// What kind of values a type has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TypeKind {
+    /// A base type that this table does not describe further.
+    Base,
+    /// `CREATE DOMAIN`; the wire carries the type below.
+    Domain {
+        /// `pg_type.typbasetype`.
+        base: u32,
+    },
+    /// An array.
+    Array {
+        /// `pg_type.typelem`.
+        element: u32,
+    },
+    /// A row type.
+    Composite {
+        /// Types of the attributes in order, dropped ones left out.
+        attributes: Vec<u32>,
+    },
+    /// `CREATE TYPE … AS ENUM`.
+    Enum,
+    /// A range.
+    Range {
+        /// `pg_range.rngsubtype`.
+        subtype: u32,
+    },
+    /// A multirange.
+    Multirange,
+}
+
+/// A snapshot of one database's catalog.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// Grows with every load; 0 is the empty catalog.
+    pub epoch: u64,
+    /// Relations by OID.
+    pub relations: HashMap<u32, Relation>,
+    /// Types by OID, with name for rules by SQL type. Built-in types may be missing.
+    pub types: HashMap<u32, (String, TypeKind)>,
+    /// Every identifier of the catalog (schemas, relations, columns, types, constraints,
+    /// functions): words that an error text may quote without disclosing a value.
+    pub words: HashSet<String>,
+}
+
+impl Catalog {
+    /// The relation's column, if both are known.
+    pub fn column(&self, table_oid: u32, attnum: i16) -> Option<(&Relation, &Column)> {
+        let relation = self.relations.get(&table_oid)?;
+        let column = relation.columns.iter().find(|column| column.attnum == attnum)?;
+        Some((relation, column))
+    }
+}

@@ -1,0 +1,47 @@
+//! Every bound of the system, in one place, unit in the name.
+//!
+//! A peer's declared length is never followed: memory grows only with bytes that have arrived,
+//! and only up to these bounds.
+
+/// Storage of a session that exchanges small messages.
+pub const WINDOW_SMALL_BYTES: usize = 16 * 1024;
+/// Storage of a session in the middle of a bulk result.
+pub const WINDOW_BULK_BYTES: usize = 256 * 1024;
+/// A row up to this size (tag and length included) is judged whole; a larger one streams.
+/// The choice depends on the declared length alone, so that any chunking gives the same output.
+pub const ROW_WHOLE_BYTES: usize = 128 * 1024;
+/// A streamed value is scanned in blocks of this size.
+pub const STREAM_BLOCK_BYTES: usize = 64 * 1024;
+/// Longest span that a content finding may cover; what a streamed value holds back.
+pub const FINDING_SPAN_BYTES: usize = 4 * 1024;
+/// PostgreSQL's own MAX_STARTUP_PACKET_LENGTH.
+pub const STARTUP_MESSAGE_BYTES: usize = 10_000;
+/// Longest message before authentication is complete (SASL, password).
+pub const AUTH_MESSAGE_BYTES: usize = 16 * 1024;
+/// SQL text, and every other message that has to be judged whole.
+pub const MESSAGE_WHOLE_BYTES: usize = 16 * 1024 * 1024;
+/// Columns of one result; PostgreSQL's MaxTupleAttributeNumber is 1,664.
+pub const COLUMNS: usize = 1_664;
+/// Prepared statements that one session may hold.
+pub const STATEMENTS: usize = 10_000;
+/// Portals that one session may hold.
+pub const PORTALS: usize = 10_000;
+/// Bytes of statement texts, row shapes and plans that one session may hold.
+pub const SESSION_STATE_BYTES: usize = 64 * 1024 * 1024;
+/// Client messages whose answers are outstanding; beyond it the client is not read.
+pub const PIPELINE_MESSAGES: usize = 16 * 1024;
+/// Iterations of SCRAM that an upstream may ask for; a hostile one asks for billions.
+pub const SCRAM_ITERATIONS: u32 = 100_000;
+/// From the first byte of a connection to the end of its authentication.
+pub const PRE_AUTH_DEADLINE_MS: u64 = 10_000;
+/// Statement text that a record carries; the rest is named by length and token.
+pub const RECORD_STATEMENT_BYTES: usize = 16 * 1024;
+/// Depth of arrays, composites and JSON that is followed; deeper is masked whole.
+pub const NESTING_DEPTH: usize = 64;
+
+const _: () = assert!(WINDOW_SMALL_BYTES >= STARTUP_MESSAGE_BYTES);
+const _: () = assert!(WINDOW_SMALL_BYTES >= AUTH_MESSAGE_BYTES);
+const _: () = assert!(WINDOW_BULK_BYTES >= 2 * ROW_WHOLE_BYTES);
+const _: () = assert!(STREAM_BLOCK_BYTES + FINDING_SPAN_BYTES <= ROW_WHOLE_BYTES);
+const _: () = assert!(FINDING_SPAN_BYTES < STREAM_BLOCK_BYTES);
+const _: () = assert!(MESSAGE_WHOLE_BYTES <= SESSION_STATE_BYTES);

@@ -1,0 +1,3 @@
+//! Wire protocols, one folder each.
+
+pub mod postgres;

@@ -1,0 +1,116 @@
+//! Names of the message types, and the messages that Velum writes itself.
+
+use super::frame;
+use crate::error::Refusal;
+
+/// Tags of messages that a client sends ("frontend").
+pub mod client {
+    /// Bind
+    pub const BIND: u8 = b'B';
+    /// Close
+    pub const CLOSE: u8 = b'C';
+    /// CopyData
+    pub const COPY_DATA: u8 = b'd';
+    /// CopyDone
+    pub const COPY_DONE: u8 = b'c';
+    /// CopyFail
+    pub const COPY_FAIL: u8 = b'f';
+    /// Describe
+    pub const DESCRIBE: u8 = b'D';
+    /// Execute
+    pub const EXECUTE: u8 = b'E';
+    /// Flush
+    pub const FLUSH: u8 = b'H';
+    /// FunctionCall
+    pub const FUNCTION_CALL: u8 = b'F';
+    /// Parse
+    pub const PARSE: u8 = b'P';
+    /// PasswordMessage, SASLInitialResponse, SASLResponse, GSSResponse
+    pub const PASSWORD: u8 = b'p';
+    /// Query
+    pub const QUERY: u8 = b'Q';
+    /// Sync
+    pub const SYNC: u8 = b'S';
+    /// Terminate
+    pub const TERMINATE: u8 = b'X';
+}
+
+/// Tags of messages that a server sends ("backend").
+pub mod server {
+    /// Authentication…
+    pub const AUTHENTICATION: u8 = b'R';
+    /// BackendKeyData
+    pub const BACKEND_KEY_DATA: u8 = b'K';
+    /// BindComplete
+    pub const BIND_COMPLETE: u8 = b'2';
+    /// CloseComplete
+    pub const CLOSE_COMPLETE: u8 = b'3';
+    /// CommandComplete
+    pub const COMMAND_COMPLETE: u8 = b'C';
+    /// CopyBothResponse
+    pub const COPY_BOTH_RESPONSE: u8 = b'W';
+    /// CopyData
+    pub const COPY_DATA: u8 = b'd';
+    /// CopyDone
+    pub const COPY_DONE: u8 = b'c';
+    /// CopyInResponse
+    pub const COPY_IN_RESPONSE: u8 = b'G';
+    /// CopyOutResponse
+    pub const COPY_OUT_RESPONSE: u8 = b'H';
+    /// DataRow
+    pub const DATA_ROW: u8 = b'D';
+    /// EmptyQueryResponse
+    pub const EMPTY_QUERY_RESPONSE: u8 = b'I';
+    /// ErrorResponse
+    pub const ERROR_RESPONSE: u8 = b'E';
+    /// FunctionCallResponse
+    pub const FUNCTION_CALL_RESPONSE: u8 = b'V';
+    /// NegotiateProtocolVersion
+    pub const NEGOTIATE_PROTOCOL_VERSION: u8 = b'v';
+    /// NoData
+    pub const NO_DATA: u8 = b'n';
+    /// NoticeResponse
+    pub const NOTICE_RESPONSE: u8 = b'N';
+    /// NotificationResponse
+    pub const NOTIFICATION_RESPONSE: u8 = b'A';
+    /// ParameterDescription
+    pub const PARAMETER_DESCRIPTION: u8 = b't';
+    /// ParameterStatus
+    pub const PARAMETER_STATUS: u8 = b'S';
+    /// ParseComplete
+    pub const PARSE_COMPLETE: u8 = b'1';
+    /// PortalSuspended
+    pub const PORTAL_SUSPENDED: u8 = b's';
+    /// ReadyForQuery
+    pub const READY_FOR_QUERY: u8 = b'Z';
+    /// RowDescription
+    pub const ROW_DESCRIPTION: u8 = b'T';
+}
+
+/// Appends an ErrorResponse with severity FATAL: after it the connection is closed.
+pub fn write_fatal(out: &mut Vec<u8>, refusal: &Refusal) {
+    write_error_fields(out, "FATAL", refusal);
+}
+
+/// Appends an ErrorResponse with severity ERROR: the session goes on.
+pub fn write_error(out: &mut Vec<u8>, refusal: &Refusal) {
+    write_error_fields(out, "ERROR", refusal);
+}
+
+fn write_error_fields(out: &mut Vec<u8>, severity: &str, refusal: &Refusal) {
+    frame::write(out, server::ERROR_RESPONSE, |out| {
+        let mut field = |tag: u8, text: &str| {
+            out.push(tag);
+            out.extend(text.bytes().filter(|&byte| byte != 0));
+            out.push(0);
+        };
+        field(b'S', severity);
+        field(b'V', severity);
+        field(b'C', refusal.code.as_str());
+        field(b'M', &refusal.message);
+        if let Some(hint) = &refusal.hint {
+            field(b'H', hint);
+        }
+        out.push(0);
+    });
+}

@@ -1,0 +1,2 @@
+//! The `velum` command.
+fn main() {}
