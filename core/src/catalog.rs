@@ -82,7 +82,10 @@ impl Catalog {
     /// The relation's column, if both are known.
     pub fn column(&self, table_oid: u32, attnum: i16) -> Option<(&Relation, &Column)> {
         let relation = self.relations.get(&table_oid)?;
-        let column = relation.columns.iter().find(|column| column.attnum == attnum)?;
+        let column = relation
+            .columns
+            .iter()
+            .find(|column| column.attnum == attnum)?;
         Some((relation, column))
     }
 }

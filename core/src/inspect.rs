@@ -31,8 +31,11 @@ pub struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     /// A text that is whole and stands in no column.
-    pub const WHOLE: Surroundings<'static> =
-        Surroundings { column: None, at_start: true, at_end: true };
+    pub const WHOLE: Surroundings<'static> = Surroundings {
+        column: None,
+        at_start: true,
+        at_end: true,
+    };
 }
 
 /// A detection engine.

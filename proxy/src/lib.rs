@@ -1,1 +1,6 @@
-//! placeholder
+//! The gateway: the only crate that touches sockets, files, clock and threads.
+//!
+//! Data threads own their sessions and never block; one control thread decides, loads and
+//! writes. [`planes`] holds everything that crosses between them.
+
+pub mod planes;

@@ -54,7 +54,10 @@ pub struct Window {
 impl Window {
     /// A window over `storage`; its length is the capacity, its content is ignored.
     pub fn new(storage: Vec<u8>) -> Self {
-        Self { storage, ..Self::default() }
+        Self {
+            storage,
+            ..Self::default()
+        }
     }
 
     // -- receiving ---------------------------------------------------------------------------
@@ -74,7 +77,10 @@ impl Window {
     /// # Panics
     /// If `n` exceeds the spare room: the caller's mistake, never a peer's.
     pub fn commit(&mut self, n: usize) {
-        assert!(n <= self.storage.len() - self.received, "received more than there was room");
+        assert!(
+            n <= self.storage.len() - self.received,
+            "received more than there was room"
+        );
         self.received += n;
     }
 
@@ -102,7 +108,10 @@ impl Window {
 
     /// Releases the next `n` unjudged bytes as they stand.
     pub(crate) fn pass(&mut self, n: usize) {
-        assert!(n <= self.received - self.judged, "passed more than was received");
+        assert!(
+            n <= self.received - self.judged,
+            "passed more than was received"
+        );
         if n == 0 {
             return;
         }
@@ -121,7 +130,10 @@ impl Window {
 
     /// Drops the next `n` unjudged bytes: they are never sent.
     pub(crate) fn skip(&mut self, n: usize) {
-        assert!(n <= self.received - self.judged, "skipped more than was received");
+        assert!(
+            n <= self.received - self.judged,
+            "skipped more than was received"
+        );
         self.judged += n;
     }
 
@@ -169,7 +181,9 @@ impl Window {
         assert!(n <= self.released_bytes, "sent more than was released");
         self.released_bytes -= n;
         while n > 0 {
-            let Some(piece) = self.pieces.get_mut(self.first) else { break };
+            let Some(piece) = self.pieces.get_mut(self.first) else {
+                break;
+            };
             let len = piece.len();
             if n < len {
                 match piece {
@@ -247,10 +261,12 @@ impl<'a> Released<'a> {
     /// The pieces in order, for a vectored send.
     pub fn slices(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
         let window = self.window;
-        window.pieces[window.first..].iter().map(|piece| match *piece {
-            Piece::Original { start, end } => &window.storage[start..end],
-            Piece::Patch { start, end } => &window.patches[start..end],
-        })
+        window.pieces[window.first..]
+            .iter()
+            .map(|piece| match *piece {
+                Piece::Original { start, end } => &window.storage[start..end],
+                Piece::Patch { start, end } => &window.patches[start..end],
+            })
     }
 
     /// The pieces as I/O slices, at most `most` of them.
@@ -290,7 +306,10 @@ mod tests {
         window.consume(2);
         assert_eq!(sent(&window), b"3-");
         window.compact();
-        assert!(window.spare_mut().is_empty(), "no compaction while bytes wait");
+        assert!(
+            window.spare_mut().is_empty(),
+            "no compaction while bytes wait"
+        );
         window.consume(2);
         window.compact();
         assert_eq!(window.unjudged(), b"678");

@@ -31,9 +31,15 @@ pub fn header(bytes: &[u8], peer: Peer) -> Result<Option<Header>, Violation> {
     };
     let length = u32::from_be_bytes([a, b, c, d]);
     if length < 4 || length > i32::MAX as u32 {
-        return Err(Violation { peer, what: "invalid message length" });
+        return Err(Violation {
+            peer,
+            what: "invalid message length",
+        });
     }
-    Ok(Some(Header { tag, frame_bytes: length as usize + 1 }))
+    Ok(Some(Header {
+        tag,
+        frame_bytes: length as usize + 1,
+    }))
 }
 
 /// Appends a frame: `body` writes the body, the length is filled in after.

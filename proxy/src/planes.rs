@@ -1,0 +1,27 @@
+//! What crosses threads.
+//!
+//! ```text
+//!               Snapshot (ArcSwap, by epoch) · CatalogSlot · DurableMark      + Wake
+//!   control  ───────────────────────────────────────────────────────────▶  data threads 0..N-1
+//!   thread   ◀───────────────────────────────────────────────────────────  (one ring each)
+//!               Batch of audit records · ControlRequest           (both bounded)
+//! ```
+//!
+//! Down: immutable values, swapped whole. A session keeps the snapshot that it started with.
+//! Up: a bounded queue. When it is full, sessions stop reading; a record is never dropped.
+//! [`cancel`] is the one table that all data threads write.
+
+pub mod cancel;
+pub mod snapshot;
+mod stand_in;
+pub mod uplink;
+pub mod wake;
+
+pub use cancel::{CancelMap, CancelTarget};
+pub use snapshot::{
+    CatalogSlot, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot,
+    Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
+};
+pub use stand_in::{Account, Detectors, Policy, ScramKeys};
+pub use uplink::{Batch, ControlRequest, DurableMark, Receivers, Shared, State, ThreadLink};
+pub use wake::Wake;

@@ -1,0 +1,276 @@
+//! The state of the configuration that data threads work by. Built by the control thread,
+//! never changed after, swapped whole.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use rustls::pki_types::ServerName;
+use velum_core::audit::token::TokenKey;
+use velum_core::catalog::Catalog;
+use zeroize::Zeroizing;
+
+use super::{Account, Detectors, Policy, ScramKeys};
+
+/// A configuration in force.
+pub struct Snapshot {
+    /// Grows with every snapshot.
+    pub epoch: u64,
+    /// Listeners in the order in which they were bound: a reload may change their TLS, but
+    /// not their number, order or addresses.
+    pub listeners: Vec<ListenerSnapshot>,
+    /// Who may connect, by the user name that the client sends.
+    pub accounts: HashMap<String, Account>,
+    /// Databases by their name in the configuration.
+    pub resources: HashMap<String, Arc<ResourceSnapshot>>,
+    /// Bounds from the configuration.
+    pub limits: Limits,
+    /// Secret from which the SCRAM salts of unknown users are derived.
+    pub mock_secret: Zeroizing<[u8; 32]>,
+}
+
+impl Snapshot {
+    /// The resource that a startup's `database` means: the one of that name, or else the one
+    /// that passes names through.
+    pub fn resource(&self, database: &str) -> Option<&Arc<ResourceSnapshot>> {
+        self.resources.get(database).or_else(|| {
+            self.resources
+                .values()
+                .find(|resource| resource.database == DatabaseMapping::Pass)
+        })
+    }
+}
+
+/// One listening address.
+pub struct ListenerSnapshot {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How it speaks TLS; `None`: not at all, SSLRequest is answered 'N'.
+    pub tls: Option<ListenerTls>,
+}
+
+/// TLS towards clients.
+#[derive(Clone)]
+pub struct ListenerTls {
+    /// Certificate, key, client certificate verifier, ALPN `postgresql`.
+    pub config: Arc<rustls::ServerConfig>,
+    /// Hash of our certificate by RFC 5929 `tls-server-end-point`; `None` if its signature
+    /// algorithm has none, which rules out SCRAM-SHA-256-PLUS.
+    pub server_end_point: Option<Vec<u8>>,
+    /// A client that does not ask for TLS is refused.
+    pub required: bool,
+}
+
+/// Where a database is.
+#[derive(Debug)]
+pub enum UpstreamAddress {
+    /// Host and port. Data threads never resolve names.
+    Tcp {
+        /// As configured.
+        host: String,
+        /// As configured.
+        port: u16,
+        /// What the control thread found for it, tried in order; empty if nothing.
+        resolved: ArcSwap<Vec<SocketAddr>>,
+    },
+    /// Path of the socket itself, such as `/run/postgresql/.s.PGSQL.5432`.
+    Unix(PathBuf),
+}
+
+/// TLS towards a database.
+#[derive(Clone)]
+pub struct UpstreamTls {
+    /// Trust anchors and client certificate. The verifier checks the name below.
+    pub config: Arc<rustls::ClientConfig>,
+    /// Whom the certificate has to name.
+    pub server_name: ServerName<'static>,
+}
+
+/// Which database of the upstream a session gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseMapping {
+    /// Always this one.
+    Fixed(String),
+    /// The one that the client asked for (`database = "*"`).
+    Pass,
+}
+
+/// Which role of the upstream a session gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamUser {
+    /// Always this one.
+    Fixed(String),
+    /// The user name that the client proved.
+    Pass,
+}
+
+/// A database and how it is shown to whom.
+pub struct ResourceSnapshot {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub address: UpstreamAddress,
+    /// TLS to it; `None`: plain.
+    pub tls: Option<UpstreamTls>,
+    /// Which database.
+    pub database: DatabaseMapping,
+    /// Which role.
+    pub user: UpstreamUser,
+    /// Password of the role; the client never sees it.
+    pub password: Option<Zeroizing<Vec<u8>>>,
+    /// Startup parameters that Velum adds to those of the client, and that win over them.
+    pub parameters: Vec<(String, String)>,
+    /// What each identity sees, by the identity's name. Who is not here is not let in.
+    pub policies: HashMap<String, Arc<Policy>>,
+    /// What the control thread knows of the databases behind this resource.
+    pub catalogs: Catalogs,
+    /// The content detectors.
+    pub detectors: Arc<Detectors>,
+    /// Key of the tokens in records.
+    pub tokens: Arc<TokenKey>,
+    /// SCRAM keys of the last log-in, which save the next one 4,096 hashes.
+    pub scram_keys: ArcSwapOption<ScramKeys>,
+}
+
+/// Catalogs by database name. A reload passes it on from snapshot to snapshot, so that a
+/// resource whose upstream did not change keeps what was loaded.
+#[derive(Clone, Default)]
+pub struct Catalogs {
+    slots: Arc<Mutex<HashMap<String, Arc<CatalogSlot>>>>,
+}
+
+impl Catalogs {
+    /// The slot of a database, made if need be. Called once a session.
+    pub fn slot(&self, database: &str) -> Arc<CatalogSlot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        match slots.get(database) {
+            Some(slot) => Arc::clone(slot),
+            None => Arc::clone(slots.entry(database.to_owned()).or_default()),
+        }
+    }
+
+    /// All slots with their database names.
+    pub fn all(&self) -> Vec<(String, Arc<CatalogSlot>)> {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots
+            .iter()
+            .map(|(name, slot)| (name.clone(), Arc::clone(slot)))
+            .collect()
+    }
+}
+
+/// The newest catalog of one database.
+#[derive(Default)]
+pub struct CatalogSlot {
+    catalog: ArcSwap<Catalog>,
+    attempts: AtomicU64,
+    asked: AtomicBool,
+}
+
+impl CatalogSlot {
+    /// What was loaded last; epoch 0 if nothing was.
+    pub fn load(&self) -> Arc<Catalog> {
+        self.catalog.load_full()
+    }
+
+    /// Loads that have ended, well or not. A session that waits for a newer catalog waits for
+    /// this to change, so that a database that cannot be read does not hold it for ever.
+    pub fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Acquire)
+    }
+
+    /// Data threads: true if the caller is the one to send [`super::ControlRequest::Catalog`];
+    /// false if that was done since the last load ended.
+    pub fn ask(&self) -> bool {
+        !self.asked.swap(true, Ordering::AcqRel)
+    }
+
+    /// Data threads: the request could not be queued; the next caller of `ask` tries again.
+    pub fn take_back(&self) {
+        self.asked.store(false, Ordering::Release);
+    }
+
+    /// Control thread, before it reads the database: whoever asks from now on wants another
+    /// load.
+    pub fn begin(&self) {
+        self.asked.store(false, Ordering::Release);
+    }
+
+    /// Control thread, when a load has ended; `None` if it failed. Wake the threads after.
+    pub fn finish(&self, loaded: Option<Arc<Catalog>>) {
+        if let Some(catalog) = loaded {
+            self.catalog.store(catalog);
+        }
+        self.attempts.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// Bounds from the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions of all threads together; beyond it a client reads 53300.
+    pub sessions: usize,
+    /// Connections of all threads that have not authenticated yet.
+    pub pre_auth: usize,
+    /// From connect to the upstream's ReadyForQuery.
+    pub connect_timeout_ms: u64,
+    /// What SIGTERM leaves a busy session.
+    pub drain_timeout_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 10_000,
+            pre_auth: 1_000,
+            connect_timeout_ms: 10_000,
+            drain_timeout_ms: 30_000,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A resource that nobody can reach.
+    pub(crate) fn resource(name: &str) -> Arc<ResourceSnapshot> {
+        Arc::new(ResourceSnapshot {
+            name: name.into(),
+            address: UpstreamAddress::Unix("/nonexistent".into()),
+            tls: None,
+            database: DatabaseMapping::Fixed(name.to_owned()),
+            user: UpstreamUser::Pass,
+            password: None,
+            parameters: Vec::new(),
+            policies: HashMap::new(),
+            catalogs: Catalogs::default(),
+            detectors: Arc::new(velum_core::inspect::Nothing),
+            tokens: Arc::new(TokenKey::new(&[0; 32])),
+            scram_keys: ArcSwapOption::empty(),
+        })
+    }
+
+    #[test]
+    fn a_catalog_is_asked_for_once_a_load() {
+        let catalogs = Catalogs::default();
+        let slot = catalogs.slot("ehr");
+        assert!(slot.ask());
+        assert!(!catalogs.slot("ehr").ask());
+        slot.begin();
+        assert!(
+            slot.ask(),
+            "a change after the load began needs another load"
+        );
+        slot.finish(Some(Arc::new(Catalog {
+            epoch: 3,
+            ..Catalog::default()
+        })));
+        assert_eq!((slot.attempts(), slot.load().epoch), (1, 3));
+        slot.finish(None);
+        assert_eq!((slot.attempts(), slot.load().epoch), (2, 3));
+    }
+}
