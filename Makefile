@@ -1,0 +1,57 @@
+# Everything a contributor runs. Each target installs what it lacks, see .ci/tools.
+#
+#   make demo         a real database, sample patients, and Velum in front of it
+#   make test         what CI runs: format, lints, every test, every driver, both data planes
+#   make conformance  PostgreSQL's own regression suite and psycopg2's, through Velum
+#   make bench        criterion rows, and the whole path beside PgBouncer and a direct connection
+#   make fuzz         every fuzz target for FUZZ_SECONDS (default 60)
+#   make soak         a mixed load for SOAK_SECONDS (default 600), memory and descriptors watched
+#   make lint         format, clippy, cargo-deny
+#   make doc          the API documentation, warnings are errors
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 600
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help demo test conformance bench fuzz soak lint doc
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,10p'
+
+demo:
+	$(CARGO) run --release --locked -q --bin velum -- demo
+
+test:
+	.ci/tools drivers
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -q -- -D warnings
+	$(CARGO) test --workspace --locked --no-fail-fast
+
+conformance:
+	.ci/tools conformance
+	$(CARGO) build --release --locked --bin velum
+	.ci/conformance
+
+bench:
+	.ci/tools bench
+	$(CARGO) build --release --locked --bin velum
+	$(CARGO) bench --locked -p velum-benches
+
+fuzz:
+	FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/run
+
+soak:
+	.ci/tools drivers
+	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --release --locked -p velum-proxy --test soak -- --nocapture
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny@0.20.2
+	$(CARGO) deny --config .deny.toml check bans licenses sources
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
