@@ -8,4 +8,5 @@
 //! <https://www.postgresql.org/docs/current/protocol-message-formats.html>
 
 pub mod frame;
+pub mod handshake;
 pub mod message;

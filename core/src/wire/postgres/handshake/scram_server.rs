@@ -1,0 +1,254 @@
+//! The server's side of SCRAM-SHA-256(-PLUS): the client proves that it knows a password.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use zeroize::Zeroizing;
+
+use super::scram::{self, Attributes, BOUND_FLAG, MESSAGE_BYTES, NONCE_BYTES};
+use super::verifier::ScramVerifier;
+use crate::error::{Fault, Peer, Refusal, SqlState, Violation};
+
+/// One exchange.
+pub(super) struct ScramServer {
+    verifier: ScramVerifier,
+    /// No such account: the exchange looks the same and cannot succeed.
+    doomed: bool,
+    /// Hash of our certificate; `Some` exactly if PLUS was offered.
+    end_point: Option<Vec<u8>>,
+    stage: Stage,
+}
+
+enum Stage {
+    /// client-first-message is awaited; holds our part of the nonce.
+    First { nonce: String },
+    /// client-final-message is awaited.
+    Final(Box<Offer>),
+    /// The proof was judged, or the exchange failed.
+    Over,
+}
+
+/// What was said so far.
+struct Offer {
+    client_first_bare: Vec<u8>,
+    server_first: String,
+    /// Both parts.
+    nonce: Vec<u8>,
+    /// What the client must repeat in `c=`: its GS2 header, and the certificate's hash if bound.
+    binding: Vec<u8>,
+    bound: bool,
+}
+
+/// How an exchange ended.
+pub(super) enum Proof {
+    /// Right; the server-final-message is to be sent.
+    Right(String),
+    /// A wrong password, or no such account.
+    Wrong,
+}
+
+impl ScramServer {
+    pub(super) fn new(
+        verifier: ScramVerifier,
+        doomed: bool,
+        nonce: &[u8; 18],
+        end_point: Option<Vec<u8>>,
+    ) -> Self {
+        let nonce = BASE64_STANDARD.encode(nonce);
+        Self {
+            verifier,
+            doomed,
+            end_point,
+            stage: Stage::First { nonce },
+        }
+    }
+
+    /// True if the mechanism with channel binding is offered.
+    pub(super) fn offers_plus(&self) -> bool {
+        self.end_point.is_some()
+    }
+
+    /// True until the client-first-message was taken.
+    pub(super) fn awaits_first(&self) -> bool {
+        matches!(self.stage, Stage::First { .. })
+    }
+
+    /// Takes client-first-message, sent under PLUS if `plus`, and gives server-first-message.
+    pub(super) fn first(&mut self, plus: bool, message: &[u8]) -> Result<String, Fault> {
+        let Stage::First {
+            nonce: server_nonce,
+        } = std::mem::replace(&mut self.stage, Stage::Over)
+        else {
+            return Err(malformed());
+        };
+        check_message(message)?;
+        let (header, bare) = self.split_header(plus, message)?;
+        let mut attributes = Attributes::new(bare);
+        match attributes.next().ok_or_else(malformed)? {
+            Some((b'n', _)) => {} // The StartupMessage's user counts, as in PostgreSQL.
+            Some((b'm', _)) => {
+                return Err(unsupported(
+                    "client requires an unsupported SCRAM extension",
+                ));
+            }
+            _ => return Err(malformed()),
+        }
+        let client_nonce = attributes.expect(b'r').ok_or_else(malformed)?;
+        if !scram::is_nonce(client_nonce) || client_nonce.len() > NONCE_BYTES {
+            return Err(malformed());
+        }
+        while attributes.next().ok_or_else(malformed)?.is_some() {} // Optional extensions.
+        let nonce = [client_nonce, server_nonce.as_bytes()].concat();
+        let server_first = format!(
+            "r={},s={},i={}",
+            String::from_utf8_lossy(&nonce),
+            BASE64_STANDARD.encode(&self.verifier.salt),
+            self.verifier.iterations
+        );
+        let mut binding = header.to_vec();
+        if plus {
+            binding.extend_from_slice(self.end_point.as_deref().unwrap_or_default());
+        }
+        self.stage = Stage::Final(Box::new(Offer {
+            client_first_bare: bare.to_vec(),
+            server_first: server_first.clone(),
+            nonce,
+            binding,
+            bound: plus,
+        }));
+        Ok(server_first)
+    }
+
+    /// Splits `gs2-header client-first-message-bare` and judges the header.
+    fn split_header<'a>(
+        &self,
+        plus: bool,
+        message: &'a [u8],
+    ) -> Result<(&'a [u8], &'a [u8]), Fault> {
+        let mut commas = memchr::memchr_iter(b',', message);
+        let (Some(flag_end), Some(header_end)) = (commas.next(), commas.next()) else {
+            return Err(malformed());
+        };
+        let (header, bare) = message
+            .split_at_checked(header_end + 1)
+            .ok_or_else(malformed)?;
+        let flag = message.get(..flag_end).unwrap_or_default();
+        match (flag, plus) {
+            (b"n", false) => {}
+            // It believes that we do not offer PLUS although we do: somebody took it out.
+            (b"y", false) if self.offers_plus() => {
+                return Err(Refusal::new(
+                    SqlState::INVALID_AUTHORIZATION,
+                    "SCRAM channel binding negotiation error",
+                )
+                .with_hint(
+                    "The client believes that channel binding is not offered here, but it is.",
+                )
+                .into());
+            }
+            (b"y", false) => {}
+            (BOUND_FLAG, true) => {}
+            ([b'p', b'=', ..], true) => {
+                return Err(unsupported("unsupported SCRAM channel-binding type"));
+            }
+            _ => return Err(malformed()),
+        }
+        if header_end != flag_end + 1 {
+            return Err(unsupported(
+                "client uses authorization identity, but it is not supported",
+            ));
+        }
+        Ok((header, bare))
+    }
+
+    /// Takes client-final-message and judges the proof.
+    pub(super) fn last(&mut self, message: &[u8]) -> Result<Proof, Fault> {
+        let Stage::Final(offer) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return Err(malformed());
+        };
+        check_message(message)?;
+        let mut attributes = Attributes::new(message);
+        let binding = attributes.expect(b'c').ok_or_else(malformed)?;
+        check_binding(&offer, binding)?;
+        let nonce = attributes.expect(b'r').ok_or_else(malformed)?;
+        if nonce != offer.nonce {
+            return Err(violation(
+                "invalid SCRAM response: the nonce does not match",
+            ));
+        }
+        let proof = loop {
+            match attributes.next().ok_or_else(malformed)? {
+                Some((b'p', proof)) => break proof,
+                Some(_) => {} // Optional extensions.
+                None => return Err(malformed()),
+            }
+        };
+        // `proof` is the last attribute, so what stands before `,p=` is what was signed.
+        let unproven = message.len().checked_sub(proof.len() + ",p=".len());
+        let unproven = unproven
+            .and_then(|end| message.get(..end))
+            .ok_or_else(malformed)?;
+        if !message.ends_with(proof) || attributes.next() != Some(None) {
+            return Err(malformed());
+        }
+        let proof = scram::decode_key(proof).ok_or_else(malformed)?;
+
+        let said: [&[u8]; 5] = [
+            &offer.client_first_bare,
+            b",",
+            offer.server_first.as_bytes(),
+            b",",
+            unproven,
+        ];
+        let signature = scram::hmac(&self.verifier.stored_key, &said);
+        let client_key = Zeroizing::new(scram::xor(&proof, &signature));
+        let fits = scram::equal(&scram::sha256(&*client_key), &self.verifier.stored_key);
+        // Both are computed before either is looked at: a stranger costs the same time.
+        if !fits | self.doomed {
+            return Ok(Proof::Wrong);
+        }
+        let signature = scram::hmac(&self.verifier.server_key, &said);
+        Ok(Proof::Right(format!(
+            "v={}",
+            BASE64_STANDARD.encode(signature)
+        )))
+    }
+}
+
+fn check_binding(offer: &Offer, said: &[u8]) -> Result<(), Fault> {
+    if said == BASE64_STANDARD.encode(&offer.binding).as_bytes() {
+        return Ok(());
+    }
+    if offer.bound {
+        // A man in the middle ends TLS with another certificate than ours.
+        return Err(Refusal::new(
+            SqlState::INVALID_AUTHORIZATION,
+            "SCRAM channel binding check failed",
+        )
+        .into());
+    }
+    Err(violation(
+        "unexpected SCRAM channel-binding attribute in client-final-message",
+    ))
+}
+
+fn check_message(message: &[u8]) -> Result<(), Fault> {
+    if message.is_empty() || message.len() > MESSAGE_BYTES || message.contains(&0) {
+        return Err(malformed());
+    }
+    Ok(())
+}
+
+fn malformed() -> Fault {
+    violation("malformed SCRAM message")
+}
+
+fn violation(what: &'static str) -> Fault {
+    Violation {
+        peer: Peer::Client,
+        what,
+    }
+    .into()
+}
+
+fn unsupported(message: &str) -> Fault {
+    Refusal::new(SqlState::FEATURE_NOT_SUPPORTED, message).into()
+}
