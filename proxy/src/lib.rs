@@ -1,6 +1,8 @@
 //! The gateway: the only crate that touches sockets, files, clock and threads.
 //!
 //! Data threads own their sessions and never block; one control thread decides, loads and
-//! writes. [`planes`] holds everything that crosses between them.
+//! writes. [`planes`] holds everything that crosses between them. [`demo`] shows the whole to a
+//! newcomer, on a throw-away PostgreSQL that the tests use too.
 
+pub mod demo;
 pub mod planes;
