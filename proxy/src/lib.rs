@@ -3,6 +3,11 @@
 //! Data threads own their sessions and never block; one control thread decides, loads and
 //! writes. [`planes`] holds everything that crosses between them. [`demo`] shows the whole to a
 //! newcomer, on a throw-away PostgreSQL that the tests use too.
+//!
+//! * [`cli`]: the command line.
+//! * [`config`]: `velum.toml`, checked whole.
 
+pub mod cli;
+pub mod config;
 pub mod demo;
 pub mod planes;

@@ -1,0 +1,154 @@
+//! What no section can check alone: names that refer to others, and names given twice.
+
+use std::collections::BTreeSet;
+
+use super::Placed;
+use super::model::*;
+use super::problem::{closest, one_of};
+use super::reader::Section;
+
+/// All sections that refer to each other.
+pub(super) struct Sections<'s> {
+    pub(super) listeners: &'s [Placed<Listener>],
+    pub(super) identities: &'s [Placed<Identity>],
+    pub(super) resources: &'s [Placed<Resource>],
+    pub(super) policies: &'s [Placed<Policy>],
+}
+
+/// Reports everything that does not fit together.
+pub(super) fn check(root: &Section<'_>, sections: &Sections<'_>) {
+    for key in ["listener", "identity", "resource", "policy"] {
+        if !root.has(key) {
+            root.reporter
+                .report(0..0, format!("there is no `[[{key}]]`"));
+        }
+    }
+    unique(root, "listener address", sections.listeners, |listener| {
+        listener.address.to_string()
+    });
+    unique(root, "identity", sections.identities, |identity| {
+        identity.name.clone()
+    });
+    unique(root, "resource", sections.resources, |resource| {
+        resource.name.clone()
+    });
+    unique(root, "policy", sections.policies, |policy| {
+        policy.name.clone()
+    });
+    for section in root.sections("identity") {
+        references(&section, root);
+    }
+    for identity in sections.identities {
+        proofs(root, identity, sections);
+        catalogs(root, identity, sections);
+    }
+}
+
+fn unique<T>(root: &Section<'_>, what: &str, all: &[Placed<T>], name: impl Fn(&T) -> String) {
+    let mut seen = BTreeSet::new();
+    for placed in all {
+        let name = name(&placed.value);
+        if seen.contains(&name) {
+            let message = format!("the {what} `{name}` is given twice");
+            root.reporter.report(placed.span.clone(), message);
+        }
+        seen.insert(name);
+    }
+}
+
+/// Every resource and policy of `access` exists; names are taken from the file itself, so that
+/// a mistake elsewhere in a section does not make it look missing.
+fn references(section: &Section<'_>, root: &Section<'_>) {
+    let resources = names(root, "resource");
+    let policies = names(root, "policy");
+    for (resource, policy) in section.pairs("access") {
+        for (kind, word, known) in [
+            ("resource", &resource, &resources),
+            ("policy", &policy, &policies),
+        ] {
+            if known.contains(word.get_ref()) {
+                continue;
+            }
+            let message = format!("there is no {kind} `{}`", word.get_ref());
+            let candidates = || known.iter().map(String::as_str);
+            let hint = match closest(word.get_ref(), candidates()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("known: {}", one_of(candidates())),
+            };
+            root.reporter.report_with_hint(word.span(), message, hint);
+        }
+    }
+}
+
+fn names(root: &Section<'_>, key: &'static str) -> Vec<String> {
+    let Some(array) = root.value(key).and_then(|value| value.get_ref().as_array()) else {
+        return Vec::new();
+    };
+    let tables = array.iter().filter_map(|item| item.get_ref().as_table());
+    let names = tables.filter_map(|table| table.get("name")?.get_ref().as_str());
+    names.map(str::to_owned).collect()
+}
+
+/// An identity must be able to prove itself at the listeners, and trust stays at home.
+fn proofs(root: &Section<'_>, identity: &Placed<Identity>, sections: &Sections<'_>) {
+    let name = &identity.value.name;
+    let listeners = || sections.listeners.iter().map(|placed| &placed.value);
+    match identity.value.auth {
+        Auth::Trust => {
+            let open = listeners().find(|listener| !listener.address.ip().is_loopback());
+            if let Some(listener) = open {
+                root.reporter.report_with_hint(
+                    identity.span.clone(),
+                    format!(
+                        "`{name}` is trusted, but {} is not a loopback address",
+                        listener.address
+                    ),
+                    "use auth = \"scram\", or listen on 127.0.0.1 only",
+                );
+            }
+        }
+        Auth::Certificate | Auth::ScramAndCertificate(_) => {
+            let able = listeners().any(|listener| {
+                listener
+                    .tls
+                    .as_ref()
+                    .is_some_and(|tls| tls.verifies_clients)
+            });
+            if !able && !sections.listeners.is_empty() {
+                root.reporter.report_with_hint(
+                    identity.span.clone(),
+                    format!("`{name}` needs a client certificate, but no listener verifies any"),
+                    "add `client_ca = \"…\"` to the listener's `tls`",
+                );
+            }
+        }
+        Auth::Scram(_) => {}
+    }
+}
+
+/// Rules need a catalog, and a catalog needs a role to read it with.
+fn catalogs(root: &Section<'_>, identity: &Placed<Identity>, sections: &Sections<'_>) {
+    for access in &identity.value.access {
+        let resource = sections
+            .resources
+            .iter()
+            .find(|r| r.value.name == access.resource);
+        let policy = sections
+            .policies
+            .iter()
+            .find(|p| p.value.name == access.policy);
+        let (Some(resource), Some(policy)) = (resource, policy) else {
+            continue;
+        };
+        if resource.value.catalog_user.is_none() && !policy.value.rules.is_empty() {
+            root.reporter.report_with_hint(
+                resource.span.clone(),
+                format!(
+                    "the rules of `{}` need the catalog of `{}`",
+                    access.policy, access.resource
+                ),
+                "with `user = \"*\"`, give `catalog_user` too",
+            );
+        }
+    }
+}

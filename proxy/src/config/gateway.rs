@@ -1,0 +1,169 @@
+//! `[gateway]`, `[[listener]]`, `[audit]` and `[limits]`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::Environment;
+use super::model::*;
+use super::reader::Section;
+use super::tls;
+
+const SECOND_MS: u64 = 1_000;
+const HOUR_MS: u64 = 3_600 * SECOND_MS;
+const MIB: u64 = 1024 * 1024;
+
+/// A key of the tokens that is shorter could be guessed.
+const TOKEN_KEY_BYTES: usize = 24;
+
+/// Reads `[gateway]`; all of it has defaults.
+pub(super) fn gateway(section: Option<&Section<'_>>, environment: &Environment<'_>) -> Gateway {
+    let mut gateway = Gateway {
+        driver: Driver::Auto,
+        threads: None,
+        drain_timeout: Duration::from_secs(30),
+        data_directory: environment.directory.join("data"),
+        catalog_refresh: Duration::from_secs(5),
+    };
+    let Some(section) = section else {
+        return gateway;
+    };
+    let drivers = [
+        ("auto", Driver::Auto),
+        ("io_uring", Driver::IoUring),
+        ("epoll", Driver::Epoll),
+    ];
+    gateway.driver = section.choice("driver", &drivers, Driver::Auto);
+    let threads = section.integer("threads", 0..=1_024, 0);
+    gateway.threads = (threads > 0).then_some(threads as usize);
+    gateway.drain_timeout =
+        Duration::from_millis(section.integer("drain_timeout_ms", 0..=HOUR_MS, 30 * SECOND_MS));
+    gateway.catalog_refresh =
+        Duration::from_millis(section.integer("catalog_refresh_ms", 100..=HOUR_MS, 5 * SECOND_MS));
+    if let Some(path) = section.path("data_directory") {
+        gateway.data_directory = path.into_inner();
+    }
+    section.finish();
+    gateway
+}
+
+/// Reads one `[[listener]]`.
+pub(super) fn listener(section: &Section<'_>) -> Option<Listener> {
+    let address = section
+        .required_string("address")
+        .and_then(|text| address(section, &text));
+    let tls_section = section.section("tls");
+    let default = if tls_section.is_some() {
+        TlsMode::Required
+    } else {
+        TlsMode::Off
+    };
+    let modes = [
+        ("off", TlsMode::Off),
+        ("optional", TlsMode::Optional),
+        ("required", TlsMode::Required),
+    ];
+    let tls_mode = section.choice("tls_mode", &modes, default);
+    if tls_mode != TlsMode::Off && tls_section.is_none() {
+        section.reporter.report_with_hint(
+            section.span.clone(),
+            "`tls_mode` asks for TLS, but the listener has no certificate",
+            "add `tls = { certificate = \"…\", key = \"…\" }`",
+        );
+    }
+    let tls = match &tls_section {
+        Some(tls_section) => Some(tls::server(tls_section)?),
+        None => None,
+    };
+    Some(Listener {
+        address: address?,
+        tls_mode,
+        tls,
+    })
+}
+
+fn address(section: &Section<'_>, text: &Spanned<String>) -> Option<SocketAddr> {
+    match text.get_ref().parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            section.reporter.report_with_hint(
+                text.span(),
+                format!("`{}` is not an address", text.get_ref()),
+                "write address and port, such as `127.0.0.1:6432` or `[::1]:6432`",
+            );
+            None
+        }
+    }
+}
+
+/// Reads `[audit]`, which must be there.
+pub(super) fn audit(root: &Section<'_>) -> Option<Audit> {
+    if !root.has("audit") {
+        let hint = "add `[audit]` with `directory = \"…\"`";
+        root.reporter
+            .report_with_hint(0..0, "there is no `[audit]`", hint);
+        return None;
+    }
+    let section = root.section("audit")?;
+    section.require("directory");
+    let directory = section.path("directory");
+    let bounded = section.choice("mode", &[("durable", false), ("bounded", true)], false);
+    let within = section.integer("bounded_ms", 1..=60 * SECOND_MS, 200);
+    let bytes = section.integer("bounded_bytes", 4_096..=1_024 * MIB, MIB);
+    for key in ["bounded_ms", "bounded_bytes"] {
+        if let (false, Some(value)) = (bounded, section.value(key)) {
+            let message = format!("`{key}` means nothing without `mode = \"bounded\"`");
+            section.reporter.report(value.span(), message);
+        }
+    }
+    let key = section.secret("key");
+    if let Some(key) = key
+        .as_ref()
+        .filter(|key| key.expose().len() < TOKEN_KEY_BYTES)
+    {
+        section.reporter.report_with_hint(
+            section
+                .value("key")
+                .map_or(section.span.clone(), |value| value.span()),
+            format!("{} holds fewer than {TOKEN_KEY_BYTES} bytes", key.origin()),
+            "make one with `openssl rand -hex 32`",
+        );
+    }
+    let segment_bytes = section.integer("segment_bytes", MIB..=4_096 * MIB, 64 * MIB);
+    section.finish();
+    let mode = match bounded {
+        true => AuditMode::Bounded {
+            within: Duration::from_millis(within),
+            bytes,
+        },
+        false => AuditMode::Durable,
+    };
+    Some(Audit {
+        directory: directory?.into_inner(),
+        mode,
+        key,
+        segment_bytes,
+    })
+}
+
+/// Reads `[limits]`; all of it has defaults.
+pub(super) fn limits(section: Option<&Section<'_>>) -> Limits {
+    let mut limits = Limits {
+        sessions: 10_000,
+        pre_auth: 1_000,
+        connect_timeout: Duration::from_secs(10),
+    };
+    let Some(section) = section else {
+        return limits;
+    };
+    limits.sessions = section.integer("sessions", 1..=1_000_000, 10_000) as usize;
+    limits.pre_auth = section.integer("pre_auth", 1..=1_000_000, 1_000) as usize;
+    limits.connect_timeout = Duration::from_millis(section.integer(
+        "connect_timeout_ms",
+        100..=300 * SECOND_MS,
+        10 * SECOND_MS,
+    ));
+    section.finish();
+    limits
+}

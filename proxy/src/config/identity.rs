@@ -1,0 +1,101 @@
+//! `[[identity]]`
+
+use super::model::*;
+use super::reader::Section;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Scram,
+    Certificate,
+    Both,
+    Trust,
+}
+
+/// Reads one `[[identity]]`.
+pub(super) fn identity(section: &Section<'_>) -> Option<Identity> {
+    let name = section.required_string("name");
+    let methods = [
+        ("scram", Method::Scram),
+        ("certificate", Method::Certificate),
+        ("scram+certificate", Method::Both),
+        ("trust", Method::Trust),
+    ];
+    let method = section.required_choice("auth", &methods);
+    let knowledge = knowledge(section, method);
+    let certificate_name = section.string("certificate_name");
+    let access: Vec<_> = section
+        .pairs("access")
+        .into_iter()
+        .map(|(resource, policy)| Access {
+            resource: resource.into_inner(),
+            policy: policy.into_inner(),
+        })
+        .collect();
+    if access.is_empty() && (section.has("access") || name.is_some()) {
+        section.reporter.report_with_hint(
+            section.span.clone(),
+            "the identity may reach nothing",
+            "add `access = { resource-name = \"policy-name\" }`",
+        );
+    }
+    let name = name?;
+    if name.get_ref() == "*" && method.is_some_and(|method| method != Method::Trust) {
+        let message = "an identity that is anybody (`*`) can only be trusted";
+        section
+            .reporter
+            .report_with_hint(name.span(), message, "name it, or use auth = \"trust\"");
+    }
+    let auth = match (method?, knowledge) {
+        (Method::Scram, knowledge) => Auth::Scram(knowledge?),
+        (Method::Both, knowledge) => Auth::ScramAndCertificate(knowledge?),
+        (Method::Certificate, _) => Auth::Certificate,
+        (Method::Trust, _) => Auth::Trust,
+    };
+    let name = name.into_inner();
+    let certificate_name = certificate_name.map_or_else(|| name.clone(), |name| name.into_inner());
+    Some(Identity {
+        name,
+        auth,
+        certificate_name,
+        access,
+    })
+}
+
+/// The password or the verifier: exactly one where SCRAM is used, none elsewhere.
+fn knowledge(section: &Section<'_>, method: Option<Method>) -> Option<Knowledge> {
+    let password = section.secret("password");
+    let verifier = section.secret("verifier");
+    let given = (section.has("password"), section.has("verifier"));
+    let wanted = match method? {
+        Method::Scram | Method::Both => true,
+        Method::Certificate | Method::Trust => false,
+    };
+    let mistake = match (wanted, given) {
+        (true, (false, false)) => "SCRAM needs a `password` or a `verifier`",
+        (true, (true, true)) => "`password` and `verifier` exclude each other",
+        (false, (true, _) | (_, true)) => "a password means nothing without SCRAM",
+        _ => return known(section, password, verifier),
+    };
+    section.reporter.report(section.span.clone(), mistake);
+    None
+}
+
+fn known(
+    section: &Section<'_>,
+    password: Option<super::Secret>,
+    verifier: Option<super::Secret>,
+) -> Option<Knowledge> {
+    if let Some(password) = password {
+        return Some(Knowledge::Password(password));
+    }
+    let verifier = verifier?;
+    if !verifier.expose().starts_with(b"SCRAM-SHA-256$") {
+        section.reporter.report_with_hint(
+            section.span.clone(),
+            format!("{} holds no SCRAM verifier", verifier.origin()),
+            "it begins with `SCRAM-SHA-256$`, as in PostgreSQL's pg_authid.rolpassword",
+        );
+        return None;
+    }
+    Some(Knowledge::Verifier(verifier))
+}

@@ -1,0 +1,218 @@
+//! `velum.toml`: read once, checked whole, all mistakes reported at once.
+//!
+//! Nothing in it has a meaning by accident: an unknown key, a name that nothing bears and a
+//! secret in the file itself are mistakes. Paths are relative to the file.
+//!
+//! * [`model`]: what comes out.
+//! * `reader`: reads a table key by key and goes on after a mistake.
+//! * `gateway`, `identity`, `resource`, `policy`: one section each.
+//! * `cross`: what no section can check alone.
+//! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
+
+mod cross;
+mod gateway;
+mod identity;
+pub mod model;
+mod policy;
+pub mod problem;
+mod reader;
+mod resource;
+pub mod secret;
+#[cfg(test)]
+mod tests;
+pub mod tls;
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+use toml::de::DeTable;
+
+pub use model::Config;
+use problem::Reporter;
+pub use problem::{Problem, Problems};
+use reader::Section;
+pub use secret::Secret;
+
+/// Largest file that is read.
+const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Why there is no configuration.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        reason: String,
+    },
+    /// The file has mistakes.
+    Mistakes(Box<Problems>),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::Unreadable { path, reason } => {
+                write!(f, "cannot read {}: {reason}", path.display())
+            }
+            ConfigError::Mistakes(problems) => f.write_str(&problems.to_text()),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// What a file may refer to.
+pub struct Environment<'e> {
+    /// Relative paths start here.
+    pub directory: PathBuf,
+    /// Looks up an environment variable.
+    pub variable: &'e dyn Fn(&str) -> Option<String>,
+}
+
+/// A section's value with the place that later checks point at.
+struct Placed<T> {
+    span: Range<usize>,
+    value: T,
+}
+
+/// Reads and checks a file.
+///
+/// # Errors
+/// [`ConfigError::Unreadable`] if there is no such file or it is not text;
+/// [`ConfigError::Mistakes`] with all of them otherwise.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let unreadable = |reason: String| ConfigError::Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    if metadata.len() > CONFIG_BYTES {
+        return Err(unreadable(format!(
+            "it is larger than {CONFIG_BYTES} bytes"
+        )));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let variable = |name: &str| std::env::var(name).ok();
+    parse(
+        path,
+        &text,
+        &Environment {
+            directory,
+            variable: &variable,
+        },
+    )
+    .map_err(|problems| ConfigError::Mistakes(Box::new(problems)))
+}
+
+/// Checks the text of a file.
+///
+/// # Errors
+/// All mistakes, in the order of the file.
+pub fn parse(path: &Path, text: &str, environment: &Environment<'_>) -> Result<Config, Problems> {
+    let reporter = Reporter::default();
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        report_syntax(text, &errors, &reporter);
+        return Err(reporter.into_problems(path, text));
+    }
+    let config = build(path, text, &root, &reporter, environment);
+    match config {
+        Some(config) if reporter.is_empty() => Ok(config),
+        _ => Err(reporter.into_problems(path, text)),
+    }
+}
+
+fn build<'t>(
+    path: &Path,
+    text: &str,
+    root: &'t Spanned<DeTable<'t>>,
+    reporter: &'t Reporter,
+    environment: &'t Environment<'t>,
+) -> Option<Config> {
+    let root = Section::new("", root.get_ref(), 0..0, reporter, environment);
+    let gateway = gateway::gateway(root.section("gateway").as_ref(), environment);
+    let listeners = collect(&root, "listener", gateway::listener);
+    let audit = gateway::audit(&root);
+    let identities = collect(&root, "identity", identity::identity);
+    let resources = collect(&root, "resource", resource::resource);
+    let policies = collect(&root, "policy", policy::policy);
+    let limits = gateway::limits(root.section("limits").as_ref());
+    root.finish();
+
+    let sections = cross::Sections {
+        listeners: &listeners,
+        identities: &identities,
+        resources: &resources,
+        policies: &policies,
+    };
+    cross::check(&root, &sections);
+    Some(Config {
+        path: path.to_owned(),
+        sha256: Sha256::digest(text.as_bytes()).into(),
+        gateway,
+        listeners: values(listeners),
+        audit: audit?,
+        identities: values(identities),
+        resources: values(resources),
+        policies: values(policies),
+        limits,
+    })
+}
+
+/// The tables of `[[key]]`; one with mistakes comes out as `None`, so that it still counts.
+fn collect<T>(
+    root: &Section<'_>,
+    key: &'static str,
+    read: impl Fn(&Section<'_>) -> Option<T>,
+) -> Vec<Placed<T>> {
+    let mut placed = Vec::new();
+    for section in root.sections(key) {
+        let value = read(&section);
+        section.finish();
+        if let Some(value) = value {
+            placed.push(Placed {
+                span: section.span,
+                value,
+            });
+        }
+    }
+    placed
+}
+
+fn values<T>(placed: Vec<Placed<T>>) -> Vec<T> {
+    placed.into_iter().map(|placed| placed.value).collect()
+}
+
+/// A line that cannot be parsed may still hold a secret: what looks like one is not shown.
+fn report_syntax(text: &str, errors: &[toml::de::Error], reporter: &Reporter) {
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let at = span.start.min(text.len());
+        let line_start = text.as_bytes()[..at]
+            .iter()
+            .rposition(|byte| *byte == b'\n');
+        let line_start = line_start.map_or(0, |newline| newline + 1);
+        let line_end = text.as_bytes()[at..].iter().position(|byte| *byte == b'\n');
+        let line_end = line_end.map_or(text.len(), |rest| at + rest);
+        let line = &text[line_start..line_end];
+        let lower = line.to_ascii_lowercase();
+        let secretive = ["password", "verifier", "secret", "key"]
+            .iter()
+            .any(|word| lower.contains(word));
+        if let (true, Some(equals)) = (secretive, line.find('=')) {
+            reporter.conceal(line_start + equals + 1..line_end);
+        }
+        // The parser's own text may quote the line.
+        let message = error.message().lines().next().unwrap_or("not TOML");
+        reporter.report(span, message);
+    }
+}

@@ -1,0 +1,330 @@
+//! The configuration as the gateway uses it: checked, names resolved, secrets read.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::secret::Secret;
+
+/// A whole configuration without mistakes.
+#[derive(Debug)]
+pub struct Config {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the file's text.
+    pub sha256: [u8; 32],
+    /// `[gateway]`
+    pub gateway: Gateway,
+    /// `[[listener]]`, at least one.
+    pub listeners: Vec<Listener>,
+    /// `[audit]`
+    pub audit: Audit,
+    /// `[[identity]]`, names unique.
+    pub identities: Vec<Identity>,
+    /// `[[resource]]`, names unique.
+    pub resources: Vec<Resource>,
+    /// `[[policy]]`, names unique.
+    pub policies: Vec<Policy>,
+    /// `[limits]`
+    pub limits: Limits,
+}
+
+/// How the data plane waits for the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// io_uring where the kernel lets us, epoll otherwise.
+    Auto,
+    /// io_uring or no start.
+    IoUring,
+    /// epoll.
+    Epoll,
+}
+
+/// `[gateway]`
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// Which driver.
+    pub driver: Driver,
+    /// Data threads; `None` is one a core.
+    pub threads: Option<usize>,
+    /// How long sessions may finish their work after SIGTERM.
+    pub drain_timeout: Duration,
+    /// Where keys that Velum makes for itself live.
+    pub data_directory: PathBuf,
+    /// How often the catalogs of the databases are checked for changes.
+    pub catalog_refresh: Duration,
+}
+
+/// Must clients use TLS?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// It is not offered.
+    Off,
+    /// As the client likes.
+    Optional,
+    /// A client without it is refused.
+    Required,
+}
+
+/// `[[listener]]`
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Must clients use TLS?
+    pub tls_mode: TlsMode,
+    /// The certificate; there unless `tls_mode` is off.
+    pub tls: Option<ServerTls>,
+}
+
+/// The gateway's own end of TLS.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    /// Certificate chain, key, client authorities and ALPN, ready for use.
+    pub config: Arc<rustls::ServerConfig>,
+    /// DER of the leaf certificate, for SCRAM's channel binding.
+    pub leaf: Vec<u8>,
+    /// Client certificates are asked for and verified.
+    pub verifies_clients: bool,
+}
+
+/// What has to be on disk before a result byte leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditMode {
+    /// The record of the statement.
+    Durable,
+    /// At most so much may be lost.
+    Bounded {
+        /// Age of the oldest record that is not on disk.
+        within: Duration,
+        /// Bytes of records that are not on disk.
+        bytes: u64,
+    },
+}
+
+/// `[audit]`
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Where the segments are.
+    pub directory: PathBuf,
+    /// What has to be on disk before a result byte leaves.
+    pub mode: AuditMode,
+    /// Key of the tokens; `None` is one that is made in the data directory.
+    pub key: Option<Secret>,
+    /// Size of one segment.
+    pub segment_bytes: u64,
+}
+
+/// What an identity must know: never in clear in what is written.
+#[derive(Clone, Debug)]
+pub enum Knowledge {
+    /// A password in clear, as read from its credential.
+    Password(Secret),
+    /// PostgreSQL's `SCRAM-SHA-256$iterations:salt$stored:server`.
+    Verifier(Secret),
+}
+
+/// How an identity proves itself.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// By SCRAM-SHA-256.
+    Scram(Knowledge),
+    /// By a TLS client certificate.
+    Certificate,
+    /// By both.
+    ScramAndCertificate(Knowledge),
+    /// Not at all; only on loopback listeners.
+    Trust,
+}
+
+/// Which policy holds for an identity at a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Name of the resource.
+    pub resource: String,
+    /// Name of the policy.
+    pub policy: String,
+}
+
+/// `[[identity]]`
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// What the client gives as its user; `*` is any.
+    pub name: String,
+    /// How it proves itself.
+    pub auth: Auth,
+    /// Name in the client's certificate.
+    pub certificate_name: String,
+    /// Resources that it may reach, at least one.
+    pub access: Vec<Access>,
+}
+
+/// A name that is given, or whatever the client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameOrAny {
+    /// `*`
+    Any,
+    /// This one.
+    Fixed(String),
+}
+
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResourceAddress {
+    /// Over TCP.
+    Tcp {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// Path of the Unix socket itself.
+    Unix(PathBuf),
+}
+
+/// How much of the database's TLS is verified; libpq's `sslmode` of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamTlsMode {
+    /// No TLS.
+    Disable,
+    /// TLS, but nobody is verified.
+    Require,
+    /// The certificate's authority is verified.
+    VerifyCa,
+    /// The authority and the name.
+    VerifyFull,
+}
+
+/// `[[resource]]`
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// What identities refer to; clients ask for it as their database.
+    pub name: String,
+    /// Where it is.
+    pub address: ResourceAddress,
+    /// Database at the server.
+    pub database: NameOrAny,
+    /// Role at the server.
+    pub user: NameOrAny,
+    /// Role of the gateway's own sessions, which read the catalog; `None` if `user` is any and
+    /// no `catalog_user` is given.
+    pub catalog_user: Option<String>,
+    /// How much of TLS is verified.
+    pub tls_mode: UpstreamTlsMode,
+    /// Ready for use; there unless `tls_mode` is disable.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Password of the role.
+    pub password: Option<Secret>,
+}
+
+/// What stands in the place of a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyKind {
+    /// As many X.
+    Redact,
+    /// Characters at the ends stay.
+    Partial {
+        /// At the beginning.
+        keep_first: u16,
+        /// At the end.
+        keep_last: u16,
+    },
+    /// A fixed text.
+    Constant(String),
+    /// NULL.
+    Null,
+}
+
+/// Which columns a rule is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelectorKind {
+    /// Three patterns: schema, table, column.
+    Column(String, String, String),
+    /// A pattern of an output or base column's name, and of keys in JSON.
+    ColumnName(String),
+    /// Name of an SQL type.
+    SqlType(String),
+}
+
+/// `[[policy.rule]]`; one that lists several columns counts once for each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// Under which its masked cells are counted.
+    pub name: String,
+    /// Which columns.
+    pub selector: SelectorKind,
+    /// What stands in the place of a value.
+    pub strategy: StrategyKind,
+}
+
+/// Which detectors look at content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DetectorSet {
+    /// All that are on by default.
+    Standard,
+    /// These.
+    Named(Vec<String>),
+}
+
+/// `content` of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Content {
+    /// Which detectors.
+    pub detectors: DetectorSet,
+    /// What stands in the place of a finding.
+    pub strategy: StrategyKind,
+}
+
+/// What becomes of errors' and notices' texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageMode {
+    /// Whatever could quote a value is masked.
+    Strict,
+    /// They are scanned as content.
+    Scan,
+}
+
+/// `[[policy]]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// What identities refer to.
+    pub name: String,
+    /// Nothing is masked.
+    pub exempt: bool,
+    /// What becomes of errors' and notices' texts.
+    pub messages: MessageMode,
+    /// In order; the first that fits a column holds.
+    pub rules: Vec<Rule>,
+    /// What is looked for where no rule decides.
+    pub content: Option<Content>,
+}
+
+/// `[limits]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions at a time.
+    pub sessions: usize,
+    /// Connections at a time that have not authenticated yet.
+    pub pre_auth: usize,
+    /// Until the database has let us in.
+    pub connect_timeout: Duration,
+}
+
+impl Config {
+    /// The resource of this name.
+    pub fn resource(&self, name: &str) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.name == name)
+    }
+
+    /// The policy of this name.
+    pub fn policy(&self, name: &str) -> Option<&Policy> {
+        self.policies.iter().find(|policy| policy.name == name)
+    }
+}

@@ -1,0 +1,195 @@
+//! `[[policy]]` and `[[policy.rule]]`
+
+use toml::Spanned;
+
+use super::model::*;
+use super::reader::Section;
+
+#[derive(Clone, Copy)]
+enum Word {
+    Redact,
+    Partial,
+    Constant,
+    Null,
+}
+
+/// Reads one `[[policy]]`.
+pub(super) fn policy(section: &Section<'_>) -> Option<Policy> {
+    let name = section.required_string("name");
+    let exempt = section.boolean("exempt");
+    let modes = [("strict", MessageMode::Strict), ("scan", MessageMode::Scan)];
+    let messages = section.choice("messages", &modes, MessageMode::Strict);
+    let mut rules = Vec::new();
+    let rule_sections = section.sections("rule");
+    for rule_section in &rule_sections {
+        rules.extend(rule(rule_section));
+        rule_section.finish();
+    }
+    let content = section
+        .section("content")
+        .and_then(|section| content(&section));
+    let judges = !rule_sections.is_empty() || section.has("content");
+    let mistake = match (exempt, judges) {
+        (true, true) => "an exempt policy masks nothing: it can have no rules and no content",
+        (false, false) => "the policy masks nothing",
+        _ => {
+            return Some(Policy {
+                name: name?.into_inner(),
+                exempt,
+                messages,
+                rules,
+                content,
+            });
+        }
+    };
+    let hint = "write `exempt = true` only if results shall pass unmasked";
+    section
+        .reporter
+        .report_with_hint(section.span.clone(), mistake, hint);
+    None
+}
+
+/// Reads one `[[policy.rule]]`: a rule for each selector that it lists.
+fn rule(section: &Section<'_>) -> Vec<Rule> {
+    let name = section.required_string("name");
+    let columns = section.strings("column");
+    let names = section.strings("column_name");
+    let types = section.strings("sql_type");
+    let strategy = strategy(section);
+    let mut selectors = Vec::new();
+    for pattern in &columns {
+        selectors.extend(column(section, pattern));
+    }
+    for pattern in &names {
+        selectors.extend(checked(section, pattern).map(SelectorKind::ColumnName));
+    }
+    selectors.extend(
+        types
+            .into_iter()
+            .map(|name| SelectorKind::SqlType(name.into_inner())),
+    );
+    let given = ["column", "column_name", "sql_type"]
+        .iter()
+        .any(|key| section.has(key));
+    if !given {
+        section.reporter.report_with_hint(
+            section.span.clone(),
+            "the rule names no columns",
+            "add `column = \"schema.table.column\"`, `column_name = \"…\"` or `sql_type = \"…\"`",
+        );
+    }
+    let (Some(name), Some(strategy)) = (name, strategy) else {
+        return Vec::new();
+    };
+    let rule = |selector| Rule {
+        name: name.get_ref().clone(),
+        selector,
+        strategy: strategy.clone(),
+    };
+    selectors.into_iter().map(rule).collect()
+}
+
+/// `schema.table.column`, each a pattern.
+fn column(section: &Section<'_>, pattern: &Spanned<String>) -> Option<SelectorKind> {
+    let parts: Vec<_> = pattern.get_ref().split('.').collect();
+    match parts.as_slice() {
+        [schema, table, column] if parts.iter().all(|part| !part.is_empty()) => {
+            checked(section, pattern)?;
+            let [schema, table, column] = [schema, table, column].map(|part| (*part).to_owned());
+            Some(SelectorKind::Column(schema, table, column))
+        }
+        _ => {
+            section.reporter.report_with_hint(
+                pattern.span(),
+                format!("`{}` does not name a column", pattern.get_ref()),
+                "write `schema.table.column`; `*` and `?` stand for any characters",
+            );
+            None
+        }
+    }
+}
+
+/// A pattern that is not empty and holds no control characters.
+fn checked(section: &Section<'_>, pattern: &Spanned<String>) -> Option<String> {
+    let text = pattern.get_ref();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        section
+            .reporter
+            .report(pattern.span(), "this is not a pattern of names");
+        return None;
+    }
+    Some(text.clone())
+}
+
+/// `strategy` and the keys that belong to it.
+fn strategy(section: &Section<'_>) -> Option<StrategyKind> {
+    let words = [
+        ("redact", Word::Redact),
+        ("partial", Word::Partial),
+        ("constant", Word::Constant),
+        ("null", Word::Null),
+    ];
+    let word = section.required_choice("strategy", &words);
+    let keep_first = section.integer("keep_first", 0..=64, 0) as u16;
+    let keep_last = section.integer("keep_last", 0..=64, 0) as u16;
+    let value = section.string("value");
+    let word = word?;
+    let partial = matches!(word, Word::Partial);
+    for key in ["keep_first", "keep_last"] {
+        if let (false, Some(given)) = (partial, section.value(key)) {
+            let message = format!("`{key}` means nothing without `strategy = \"partial\"`");
+            section.reporter.report(given.span(), message);
+        }
+    }
+    if let (false, Some(value)) = (matches!(word, Word::Constant), &value) {
+        let message = "`value` means nothing without `strategy = \"constant\"`";
+        section.reporter.report(value.span(), message);
+    }
+    match word {
+        Word::Redact => Some(StrategyKind::Redact),
+        Word::Null => Some(StrategyKind::Null),
+        Word::Partial if keep_first == 0 && keep_last == 0 => {
+            section.reporter.report_with_hint(
+                section.span.clone(),
+                "`partial` keeps nothing",
+                "give `keep_first` or `keep_last`, or use `redact`",
+            );
+            None
+        }
+        Word::Partial => Some(StrategyKind::Partial {
+            keep_first,
+            keep_last,
+        }),
+        Word::Constant => {
+            section.require("value")?;
+            Some(StrategyKind::Constant(value?.into_inner()))
+        }
+    }
+}
+
+/// `content = { detectors = "standard" | […], strategy = … }`
+fn content(section: &Section<'_>) -> Option<Content> {
+    let detectors = section.strings("detectors");
+    section.require("detectors");
+    let strategy = strategy(section);
+    section.finish();
+    let standard = section
+        .value("detectors")
+        .is_some_and(|value| value.get_ref().is_str());
+    let detectors: Vec<_> = detectors.into_iter().map(Spanned::into_inner).collect();
+    let detectors = match detectors.as_slice() {
+        [only] if standard && only == "standard" => DetectorSet::Standard,
+        [] => {
+            if section.has("detectors") {
+                let message = "`detectors` lists nothing";
+                section.reporter.report(section.span.clone(), message);
+            }
+            return None;
+        }
+        _ => DetectorSet::Named(detectors),
+    };
+    Some(Content {
+        detectors,
+        strategy: strategy?,
+    })
+}

@@ -1,0 +1,117 @@
+//! `[[resource]]`
+
+use std::path::PathBuf;
+
+use toml::Spanned;
+
+use super::model::*;
+use super::reader::Section;
+use super::tls;
+
+const POSTGRES_PORT: u16 = 5432;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Postgres,
+}
+
+/// Reads one `[[resource]]`.
+pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
+    let name = section.required_string("name");
+    let kind = section.required_choice("kind", &[("postgres", Kind::Postgres)]);
+    let address = section
+        .required_string("address")
+        .and_then(|text| place(section, &text));
+    let database = section.required_string("database").map(name_or_any);
+    let user = section.required_string("user").map(name_or_any);
+    let catalog_user = section.string("catalog_user").map(Spanned::into_inner);
+    let password = section.secret("password");
+    let modes = [
+        ("disable", UpstreamTlsMode::Disable),
+        ("require", UpstreamTlsMode::Require),
+        ("verify-ca", UpstreamTlsMode::VerifyCa),
+        ("verify-full", UpstreamTlsMode::VerifyFull),
+    ];
+    let tls_mode = section.choice("tls_mode", &modes, UpstreamTlsMode::VerifyFull);
+    let tls = tls::client(section, tls_mode);
+    let Kind::Postgres = kind?;
+    let address = address?;
+    if let (ResourceAddress::Unix(_), Some(Some(_))) = (&address, &tls) {
+        section.reporter.report_with_hint(
+            section.span.clone(),
+            "PostgreSQL speaks no TLS over a Unix socket",
+            "add `tls_mode = \"disable\"`",
+        );
+    }
+    let user = user?;
+    let catalog_user = match (&user, catalog_user) {
+        (_, Some(name)) => Some(name),
+        (NameOrAny::Fixed(name), None) => Some(name.clone()),
+        (NameOrAny::Any, None) => None,
+    };
+    Some(Resource {
+        name: name?.into_inner(),
+        address,
+        database: database?,
+        user,
+        catalog_user,
+        tls_mode,
+        tls: tls?,
+        password,
+    })
+}
+
+fn name_or_any(name: Spanned<String>) -> NameOrAny {
+    match name.get_ref().as_str() {
+        "*" => NameOrAny::Any,
+        _ => NameOrAny::Fixed(name.into_inner()),
+    }
+}
+
+/// `host`, `host:port`, `[v6]:port`, or the path of a socket or of its directory.
+fn place(section: &Section<'_>, text: &Spanned<String>) -> Option<ResourceAddress> {
+    let address = text.get_ref().as_str();
+    if address.starts_with('/') {
+        let path = PathBuf::from(address);
+        let socket = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(".s.PGSQL."));
+        let path = if socket {
+            path
+        } else {
+            path.join(format!(".s.PGSQL.{POSTGRES_PORT}"))
+        };
+        return Some(ResourceAddress::Unix(path));
+    }
+    let bracketed = address
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'));
+    let (host, port) = match bracketed {
+        Some((host, port)) => (host, port.strip_prefix(':')),
+        None => match address.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (address, None),
+        },
+    };
+    let port = port.map_or(Ok(POSTGRES_PORT), str::parse);
+    let good = |host: &str| {
+        !host.is_empty()
+            && host
+                .chars()
+                .all(|char| char.is_ascii_alphanumeric() || ".-_:".contains(char))
+    };
+    match port {
+        Ok(port) if port > 0 && good(host) => Some(ResourceAddress::Tcp {
+            host: host.to_owned(),
+            port,
+        }),
+        _ => {
+            section.reporter.report_with_hint(
+                text.span(),
+                format!("`{address}` is not an address"),
+                "write host and port, such as `db.example.org:5432` or `[::1]:5432`",
+            );
+            None
+        }
+    }
+}
