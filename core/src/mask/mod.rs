@@ -1,1 +1,153 @@
 //! What stands in the place of a masked value.
+//!
+//! [`whole`] masks a value of any type in either encoding; what it writes is valid for the
+//! type, or it says NULL. One file a family:
+//!
+//! * [`scalar_text`], [`scalar_binary`]: types without parts;
+//! * [`array`], [`composite`], [`range`]: types with parts, rewritten part by part through
+//!   [`Visit`], be it to mask them or to scan them;
+//! * [`json`]: values under matching keys; [`span`]: findings inside a text;
+//! * [`decode`]: from a binary value to the text that a detector can read.
+
+pub(crate) mod array;
+mod builtin;
+pub(crate) mod bytea;
+pub(crate) mod composite;
+mod constant;
+pub(crate) mod decode;
+pub mod json;
+mod number;
+pub(crate) mod range;
+mod scalar_binary;
+mod scalar_text;
+pub(crate) mod span;
+mod strategy;
+mod temporal;
+pub(crate) mod types;
+
+pub use strategy::Strategy;
+
+use crate::catalog::Catalog;
+use crate::cell::Encoding;
+use crate::limits::NESTING_DEPTH;
+use types::Shape;
+
+/// What became of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Written as it was.
+    Kept,
+    /// Something else was written.
+    Masked,
+    /// Nothing was written; NULL takes its place.
+    Null,
+}
+
+/// The bytes are not a value of the type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// Decides about the parts of a value.
+pub(crate) trait Visit {
+    /// Appends what stands in the place of `value` to `out`; for [`Outcome::Null`] what it
+    /// appended does not count.
+    fn value(
+        &mut self,
+        type_oid: u32,
+        encoding: Encoding,
+        value: &[u8],
+        depth: usize,
+        out: &mut Vec<u8>,
+    ) -> Outcome;
+}
+
+/// How a value is masked whole.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) strategy: &'a Strategy,
+}
+
+impl Whole<'_> {
+    /// Appends the masked value to `out`. Never [`Outcome::Kept`].
+    pub(crate) fn mask(
+        mut self,
+        shape: Shape,
+        encoding: Encoding,
+        value: &[u8],
+        depth: usize,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let mark = out.len();
+        let outcome = match (self.strategy, shape) {
+            (Strategy::Null, _) => Outcome::Null,
+            _ if depth > NESTING_DEPTH => Outcome::Null,
+            (strategy, Shape::Scalar(scalar)) => match encoding {
+                Encoding::Text => scalar_text::mask(scalar, strategy, value, out),
+                Encoding::Binary => scalar_binary::mask(scalar, strategy, value, out),
+            },
+            (_, Shape::Range { .. }) => range::mask(encoding, out),
+            (_, Shape::Multirange { .. }) => range::mask_multi(encoding, out),
+            _ => parts(self.catalog, shape, encoding, value, depth, &mut self, out),
+        };
+        match outcome {
+            Outcome::Null => {
+                out.truncate(mark);
+                Outcome::Null
+            }
+            Outcome::Kept | Outcome::Masked => Outcome::Masked,
+        }
+    }
+}
+
+impl Visit for Whole<'_> {
+    fn value(
+        &mut self,
+        type_oid: u32,
+        encoding: Encoding,
+        value: &[u8],
+        depth: usize,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let shape = types::shape(self.catalog, type_oid);
+        self.mask(shape, encoding, value, depth, out)
+    }
+}
+
+/// Rewrites the parts of a value that has some. What is malformed is [`Outcome::Null`].
+pub(crate) fn parts(
+    catalog: &Catalog,
+    shape: Shape,
+    encoding: Encoding,
+    value: &[u8],
+    depth: usize,
+    visit: &mut impl Visit,
+    out: &mut Vec<u8>,
+) -> Outcome {
+    let rewritten = match (shape, encoding) {
+        (Shape::Array { element }, Encoding::Text) => {
+            array::rewrite_text(element, value, depth, visit, out)
+        }
+        (Shape::Vector { element }, Encoding::Text) => {
+            array::rewrite_vector(element, value, depth, visit, out)
+        }
+        (Shape::Array { .. } | Shape::Vector { .. }, Encoding::Binary) => {
+            array::rewrite_binary(value, depth, visit, out)
+        }
+        (Shape::Composite { type_oid }, Encoding::Text) => {
+            composite::rewrite_text(catalog, type_oid, value, depth, visit, out)
+        }
+        (Shape::Composite { .. }, Encoding::Binary) => {
+            composite::rewrite_binary(value, depth, visit, out)
+        }
+        (Shape::Range { subtype }, Encoding::Binary) => {
+            range::rewrite_binary(subtype, value, depth, visit, out)
+        }
+        (Shape::Multirange { subtype }, Encoding::Binary) => {
+            range::rewrite_multi_binary(subtype, value, depth, visit, out)
+        }
+        (Shape::Range { .. } | Shape::Multirange { .. }, Encoding::Text)
+        | (Shape::Scalar(_) | Shape::Opaque, _) => Err(Malformed),
+    };
+    rewritten.unwrap_or(Outcome::Null)
+}

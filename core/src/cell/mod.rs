@@ -2,6 +2,19 @@
 //!
 //! Rows, COPY rows and streamed values all come through here, so that a value is masked the
 //! same way whatever frame it travels in.
+//!
+//! * [`ColumnPlan`]: what was decided about a column, once per result header.
+//! * [`Judge`]: carries it out on a value that is whole in memory.
+//! * [`StreamedCell`]: the same for a value that is too large for that.
+
+mod judge;
+mod plan;
+mod scan;
+mod stream;
+
+pub use judge::{Judge, Scratch, Verdict};
+pub use plan::{ColumnPlan, Decision};
+pub use stream::StreamedCell;
 
 use crate::inspect::DetectorId;
 use crate::policy::RuleId;
