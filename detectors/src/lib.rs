@@ -1,1 +1,30 @@
-//! placeholder
+//! Velum's detection engine: finds PHI in bytes.
+//!
+//! Pure: no sockets, files, clock, threads or randomness. An engine is frozen when it is built,
+//! can be shared between threads, and allocates nothing while it scans.
+//!
+//! ```text
+//! text ─▶ scan::classes ─▶ candidate positions ─▶ catalog (one file a family) ─▶ findings
+//!         (class bitmaps)   digit run, @ : = |     shape · validate · context
+//! ```
+//!
+//! Where to look first:
+//! * [`Detectors`]: the engine as the gateway sees it.
+//! * `catalog`: what counts as an SSN, a phone number, …; the table of detectors.
+//! * `scan`: how candidates are found; the place where a vector kernel goes.
+//! * `context`: labels before a value and names of columns, the evidence for bare numbers.
+//!
+//! Every detector reports on its own: findings of different detectors may overlap, and one
+//! never hides another.
+#![forbid(unsafe_code)]
+
+mod catalog;
+mod context;
+mod detectors;
+mod plan;
+mod scan;
+mod text;
+mod validate;
+
+pub use catalog::Detector;
+pub use detectors::{Detectors, UnknownDetector};

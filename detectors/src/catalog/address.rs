@@ -1,0 +1,319 @@
+//! Street addresses: a number, some words and a street's suffix; post-office boxes.
+
+use super::{Detector, zip};
+use crate::context::Cues;
+use crate::scan::{Number, Scan};
+use crate::text::{char_end, ends_word, run_end};
+
+const NUMBER_DIGITS: usize = 6;
+const WORDS: usize = 6;
+const WORD_BYTES: usize = 24;
+
+/// Suffixes that name nothing else (USPS Publication 28, appendix C1).
+const PLAIN: &[&str] = &[
+    "street",
+    "avenue",
+    "ave",
+    "boulevard",
+    "blvd",
+    "road",
+    "drive",
+    "lane",
+    "court",
+    "circle",
+    "terrace",
+    "parkway",
+    "pkwy",
+    "highway",
+    "hwy",
+    "square",
+    "trail",
+    "plaza",
+    "crescent",
+    "turnpike",
+    "expressway",
+    "freeway",
+    "causeway",
+    "alley",
+    "crossing",
+    "ridge",
+    "hollow",
+    "heights",
+    "meadows",
+    "landing",
+    "junction",
+    "mews",
+    "grove",
+    "manor",
+    "estates",
+    "glen",
+    "village",
+    "springs",
+    "spur",
+    "valley",
+    "shores",
+    "harbor",
+    "haven",
+    "pike",
+    "loop",
+    "orchard",
+    "point",
+    "points",
+    "park",
+    "place",
+    "path",
+    "row",
+    "run",
+    "walk",
+    "way",
+    "bend",
+    "creek",
+    "forge",
+    "gardens",
+    "green",
+    "knoll",
+    "lodge",
+    "mill",
+    "mills",
+    "mission",
+    "overpass",
+    "passage",
+    "ranch",
+    "station",
+    "stravenue",
+    "summit",
+    "throughway",
+    "trace",
+    "track",
+    "tunnel",
+    "union",
+    "view",
+    "vista",
+    "well",
+    "wells",
+    "courts",
+    "lakes",
+    "island",
+];
+
+/// Suffixes that need a capital: `St`, not the `st` of a sentence.
+const SHORT: &[&str] = &[
+    "st", "rd", "dr", "ln", "ct", "cir", "ter", "pl", "sq", "trl", "plz", "cres", "aly", "xing",
+    "rdg", "hts", "lndg", "grv", "mnr", "gln", "vlg", "spgs", "vly", "hbr", "pt", "wy", "av", "cv",
+    "bnd", "crk", "gdns", "jct", "tpke", "expy", "fwy", "cswy", "ests", "is", "mdws",
+];
+
+/// Words in lower case that make no street's name.
+const SENTENCE: &[&str] = &[
+    "a", "the", "of", "on", "in", "at", "to", "per", "by", "and", "or", "mg", "ml", "tablets",
+    "tablet", "days", "day", "weeks", "week", "years", "year", "months", "hours", "times", "from",
+    "for", "with", "was", "is", "mcg", "units", "patients", "x", "cm", "mm", "kg", "miles",
+];
+
+const UNITS: &[&str] = &[
+    "apt",
+    "apartment",
+    "suite",
+    "ste",
+    "unit",
+    "fl",
+    "floor",
+    "rm",
+    "room",
+    "bldg",
+    "building",
+    "lot",
+    "#",
+    "no",
+];
+
+/// Judges the number as that of a house, or of a box.
+pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
+    if !scan.wants(Detector::Address) || number.len() > NUMBER_DIGITS {
+        return;
+    }
+    if let Some(end) = street_end(scan, number) {
+        let end = unit_end(scan, end);
+        let end = city_end(scan, end);
+        scan.report(Detector::Address, number.start, end);
+    }
+    let label = number.label(scan);
+    if label.cues.has(Cues::PO_BOX) && scan.is_word(number.start, number.end) {
+        scan.report(Detector::Address, label.start, city_end(scan, number.end));
+    }
+}
+
+/// One past the suffix of the street that the number stands before.
+fn street_end(scan: &Scan<'_>, number: &Number) -> Option<usize> {
+    let mut at = house_end(scan, number)?;
+    for index in 0..WORDS {
+        at = run_end(scan.text, at, 2, |byte| byte == b' ');
+        let end = word_end(scan.text, at);
+        let word = scan.slice(at, end);
+        if index > 0 && is_suffix(word) {
+            return Some(with_direction(scan, end));
+        }
+        if !is_street_word(word, index) || scan.byte(skip_dot(scan, end)) != Some(b' ') {
+            return None;
+        }
+        at = skip_dot(scan, end);
+    }
+    None
+}
+
+/// One past the house's number (`12`, `12B`, `12-14`, `12 1/2`), if a blank follows.
+fn house_end(scan: &Scan<'_>, number: &Number) -> Option<usize> {
+    let mut end = number.end;
+    if scan.digit_then(end, b'-') {
+        end = run_end(scan.text, end + 1, NUMBER_DIGITS, |byte| {
+            byte.is_ascii_digit()
+        });
+    } else if scan
+        .byte(end)
+        .is_some_and(|byte| byte.is_ascii_alphabetic())
+    {
+        end += 1;
+    }
+    if scan.slice(end, end + 4) == b" 1/2" {
+        end += 4;
+    }
+    let joined = matches!(scan.byte_before(number.start, 1), Some(b'.' | b'/' | b'$'));
+    (!joined && scan.byte(end) == Some(b' ')).then_some(end)
+}
+
+fn word_end(text: &[u8], from: usize) -> usize {
+    run_end(text, from, WORD_BYTES, |byte| {
+        byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'\'' | b'-')
+    })
+}
+
+fn skip_dot(scan: &Scan<'_>, at: usize) -> usize {
+    at + usize::from(scan.byte(at) == Some(b'.'))
+}
+
+fn is_suffix(word: &[u8]) -> bool {
+    let is = |suffix: &&str| word.eq_ignore_ascii_case(suffix.as_bytes());
+    let capital = word.first().is_some_and(u8::is_ascii_uppercase);
+    if capital {
+        PLAIN.iter().chain(SHORT).any(is)
+    } else {
+        PLAIN.iter().take(10).any(is)
+    }
+}
+
+fn is_street_word(word: &[u8], index: usize) -> bool {
+    let Some(first) = word.first() else {
+        return false;
+    };
+    if first.is_ascii_uppercase() || *first >= 0x80 {
+        return true;
+    }
+    if first.is_ascii_digit() {
+        // `5th`, `42nd`.
+        return word.len() >= 3 && word.last().is_some_and(u8::is_ascii_alphabetic);
+    }
+    // In lower case only short names: `12 oak street`, `12 east main street`.
+    index < 2 && !SENTENCE.iter().any(|other| word == other.as_bytes()) && word.len() > 1
+}
+
+/// `NW` or `South` behind the suffix, and the suffix' own dot.
+fn with_direction(scan: &Scan<'_>, end: usize) -> usize {
+    const DIRECTIONS: [&str; 16] = [
+        "n",
+        "s",
+        "e",
+        "w",
+        "ne",
+        "nw",
+        "se",
+        "sw",
+        "north",
+        "south",
+        "east",
+        "west",
+        "northeast",
+        "northwest",
+        "southeast",
+        "southwest",
+    ];
+    if scan.byte(end) != Some(b' ') {
+        return end;
+    }
+    let word_end = word_end(scan.text, end + 1);
+    let word = scan.slice(end + 1, word_end);
+    let capital = word.first().is_some_and(u8::is_ascii_uppercase);
+    let is = capital
+        && DIRECTIONS
+            .iter()
+            .any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+    if is { word_end } else { end }
+}
+
+/// One past `, Apt. 4B` or ` #12` behind a street.
+fn unit_end(scan: &Scan<'_>, end: usize) -> usize {
+    let at = run_end(scan.text, skip_dot(scan, end), 3, |byte| {
+        matches!(byte, b' ' | b',')
+    });
+    let mark = scan.byte(at) == Some(b'#');
+    let unit = if mark {
+        at + 1
+    } else {
+        word_end(scan.text, at)
+    };
+    let word = scan.slice(at, unit);
+    if !UNITS
+        .iter()
+        .any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+    {
+        return end;
+    }
+    let value = run_end(scan.text, skip_dot(scan, unit), 2, |byte| {
+        matches!(byte, b' ' | b'#')
+    });
+    let last = run_end(scan.text, value, 8, |byte| {
+        byte.is_ascii_alphanumeric() || byte == b'-'
+    });
+    if last > value && ends_word(scan.text, last) {
+        last
+    } else {
+        end
+    }
+}
+
+/// One past `, Springfield, IL 62704-1234` behind a street or a box; `end` if there is none.
+fn city_end(scan: &Scan<'_>, end: usize) -> usize {
+    const CITY_BYTES: usize = 40;
+    let from = run_end(scan.text, skip_dot(scan, end), 2, |byte| {
+        matches!(byte, b' ' | b',')
+    });
+    if from == end {
+        return end;
+    }
+    let city = run_end(scan.text, from, CITY_BYTES, |byte| {
+        byte.is_ascii_alphabetic() || byte >= 0x80 || matches!(byte, b' ' | b'.' | b'\'' | b'-')
+    });
+    let state = if scan.byte(city) == Some(b',') {
+        run_end(scan.text, city + 1, 2, |byte| byte == b' ')
+    } else {
+        // Without a comma the state is the city's last word.
+        city.saturating_sub(usize::from(scan.byte_before(city, 1) == Some(b' ')))
+            .saturating_sub(2)
+    };
+    if state < from || !zip::is_state(scan.slice(state, state + 2)) {
+        return end;
+    }
+    if !scan.is_word(state, state + 2) {
+        return end;
+    }
+    let code = run_end(scan.text, state + 2, 2, |byte| byte == b' ');
+    let five = run_end(scan.text, code, 5, |byte| byte.is_ascii_digit());
+    if five - code != 5 {
+        return char_end(scan.text, state + 2);
+    }
+    let four = run_end(scan.text, five + 1, 4, |byte| byte.is_ascii_digit());
+    if scan.byte(five) == Some(b'-') && four == five + 5 {
+        four
+    } else {
+        five
+    }
+}

@@ -1,0 +1,84 @@
+//! Labelled tokens: identifiers that have no shape of their own, only a label and digits.
+
+use std::ops::RangeInclusive;
+
+use super::{Detector, account, health_plan, mrn, vin};
+use crate::context::Cues;
+use crate::scan::{Number, Scan};
+use crate::text::{digits, ends_escape, run_end, run_start};
+
+/// What makes a token an identifier of a family.
+pub(crate) struct Rule {
+    pub(crate) detector: Detector,
+    /// The label before the token, or in the name of its column if the token is the whole value.
+    pub(crate) cue: Cues,
+    /// Digits that the token must hold.
+    pub(crate) digits: RangeInclusive<usize>,
+}
+
+const RULES: [&Rule; 4] = [&mrn::RULE, &account::RULE, &health_plan::RULE, &vin::RULE];
+
+/// Letters and hyphens that a token may have before its first digit.
+const PREFIX_BYTES: usize = 12;
+/// Bytes that a token may have from its first digit on.
+const SUFFIX_BYTES: usize = 40;
+
+/// Applies the rules to the token whose first digit is the number's.
+pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
+    let end = end_of(scan.text, number.start);
+    let count = digits(scan.slice(number.start, end));
+    if count < 3 {
+        return;
+    }
+    let label = number.label(scan);
+    let start = start_of(scan.text, number.start).max(label.end.min(number.start));
+    let start = start + usize::from(scan.byte(start) == Some(b'-'));
+    let column = if scan.is_whole(start, end) {
+        scan.column()
+    } else {
+        Cues::NONE
+    };
+    let cues = label.cues | column;
+    for rule in RULES {
+        if !cues.has(rule.cue) || !rule.digits.contains(&count) {
+            continue;
+        }
+        if rule.detector == Detector::Vin && !vin::is_shape(scan.slice(start, end)) {
+            continue;
+        }
+        scan.report(rule.detector, start, end);
+    }
+}
+
+/// One past the token: letters and digits, joined by single hyphens, or blanks between groups
+/// of digits as in an IBAN.
+fn end_of(text: &[u8], from: usize) -> usize {
+    let limit = from + SUFFIX_BYTES;
+    let mut end = from;
+    while end < limit {
+        let word = run_end(text, end, limit - end, |byte| byte.is_ascii_alphanumeric());
+        if word == end {
+            // A joint without a word behind it belongs to the sentence.
+            return end - usize::from(end > from);
+        }
+        end = word;
+        let joined = matches!(text.get(end), Some(b'-' | b'/' | b'.'))
+            && text.get(end + 1).is_some_and(u8::is_ascii_digit);
+        if !joined {
+            return end;
+        }
+        end += 1;
+    }
+    end
+}
+
+fn start_of(text: &[u8], first_digit: usize) -> usize {
+    let start = run_start(text, first_digit, PREFIX_BYTES, |byte| {
+        byte.is_ascii_alphabetic() || byte == b'-'
+    });
+    // The letter of an escape stays where it is: masking it would break the escape.
+    (start..=first_digit)
+        .rev()
+        .find(|at| ends_escape(text, *at))
+        .unwrap_or(start)
+}

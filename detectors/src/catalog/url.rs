@@ -1,0 +1,54 @@
+//! Web addresses: found at `://`, back over the scheme, forward to the first byte that no URL
+//! holds (RFC 3986).
+
+use super::Detector;
+use crate::scan::Scan;
+use crate::text::{char_end, ends_escape, run_start};
+
+/// Longest URL that is one finding; the rest of a longer one is judged as text.
+pub(crate) const SPAN_BYTES: usize = 2048;
+const SCHEME_BYTES: usize = 16;
+
+/// Judges the `:` at `at`.
+pub(crate) fn colon(scan: &mut Scan<'_>, at: usize) {
+    if scan.slice(at, at + 3) != b"://" || !scan.wants(Detector::Url) {
+        return;
+    }
+    let start = run_start(scan.text, at, SCHEME_BYTES, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
+    });
+    let start = (start..at)
+        .rev()
+        .find(|from| ends_escape(scan.text, *from))
+        .unwrap_or(start);
+    let end = end_of(scan.text, at + 3);
+    if start < at && end > at + 3 {
+        scan.report(Detector::Url, start, end);
+    }
+}
+
+fn end_of(text: &[u8], from: usize) -> usize {
+    let limit = text.len().min(from + SPAN_BYTES - SCHEME_BYTES - 3);
+    let mut end = from;
+    while end < limit {
+        match text.get(end..) {
+            // The next URL reports itself: a flood of schemes costs one walk over each byte.
+            Some([b':', b'/', b'/', ..]) => break,
+            Some([byte, ..]) if is_part(*byte) => end += 1,
+            _ => break,
+        }
+    }
+    let sentence =
+        |byte: &&u8| matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b'\'');
+    let trailing = text
+        .get(from..end)
+        .unwrap_or_default()
+        .iter()
+        .rev()
+        .take_while(sentence);
+    char_end(text, end - trailing.count())
+}
+
+fn is_part(byte: u8) -> bool {
+    byte > b' ' && byte != 0x7f && !b"\"<>\\^`{|}".contains(&byte)
+}

@@ -1,0 +1,620 @@
+//! Evidence around a value: the label before it, the name of its column.
+//!
+//! Both are normalised the same way (lower case, `_`, `-` and camel-case borders to one blank)
+//! and matched against one vocabulary, so that `SSN:`, `"patient_ssn":` and a column called
+//! `patientSsn` say the same.
+
+use std::ops::BitOr;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+/// A set of things that a label or a column name can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cues(u32);
+
+/// What stands before a number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Label {
+    pub(crate) cues: Cues,
+    /// Offset where the first cue begins.
+    pub(crate) start: usize,
+    /// Offset where the last cue ends; the value begins here or later.
+    pub(crate) end: usize,
+}
+
+impl Cues {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const SSN: Self = Self(1);
+    pub(crate) const MRN: Self = Self(1 << 1);
+    pub(crate) const PHONE: Self = Self(1 << 2);
+    pub(crate) const BIRTH: Self = Self(1 << 3);
+    pub(crate) const NPI: Self = Self(1 << 4);
+    pub(crate) const DEA: Self = Self(1 << 5);
+    pub(crate) const ACCOUNT: Self = Self(1 << 6);
+    pub(crate) const HEALTH_PLAN: Self = Self(1 << 7);
+    pub(crate) const VIN: Self = Self(1 << 8);
+    pub(crate) const ZIP: Self = Self(1 << 9);
+    pub(crate) const PO_BOX: Self = Self(1 << 10);
+    /// A version, release or build: against addresses of hosts.
+    pub(crate) const VERSION: Self = Self(1 << 11);
+    /// Keys, counts and amounts: against bare numbers in a column of that name.
+    pub(crate) const QUANTITY: Self = Self(1 << 12);
+    /// The cue is as good in a column name as before a value.
+    const IN_COLUMNS: Self = Self(1 << 31);
+
+    pub(crate) const fn has(self, cue: Self) -> bool {
+        self.0 & cue.0 != 0
+    }
+
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The cues of a column, without what only speaks against.
+    pub(crate) const fn of_columns(self) -> Self {
+        Self(self.0 & !(Self::QUANTITY.0 | Self::VERSION.0 | Self::PO_BOX.0))
+    }
+}
+
+impl BitOr for Cues {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        self.and(other)
+    }
+}
+
+const BOTH: Cues = Cues::IN_COLUMNS;
+
+/// Words and what they say, normalised. `#` is a word of its own.
+const VOCABULARY: &[(Cues, &[&str])] = &[
+    (
+        Cues(Cues::SSN.0 | BOTH.0),
+        &[
+            "ssn",
+            "ssns",
+            "social security",
+            "socialsecurity",
+            "soc sec",
+            "social sec",
+            "itin",
+            "ss no",
+            "ss num",
+            "ss number",
+            "ss #",
+            "taxpayer id",
+            "tin",
+        ],
+    ),
+    (
+        Cues(Cues::MRN.0 | BOTH.0),
+        &[
+            "mrn",
+            "mrns",
+            "emrn",
+            "mpi",
+            "empi",
+            "medical record",
+            "medicalrecord",
+            "med rec",
+            "medrec",
+            "mr no",
+            "mr number",
+            "mr num",
+            "mr #",
+            "chart no",
+            "chart number",
+            "chart #",
+            "hospital no",
+            "hospital number",
+            "hospital #",
+            "unit number",
+            "health record",
+        ],
+    ),
+    (
+        Cues::MRN,
+        &[
+            "chart",
+            "patient id",
+            "patient identifier",
+            "patient no",
+            "patient number",
+            "patient #",
+            "pt id",
+            "pt no",
+            "pt #",
+            "unit no",
+            "record number",
+            "record no",
+            "record #",
+            "patientid",
+            "mr",
+        ],
+    ),
+    (
+        Cues(Cues::PHONE.0 | BOTH.0),
+        &[
+            "phone",
+            "phones",
+            "telephone",
+            "tel",
+            "mobile",
+            "cellphone",
+            "fax",
+            "facsimile",
+            "pager",
+            "homephone",
+            "workphone",
+            "cell phone",
+            "phone no",
+            "phone number",
+        ],
+    ),
+    (
+        Cues::PHONE,
+        &[
+            "cell", "ph", "call", "calls", "called", "contact", "callback", "text", "reach",
+            "beeper",
+        ],
+    ),
+    (
+        Cues(Cues::BIRTH.0 | BOTH.0),
+        &[
+            "dob",
+            "d o b",
+            "date of birth",
+            "dateofbirth",
+            "birth",
+            "birthdate",
+            "birthday",
+            "birth date",
+            "born",
+            "bday",
+            "birth dt",
+            "birthdt",
+        ],
+    ),
+    (
+        Cues(Cues::NPI.0 | BOTH.0),
+        &["npi", "npis", "national provider"],
+    ),
+    (Cues(Cues::DEA.0 | BOTH.0), &["dea"]),
+    (
+        Cues(Cues::ACCOUNT.0 | BOTH.0),
+        &[
+            "account number",
+            "account no",
+            "account num",
+            "account #",
+            "acct no",
+            "acct num",
+            "acct number",
+            "acct",
+            "acct #",
+            "iban",
+            "routing number",
+            "accountnumber",
+            "guarantor number",
+            "bank account",
+        ],
+    ),
+    (
+        Cues::ACCOUNT,
+        &["account", "accounts", "acc no", "a c no", "routing", "aba"],
+    ),
+    (
+        Cues(Cues::HEALTH_PLAN.0 | BOTH.0),
+        &[
+            "member number",
+            "member no",
+            "member #",
+            "subscriber id",
+            "subscriber number",
+            "subscriber no",
+            "subscriber #",
+            "policy number",
+            "policy no",
+            "policy #",
+            "mbi",
+            "hicn",
+            "medicare id",
+            "medicare number",
+            "medicare no",
+            "medicare #",
+            "medicaid id",
+            "medicaid number",
+            "medicaid no",
+            "medicaid #",
+            "beneficiary id",
+            "beneficiary number",
+            "insurance id",
+            "insurance number",
+            "insurance no",
+            "insurance #",
+            "health plan id",
+            "health plan number",
+            "policynumber",
+            "subscriberid",
+        ],
+    ),
+    (
+        Cues::HEALTH_PLAN,
+        &[
+            "member id",
+            "memberid",
+            "policy id",
+            "policy",
+            "health plan",
+            "beneficiary",
+            "hpid",
+        ],
+    ),
+    (
+        Cues(Cues::VIN.0 | BOTH.0),
+        &[
+            "vin",
+            "vins",
+            "vehicle id",
+            "vehicle identification",
+            "vehicle number",
+            "chassis",
+        ],
+    ),
+    (
+        Cues(Cues::ZIP.0 | BOTH.0),
+        &[
+            "zip",
+            "zips",
+            "zipcode",
+            "zip code",
+            "postal",
+            "postcode",
+            "postal code",
+            "zip5",
+        ],
+    ),
+    (
+        Cues::PO_BOX,
+        &["po box", "p o box", "post office box", "pobox"],
+    ),
+    (
+        Cues::VERSION,
+        &[
+            "version",
+            "versions",
+            "ver",
+            "v",
+            "release",
+            "build",
+            "firmware",
+            "fw",
+            "rev",
+            "revision",
+            "driver",
+            "upgraded to",
+            "oid",
+            "kernel",
+            "section",
+        ],
+    ),
+    (
+        Cues(Cues::QUANTITY.0 | BOTH.0),
+        &[
+            "id",
+            "ids",
+            "oid",
+            "pid",
+            "xid",
+            "tid",
+            "uid",
+            "gid",
+            "key",
+            "pk",
+            "fk",
+            "count",
+            "counts",
+            "cnt",
+            "amount",
+            "amt",
+            "total",
+            "totals",
+            "cents",
+            "size",
+            "bytes",
+            "byte",
+            "epoch",
+            "port",
+            "code",
+            "codes",
+            "seq",
+            "sequence",
+            "serial",
+            "version",
+            "num rows",
+            "rows",
+            "row",
+            "qty",
+            "quantity",
+            "sum",
+            "min",
+            "max",
+            "avg",
+            "price",
+            "cost",
+            "charge",
+            "charges",
+            "balance",
+            "paid",
+            "duration",
+            "ms",
+            "seconds",
+            "secs",
+            "time",
+            "timestamp",
+            "ts",
+            "offset",
+            "length",
+            "len",
+            "width",
+            "hash",
+            "lsn",
+            "txid",
+            "pages",
+            "blocks",
+            "tuples",
+            "usec",
+            "nsec",
+            "ns",
+            "us",
+            "value",
+            "order",
+            "claim",
+            "invoice",
+            "version num",
+            "number of",
+            "checksum",
+            "crc",
+            "revenue",
+            "units",
+            "pop",
+            "population",
+            "salary",
+            "distance",
+            "weight",
+            "rank",
+            "score",
+            "level",
+            "mask",
+            "flags",
+            "bits",
+            "buffers",
+            "limit",
+            "rate",
+            "freq",
+            "frequency",
+        ],
+    ),
+];
+
+/// Bytes before a number in which its label has to stand.
+const WINDOW_BYTES: usize = 64;
+/// Longest way, normalised, from the end of a label to its value.
+const GAP_BYTES: usize = 28;
+/// Normalising at most doubles the window and adds a blank at both ends.
+const NORMAL_BYTES: usize = 2 * WINDOW_BYTES + 4;
+/// Longest column name that is read; PostgreSQL's own are at most 63 bytes.
+const COLUMN_BYTES: usize = WINDOW_BYTES;
+
+struct Vocabulary {
+    words: AhoCorasick,
+    cues: Vec<Cues>,
+}
+
+static WORDS: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::build);
+
+pub(crate) fn warm_up() {
+    LazyLock::force(&WORDS);
+}
+
+/// The label before the number that starts at `number`. No digit stands between the two.
+pub(crate) fn before(text: &[u8], number: usize) -> Label {
+    let none = Label {
+        cues: Cues::NONE,
+        start: number,
+        end: number,
+    };
+    let from = crate::text::run_start(text, number, WINDOW_BYTES, |b| !b.is_ascii_digit());
+    let window = text.get(from..number).unwrap_or_default();
+    if !window.iter().any(u8::is_ascii_alphabetic) {
+        return none;
+    }
+    let whole_words = from == 0 || from + WINDOW_BYTES > number;
+    let normal = Normal::of(window, whole_words);
+    let mut label = none;
+    for (cues, found) in WORDS.find(normal.bytes()) {
+        if normal.bytes().len() - found.end <= GAP_BYTES {
+            label.cues = label.cues | cues;
+            label.start = label.start.min(from + normal.origin(found.start + 1));
+            let end = from + normal.origin(found.end - 2) + 1;
+            label.end = if label.end == number {
+                end
+            } else {
+                label.end.max(end)
+            };
+        }
+    }
+    label
+}
+
+/// What the name of a column says.
+pub(crate) fn of_column(name: &[u8]) -> Cues {
+    let name = name.get(..COLUMN_BYTES).unwrap_or(name);
+    let normal = Normal::of(name, true);
+    WORDS
+        .find(normal.bytes())
+        .filter(|(cues, _)| cues.has(Cues::IN_COLUMNS))
+        .fold(Cues::NONE, |all, (cues, _)| all | cues)
+}
+
+impl Vocabulary {
+    fn build() -> Self {
+        let mut words = Vec::new();
+        let mut cues = Vec::new();
+        for (cue, spellings) in VOCABULARY {
+            for spelling in *spellings {
+                words.push(format!(" {spelling} "));
+                cues.push(*cue);
+            }
+        }
+        let words = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(words)
+            .expect("the vocabulary is a constant and builds in every test");
+        Self { words, cues }
+    }
+
+    fn find(&self, normal: &[u8]) -> impl Iterator<Item = (Cues, std::ops::Range<usize>)> {
+        self.words.find_overlapping_iter(normal).map(|found| {
+            let cues = self
+                .cues
+                .get(found.pattern().as_usize())
+                .copied()
+                .unwrap_or(Cues::NONE);
+            (cues, found.range())
+        })
+    }
+}
+
+/// A normalised window: words in lower case with one blank before, between and after them.
+struct Normal {
+    bytes: [u8; NORMAL_BYTES],
+    /// Offset in the window of each normalised byte.
+    origins: [u8; NORMAL_BYTES],
+    len: usize,
+}
+
+impl Normal {
+    /// `whole_words`: the window begins where a word does.
+    fn of(window: &[u8], whole_words: bool) -> Self {
+        let mut normal = Self {
+            bytes: [0; NORMAL_BYTES],
+            origins: [0; NORMAL_BYTES],
+            len: 0,
+        };
+        if whole_words {
+            normal.push(b' ', 0);
+        }
+        let mut lower_before = false;
+        for (at, byte) in window.iter().enumerate() {
+            let at = at as u8;
+            let escape = crate::text::ends_escape(window, usize::from(at) + 1);
+            match byte {
+                _ if escape => normal.blank(at),
+                b'A'..=b'Z' => {
+                    if lower_before {
+                        normal.blank(at);
+                    }
+                    normal.push(byte.to_ascii_lowercase(), at);
+                }
+                b'a'..=b'z' => normal.push(*byte, at),
+                b'#' => {
+                    normal.blank(at);
+                    normal.push(b'#', at);
+                }
+                _ => normal.blank(at),
+            }
+            lower_before = byte.is_ascii_lowercase() && !escape;
+        }
+        normal.blank(window.len() as u8);
+        normal
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    fn origin(&self, at: usize) -> usize {
+        self.origins.get(at).copied().map_or(0, usize::from)
+    }
+
+    fn blank(&mut self, at: u8) {
+        if self.bytes().last() != Some(&b' ') {
+            self.push(b' ', at);
+        }
+    }
+
+    fn push(&mut self, byte: u8, at: u8) {
+        if let (Some(to), Some(origin)) =
+            (self.bytes.get_mut(self.len), self.origins.get_mut(self.len))
+        {
+            *to = byte;
+            *origin = at;
+            self.len += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(before_number: &str) -> Cues {
+        before(before_number.as_bytes(), before_number.len()).cues
+    }
+
+    #[test]
+    fn spellings_of_a_label() {
+        for text in [
+            "SSN: ",
+            "ssn",
+            "\"patient_ssn\": \"",
+            "{\"socialSecurityNumber\":\"",
+            "x\\nSSN ",
+            "Social-Security No. ",
+            "ss# ",
+            "social   security is ",
+        ] {
+            assert!(said(text).has(Cues::SSN), "{text}");
+        }
+        for text in [
+            "lesson: ",
+            "SSNX ",
+            "ssn 12 then ",
+            "ssn and much more than a gap allows: ",
+        ] {
+            assert!(!said(text).has(Cues::SSN), "{text}");
+        }
+    }
+
+    #[test]
+    fn labels_that_share_a_blank_are_all_found() {
+        let both = said("ssn mrn ");
+        assert!(both.has(Cues::SSN) && both.has(Cues::MRN));
+    }
+
+    #[test]
+    fn a_label_says_where_it_begins_and_ends() {
+        let text = b"at P.O. Box #12";
+        let label = before(text, 13);
+        assert!(label.cues.has(Cues::PO_BOX));
+        assert_eq!((label.start, label.end), (3, 11));
+        let glued = before(b"x MRN123456", 5);
+        assert_eq!((glued.start, glued.end), (2, 5));
+    }
+
+    #[test]
+    fn names_of_columns() {
+        assert!(of_column(b"patientSSN").has(Cues::SSN));
+        assert!(of_column(b"home_phone").has(Cues::PHONE));
+        assert!(of_column(b"patient_id").has(Cues::QUANTITY));
+        assert!(
+            !of_column(b"patient_id").has(Cues::MRN),
+            "a key, not a record number"
+        );
+        assert!(!of_column(b"call_count").has(Cues::PHONE));
+        assert!(!of_column(b"grand").has(Cues::QUANTITY));
+    }
+}

@@ -1,0 +1,94 @@
+//! The engine as the gateway sees it.
+
+use std::fmt;
+
+use velum_core::inspect::{DetectorId, Finding, Inspect, Surroundings};
+
+use crate::catalog::{Detector, Set};
+use crate::plan::Plan;
+
+/// A frozen choice of detectors; implements [`Inspect`].
+///
+/// Cheap to make and to clone: the automata are built once in a process and shared.
+#[derive(Clone, Debug)]
+pub struct Detectors {
+    plan: Plan,
+}
+
+/// A name that [`Detectors::select`] does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownDetector {
+    /// The name as it was given.
+    pub name: String,
+}
+
+impl Detectors {
+    /// Every detector of the catalog.
+    pub fn standard() -> Self {
+        Self {
+            plan: Plan::new(Set::ALL),
+        }
+    }
+
+    /// The named detectors and no other; see [`Detectors::names`].
+    ///
+    /// # Errors
+    /// The first name that is not in the catalog. Names are lower-case and exact.
+    pub fn select<S: AsRef<str>>(names: &[S]) -> Result<Self, UnknownDetector> {
+        let mut chosen = Set::EMPTY;
+        for name in names {
+            let name = name.as_ref();
+            match Detector::from_name(name) {
+                Some(detector) => chosen.insert(detector),
+                None => {
+                    return Err(UnknownDetector {
+                        name: name.to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            plan: Plan::new(chosen),
+        })
+    }
+
+    /// Names of all detectors, stable, in the order of their [`DetectorId`]s.
+    pub fn names() -> impl ExactSizeIterator<Item = &'static str> {
+        Detector::ALL.iter().map(|detector| detector.name())
+    }
+}
+
+impl Default for Detectors {
+    fn default() -> Self {
+        Self::standard()
+    }
+}
+
+impl Inspect for Detectors {
+    fn inspect(&self, text: &[u8], around: Surroundings<'_>, out: &mut Vec<Finding>) {
+        self.plan.inspect(text, around, out);
+    }
+
+    fn horizon_bytes(&self) -> usize {
+        self.plan.horizon_bytes()
+    }
+
+    fn detector_name(&self, id: DetectorId) -> &str {
+        Detector::ALL
+            .get(usize::from(id.0))
+            .map_or("unknown", |detector| detector.name())
+    }
+}
+
+impl fmt::Display for UnknownDetector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no detector is called {:?}; there are: ", self.name)?;
+        for (index, name) in Detectors::names().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{name}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownDetector {}

@@ -1,0 +1,210 @@
+//! The walk over a text: stops at the bytes where a finding can hang, and asks the catalog.
+
+use std::cell::OnceCell;
+
+use velum_core::inspect::{DetectorId, Finding, Surroundings};
+
+use crate::catalog::{self, Detector, Set, email, hl7, ip, name, url};
+use crate::context::{self, Cues, Label};
+use crate::plan::Stops;
+use crate::text::{ends_word, number_start, run_end, starts_word};
+
+mod automaton;
+mod classes;
+
+pub(crate) use automaton::Shape;
+
+/// Longest digit run that is looked at as one number.
+const RUN_BYTES: usize = 64;
+
+/// One text under inspection, and what is known about it.
+pub(crate) struct Scan<'t> {
+    pub(crate) text: &'t [u8],
+    pub(crate) around: Surroundings<'t>,
+    enabled: Set,
+    column: OnceCell<Cues>,
+    out: &'t mut Vec<Finding>,
+}
+
+/// A digit run and what was learnt about its neighbourhood so far.
+pub(crate) struct Number {
+    /// First digit.
+    pub(crate) start: usize,
+    /// One past the last digit of the run.
+    pub(crate) end: usize,
+    label: OnceCell<Label>,
+}
+
+/// A shape that matched at a number.
+pub(crate) struct Candidate<'n> {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) number: &'n Number,
+}
+
+/// Builds the shared automata, so that no session pays for them.
+pub(crate) fn warm_up() {
+    automaton::warm_up();
+    context::warm_up();
+}
+
+/// Visits every stop of the text.
+pub(crate) fn run(scan: &mut Scan<'_>, stops: Stops) {
+    let mut carry = 0;
+    let text = scan.text;
+    for (block, bytes) in text.chunks(classes::BLOCK_BYTES).enumerate() {
+        let classes = classes::classify(bytes);
+        let mut hits = classes.marks;
+        if stops.numbers {
+            hits |= classes.digits & !((classes.digits << 1) | carry);
+        }
+        carry = classes.digits >> 63;
+        while hits != 0 {
+            let at = block * classes::BLOCK_BYTES + hits.trailing_zeros() as usize;
+            hits &= hits - 1;
+            visit(scan, stops, at);
+        }
+    }
+}
+
+fn visit(scan: &mut Scan<'_>, stops: Stops, at: usize) {
+    match scan.text.get(at) {
+        Some(b'@') if stops.at_signs => email::at_sign(scan, at),
+        Some(b':') if stops.labels => {
+            url::colon(scan, at);
+            ip::colon(scan, at);
+            name::label_end(scan, at);
+        }
+        Some(b'=') if stops.labels => name::label_end(scan, at),
+        Some(b'|') if stops.bars => hl7::bar(scan, at),
+        Some(byte) if byte.is_ascii_digit() => number(scan, at),
+        _ => {}
+    }
+}
+
+/// All that may begin at, or hang on, the digit run at `run`.
+fn number(scan: &mut Scan<'_>, run: usize) {
+    let Some(start) = number_start(scan.text, run) else {
+        return;
+    };
+    let end = run_end(scan.text, start, RUN_BYTES, |byte| byte.is_ascii_digit());
+    let number = Number {
+        start,
+        end,
+        label: OnceCell::new(),
+    };
+    automaton::shapes_at(scan, &number);
+    catalog::number(scan, &number);
+}
+
+impl<'t> Scan<'t> {
+    pub(crate) fn new(
+        text: &'t [u8],
+        around: Surroundings<'t>,
+        enabled: Set,
+        out: &'t mut Vec<Finding>,
+    ) -> Self {
+        Self {
+            text,
+            around,
+            enabled,
+            column: OnceCell::new(),
+            out,
+        }
+    }
+
+    /// The byte at `at`, if there is one.
+    pub(crate) fn byte(&self, at: usize) -> Option<u8> {
+        self.text.get(at).copied()
+    }
+
+    /// The byte `back` before `at`, if there is one.
+    pub(crate) fn byte_before(&self, at: usize, back: usize) -> Option<u8> {
+        at.checked_sub(back).and_then(|before| self.byte(before))
+    }
+
+    /// The bytes of a range; nothing if it is out of bounds.
+    pub(crate) fn slice(&self, start: usize, end: usize) -> &'t [u8] {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    pub(crate) fn wants(&self, detector: Detector) -> bool {
+        self.enabled.contains(detector)
+    }
+
+    /// What the name of the column says.
+    pub(crate) fn column(&self) -> Cues {
+        *self
+            .column
+            .get_or_init(|| self.around.column.map_or(Cues::NONE, context::of_column))
+    }
+
+    /// Whether the range is the whole value but for blanks and quotes around it.
+    pub(crate) fn is_whole(&self, start: usize, end: usize) -> bool {
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'');
+        // A value that is longer by more than this is no cell with blanks around it.
+        const SLACK_BYTES: usize = 16;
+        self.around.at_start
+            && self.around.at_end
+            && start <= SLACK_BYTES
+            && self.text.len() <= end + SLACK_BYTES
+            && self.slice(0, start).iter().all(blank)
+            && self.slice(end, self.text.len()).iter().all(blank)
+    }
+
+    /// Whether `joint` and a digit follow at `at`.
+    pub(crate) fn digit_then(&self, at: usize, joint: u8) -> bool {
+        self.byte(at) == Some(joint) && self.byte(at + 1).is_some_and(|byte| byte.is_ascii_digit())
+    }
+
+    /// Whether a digit and `joint` stand before `at`.
+    pub(crate) fn digit_before(&self, at: usize, joint: u8) -> bool {
+        self.byte_before(at, 1) == Some(joint)
+            && self
+                .byte_before(at, 2)
+                .is_some_and(|byte| byte.is_ascii_digit())
+    }
+
+    /// Whether the range has dots and is part of a longer chain of dotted numbers, such as an
+    /// object identifier or a version.
+    pub(crate) fn in_dotted_chain(&self, start: usize, end: usize) -> bool {
+        self.slice(start, end).contains(&b'.')
+            && (self.digit_before(start, b'.') || self.digit_then(end, b'.'))
+    }
+
+    /// Whether a word of letters and digits can be exactly this range.
+    pub(crate) fn is_word(&self, start: usize, end: usize) -> bool {
+        starts_word(self.text, start) && ends_word(self.text, end)
+    }
+
+    /// Reports a finding of an enabled detector.
+    pub(crate) fn report(&mut self, detector: Detector, start: usize, end: usize) {
+        if start < end && end <= self.text.len() && self.wants(detector) {
+            let detector = DetectorId(detector as u16);
+            self.out.push(Finding {
+                start,
+                end,
+                detector,
+            });
+        }
+    }
+}
+
+impl Number {
+    /// Digits of the run.
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// The label before the number.
+    pub(crate) fn label(&self, scan: &Scan<'_>) -> Label {
+        *self
+            .label
+            .get_or_init(|| context::before(scan.text, self.start))
+    }
+
+    /// What the label before the number or the name of the column says.
+    pub(crate) fn cues(&self, scan: &Scan<'_>) -> Cues {
+        self.label(scan).cues.and(scan.column().of_columns())
+    }
+}
