@@ -3,12 +3,13 @@
 use zeroize::Zeroizing;
 
 use super::account::{Account, Accounts, Credential};
+use super::login::{self, Denial, Login};
 use super::options;
-use super::scram::{self, Key};
-use super::scram_server::{Proof, ScramServer};
+use super::scram::Key;
+use super::scram_server::ScramServer;
 use super::startup::{self, MAJOR, NEWEST_MINOR, Startup, Untagged};
 use super::verifier::ScramVerifier;
-use crate::bytes::{Outbox, Reader, Window};
+use crate::bytes::{Outbox, Window};
 use crate::error::{Fault, Peer, Refusal, SqlState, Violation};
 use crate::identity::{Identity, Method};
 use crate::limits;
@@ -113,20 +114,11 @@ enum State {
     Failed(Fault),
 }
 
-/// A login that waits for its proof.
-struct Login {
-    scram: ScramServer,
-    /// The mechanism was chosen.
-    chosen: Option<Mechanism>,
-    /// The certificate must bear this name too.
-    certificate: Option<String>,
-    startup: ClientStartup,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mechanism {
-    Plain,
-    Plus,
+/// Tells a client that has been let in, or not yet, why it is turned away after all: FATAL.
+/// For what happens outside of the machine: the deadline, the limit of connections, a database
+/// that cannot be reached.
+pub fn refuse(out: &mut Outbox, refusal: &Refusal) {
+    message::write_fatal(out.writer(), refusal);
 }
 
 impl ClientHandshake {
@@ -172,9 +164,9 @@ impl ClientHandshake {
             match step {
                 Ok(Some(step)) => return step,
                 Ok(None) => {}
-                Err(fault) => {
-                    message::write_fatal(out.writer(), &fault.to_refusal());
-                    self.state = State::Failed(fault);
+                Err(denial) => {
+                    message::write_fatal(out.writer(), &denial.told());
+                    self.state = State::Failed(denial.fault);
                 }
             }
         }
@@ -187,7 +179,7 @@ impl ClientHandshake {
         accounts: &dyn Accounts,
         window: &mut Window,
         out: &mut Outbox,
-    ) -> Result<Option<ClientStep>, Fault> {
+    ) -> Result<Option<ClientStep>, Denial> {
         if self.direct && !self.tls.as_ref().is_some_and(|tls| tls.alpn_postgresql) {
             return Err(violation(
                 "received direct SSL connection request without ALPN protocol negotiation extension",
@@ -237,7 +229,11 @@ impl ClientHandshake {
         self.begun = true;
         if self.offer == TlsOffer::Off {
             // As PostgreSQL: no answer in the clear to a peer that speaks TLS.
-            let fault = violation("direct SSL connection request, but TLS is not offered here");
+            let what = "direct SSL connection request, but TLS is not offered here";
+            let fault = Fault::from(Violation {
+                peer: Peer::Client,
+                what,
+            });
             self.state = State::Failed(fault.clone());
             return ClientStep::Failed(fault);
         }
@@ -251,7 +247,7 @@ impl ClientHandshake {
         &mut self,
         window: &Window,
         out: &mut Outbox,
-    ) -> Result<Option<ClientStep>, Fault> {
+    ) -> Result<Option<ClientStep>, Denial> {
         self.tls_asked = true;
         if self.tls.is_some() || self.offer == TlsOffer::Off {
             return refuse_encryption(window, out, "SSL request");
@@ -273,7 +269,7 @@ impl ClientHandshake {
         startup: Startup,
         asked_minor: u16,
         out: &mut Outbox,
-    ) -> Result<Option<ClientStep>, Fault> {
+    ) -> Result<Option<ClientStep>, Denial> {
         if self.offer == TlsOffer::Required && self.tls.is_none() {
             return Err(Refusal::new(
                 SqlState::INVALID_AUTHORIZATION,
@@ -312,7 +308,9 @@ impl ClientHandshake {
         account: Option<&Account>,
         mut client: ClientStartup,
         out: &mut Outbox,
-    ) -> Result<Option<ClientStep>, Fault> {
+    ) -> Result<Option<ClientStep>, Denial> {
+        // Made for everyone, so that a stranger costs no more time than an account.
+        let mock = ScramVerifier::mock(&client.user, &self.mock_secret);
         let (verifier, certificate) = match account.map(|account| &account.credential) {
             Some(Credential::Trust) => (None, None),
             Some(Credential::Certificate { name }) => (None, Some(name)),
@@ -320,10 +318,7 @@ impl ClientHandshake {
             Some(Credential::ScramAndCertificate { verifier, name }) => {
                 (Some(verifier.clone()), Some(name))
             }
-            None => (
-                Some(ScramVerifier::mock(&client.user, &self.mock_secret)),
-                None,
-            ),
+            None => (Some(mock), None),
         };
         if let Some(account) = account {
             client.identity.name.clone_from(&account.name);
@@ -341,7 +336,7 @@ impl ClientHandshake {
             .as_ref()
             .and_then(|tls| tls.server_end_point.clone());
         let scram = ScramServer::new(verifier, account.is_none(), &self.nonce, end_point);
-        write_mechanisms(out.writer(), scram.offers_plus());
+        login::write_mechanisms(out.writer(), scram.offers_plus());
         let certificate = certificate.cloned();
         self.state = State::Sasl(Box::new(Login {
             scram,
@@ -352,7 +347,7 @@ impl ClientHandshake {
         Ok(None)
     }
 
-    fn check_certificate(&self, name: &str, user: &str) -> Result<(), Fault> {
+    fn check_certificate(&self, name: &str, user: &str) -> Result<(), Denial> {
         let names = self
             .tls
             .as_ref()
@@ -365,11 +360,14 @@ impl ClientHandshake {
             .with_hint("Connect over TLS with sslcert and sslkey.")
             .into()),
             names if names.iter().any(|found| found == name) => Ok(()),
-            _ => Err(Refusal::new(
-                SqlState::INVALID_AUTHORIZATION,
-                format!("certificate authentication failed for user \"{user}\""),
-            )
-            .into()),
+            _ => Err(Denial {
+                fault: Refusal::new(
+                    SqlState::INVALID_AUTHORIZATION,
+                    "certificate authentication failed",
+                )
+                .into(),
+                user: Some(user.to_owned()),
+            }),
         }
     }
 
@@ -379,7 +377,7 @@ impl ClientHandshake {
         &mut self,
         window: &mut Window,
         out: &mut Outbox,
-    ) -> Result<Option<ClientStep>, Fault> {
+    ) -> Result<Option<ClientStep>, Denial> {
         let Some(header) = frame::header(window.unjudged(), Peer::Client)? else {
             return Ok(Some(ClientStep::NeedBytes));
         };
@@ -417,68 +415,9 @@ impl ClientHandshake {
     }
 
     fn accept(&mut self, client: ClientStartup, out: &mut Outbox) -> ClientStep {
-        write_authentication(out.writer(), 0, &[]);
+        login::write_authentication(out.writer(), login::OK, &[]);
         self.state = State::Over;
         ClientStep::Authenticated(Box::new(client))
-    }
-}
-
-impl Login {
-    /// Takes one SASL message and writes the answer; true if the proof was right.
-    fn answer(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<bool, Fault> {
-        let Some(mechanism) = self.chosen else {
-            return self.choose(body, out);
-        };
-        if self.scram.awaits_first() {
-            let answer = self.scram.first(mechanism == Mechanism::Plus, body)?;
-            write_authentication(out, 11, answer.as_bytes());
-            return Ok(false);
-        }
-        match self.scram.last(body)? {
-            Proof::Right(answer) => {
-                write_authentication(out, 12, answer.as_bytes());
-                Ok(true)
-            }
-            Proof::Wrong => Err(Refusal::new(
-                SqlState::INVALID_PASSWORD,
-                format!(
-                    "password authentication failed for user \"{}\"",
-                    self.startup.user
-                ),
-            )
-            .into()),
-        }
-    }
-
-    /// SASLInitialResponse: mechanism, length or -1, client-first-message.
-    fn choose(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<bool, Fault> {
-        let mut reader = Reader::new(body);
-        let short = |_| violation("invalid SASL initial response");
-        let mechanism = match reader.cstr().map_err(short)? {
-            name if name == scram::PLAIN.as_bytes() => Mechanism::Plain,
-            name if name == scram::PLUS.as_bytes() && self.scram.offers_plus() => Mechanism::Plus,
-            _ => {
-                return Err(violation(
-                    "client selected an invalid SASL authentication mechanism",
-                ));
-            }
-        };
-        let length = reader.i32().map_err(short)?;
-        if length == -1 && reader.is_empty() {
-            // No initial response: an empty challenge asks for it.
-            self.chosen = Some(mechanism);
-            write_authentication(out, 11, &[]);
-            return Ok(false);
-        }
-        if usize::try_from(length) != Ok(reader.rest().len()) {
-            return Err(violation("invalid SASL initial response"));
-        }
-        let answer = self
-            .scram
-            .first(mechanism == Mechanism::Plus, reader.rest())?;
-        self.chosen = Some(mechanism);
-        write_authentication(out, 11, answer.as_bytes());
-        Ok(false)
     }
 }
 
@@ -487,7 +426,7 @@ fn refuse_encryption(
     window: &Window,
     out: &mut Outbox,
     request: &'static str,
-) -> Result<Option<ClientStep>, Fault> {
+) -> Result<Option<ClientStep>, Denial> {
     if !window.unjudged().is_empty() {
         return Err(violation(match request {
             "SSL request" => "received unencrypted data after SSL request",
@@ -496,27 +435,6 @@ fn refuse_encryption(
     }
     out.writer().push(b'N');
     Ok(None)
-}
-
-/// Authentication…: kind, then what belongs to it.
-fn write_authentication(out: &mut Vec<u8>, kind: u32, rest: &[u8]) {
-    frame::write(out, server::AUTHENTICATION, |out| {
-        out.extend_from_slice(&kind.to_be_bytes());
-        out.extend_from_slice(rest);
-    });
-}
-
-/// AuthenticationSASL, the better mechanism first.
-fn write_mechanisms(out: &mut Vec<u8>, plus: bool) {
-    let mut names = Vec::new();
-    for name in [scram::PLUS, scram::PLAIN] {
-        if plus || name != scram::PLUS {
-            names.extend_from_slice(name.as_bytes());
-            names.push(0);
-        }
-    }
-    names.push(0);
-    write_authentication(out, 10, &names);
 }
 
 /// NegotiateProtocolVersion. PostgreSQL writes, and libpq reads, the whole version.
@@ -532,7 +450,7 @@ fn write_negotiation(out: &mut Vec<u8>, minor: u16, options: &[String]) {
     });
 }
 
-fn unsupported_version(version: u32) -> Fault {
+fn unsupported_version(version: u32) -> Denial {
     let (major, minor) = startup::split_version(version);
     Refusal::new(
         SqlState::FEATURE_NOT_SUPPORTED,
@@ -544,7 +462,7 @@ fn unsupported_version(version: u32) -> Fault {
     .into()
 }
 
-fn violation(what: &'static str) -> Fault {
+fn violation(what: &'static str) -> Denial {
     Violation {
         peer: Peer::Client,
         what,

@@ -25,6 +25,7 @@ mod cancel;
 mod client;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
+mod login;
 mod md5;
 mod options;
 mod scram;
@@ -36,7 +37,7 @@ mod verifier;
 
 pub use account::{Account, Accounts, Credential};
 pub use cancel::{CancelHandshake, CancelStep};
-pub use client::{ClientHandshake, ClientStartup, ClientStep, TlsFacts, TlsOffer};
+pub use client::{ClientHandshake, ClientStartup, ClientStep, TlsFacts, TlsOffer, refuse};
 #[cfg(any(test, fuzzing))]
 pub use fuzz::fuzz_handshakes;
 pub use scram::ScramKeys;

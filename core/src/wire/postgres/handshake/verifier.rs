@@ -77,7 +77,10 @@ impl ScramVerifier {
     }
 
     /// Derives the verifier of a password. The salt is an argument because this crate draws no
-    /// random numbers; give 16 random bytes. Costs `iterations` rounds of HMAC, and at least one.
+    /// random numbers. Costs `iterations` rounds of HMAC, and at least one.
+    ///
+    /// Use 16 random bytes and [`Self::DEFAULT_ITERATIONS`]: that is what a stranger is shown,
+    /// so an account with other figures can be told from none.
     pub fn build(password: &[u8], salt: &[u8], iterations: u32) -> Self {
         let iterations = iterations.max(1);
         let keys = scram::derive(password, salt, iterations);
@@ -95,8 +98,8 @@ impl ScramVerifier {
             "SCRAM-SHA-256${}:{}${}:{}",
             self.iterations,
             BASE64_STANDARD.encode(&self.salt),
-            BASE64_STANDARD.encode(&*self.stored_key),
-            BASE64_STANDARD.encode(&*self.server_key),
+            BASE64_STANDARD.encode(self.stored_key.as_slice()),
+            BASE64_STANDARD.encode(self.server_key.as_slice()),
         ))
     }
 

@@ -1,0 +1,149 @@
+//! The SASL part of a client's login.
+
+use super::client::ClientStartup;
+use super::scram;
+use super::scram_server::{Proof, ScramServer};
+use crate::bytes::Reader;
+use crate::error::{Fault, Peer, Refusal, SqlState, Violation};
+use crate::wire::postgres::frame;
+use crate::wire::postgres::message::server;
+
+/// AuthenticationOk
+pub(super) const OK: u32 = 0;
+/// AuthenticationSASL
+const SASL: u32 = 10;
+/// AuthenticationSASLContinue
+const SASL_CONTINUE: u32 = 11;
+/// AuthenticationSASLFinal
+const SASL_FINAL: u32 = 12;
+
+/// A login that waits for its proof.
+pub(super) struct Login {
+    pub(super) scram: ScramServer,
+    /// The mechanism was chosen.
+    pub(super) chosen: Option<Mechanism>,
+    /// The certificate must bear this name too.
+    pub(super) certificate: Option<String>,
+    pub(super) startup: ClientStartup,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mechanism {
+    Plain,
+    Plus,
+}
+
+impl Login {
+    /// Takes one SASL message and writes the answer; true if the proof was right.
+    pub(super) fn answer(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<bool, Denial> {
+        let Some(mechanism) = self.chosen else {
+            return self.choose(body, out);
+        };
+        if self.scram.awaits_first() {
+            let answer = self.scram.first(mechanism == Mechanism::Plus, body)?;
+            write_authentication(out, SASL_CONTINUE, answer.as_bytes());
+            return Ok(false);
+        }
+        match self.scram.last(body)? {
+            Proof::Right(answer) => {
+                write_authentication(out, SASL_FINAL, answer.as_bytes());
+                Ok(true)
+            }
+            Proof::Wrong => Err(Refusal::new(
+                SqlState::INVALID_PASSWORD,
+                format!(
+                    "password authentication failed for user \"{}\"",
+                    self.startup.user
+                ),
+            )
+            .into()),
+        }
+    }
+
+    /// SASLInitialResponse: mechanism, length or -1, client-first-message.
+    fn choose(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<bool, Denial> {
+        let mut reader = Reader::new(body);
+        let short = |_| violation("invalid SASL initial response");
+        let mechanism = match reader.cstr().map_err(short)? {
+            name if name == scram::PLAIN.as_bytes() => Mechanism::Plain,
+            name if name == scram::PLUS.as_bytes() && self.scram.offers_plus() => Mechanism::Plus,
+            _ => {
+                return Err(violation(
+                    "client selected an invalid SASL authentication mechanism",
+                ));
+            }
+        };
+        let length = reader.i32().map_err(short)?;
+        if length == -1 && reader.is_empty() {
+            // No initial response: an empty challenge asks for it.
+            self.chosen = Some(mechanism);
+            write_authentication(out, SASL_CONTINUE, &[]);
+            return Ok(false);
+        }
+        if usize::try_from(length) != Ok(reader.rest().len()) {
+            return Err(violation("invalid SASL initial response"));
+        }
+        let answer = self
+            .scram
+            .first(mechanism == Mechanism::Plus, reader.rest())?;
+        self.chosen = Some(mechanism);
+        write_authentication(out, SASL_CONTINUE, answer.as_bytes());
+        Ok(false)
+    }
+}
+
+/// Why a client is turned away. A fault can be logged as it stands, so the user name, which
+/// anybody can make up, is kept apart from it: the client alone is told.
+pub(super) struct Denial {
+    pub(super) fault: Fault,
+    pub(super) user: Option<String>,
+}
+
+impl Denial {
+    /// In PostgreSQL's words.
+    pub(super) fn told(&self) -> Refusal {
+        let mut refusal = self.fault.to_refusal();
+        if let Some(user) = &self.user {
+            refusal.message = format!("{} for user \"{user}\"", refusal.message);
+        }
+        refusal
+    }
+}
+
+impl<F: Into<Fault>> From<F> for Denial {
+    fn from(fault: F) -> Self {
+        Self {
+            fault: fault.into(),
+            user: None,
+        }
+    }
+}
+
+/// Authentication…: kind, then what belongs to it.
+pub(super) fn write_authentication(out: &mut Vec<u8>, kind: u32, rest: &[u8]) {
+    frame::write(out, server::AUTHENTICATION, |out| {
+        out.extend_from_slice(&kind.to_be_bytes());
+        out.extend_from_slice(rest);
+    });
+}
+
+/// AuthenticationSASL, the better mechanism first.
+pub(super) fn write_mechanisms(out: &mut Vec<u8>, plus: bool) {
+    let mut names = Vec::new();
+    for name in [scram::PLUS, scram::PLAIN] {
+        if plus || name != scram::PLUS {
+            names.extend_from_slice(name.as_bytes());
+            names.push(0);
+        }
+    }
+    names.push(0);
+    write_authentication(out, SASL, &names);
+}
+
+fn violation(what: &'static str) -> Denial {
+    Violation {
+        peer: Peer::Client,
+        what,
+    }
+    .into()
+}
