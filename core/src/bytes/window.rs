@@ -139,12 +139,18 @@ impl Window {
 
     /// Releases bytes that Velum wrote, at this place of the output.
     pub(crate) fn insert(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() {
+        self.insert_with(|out| out.extend_from_slice(bytes));
+    }
+
+    /// The same with bytes that `write` appends.
+    pub(crate) fn insert_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.patches.len();
+        write(&mut self.patches);
+        let end = self.patches.len();
+        if start == end {
             return;
         }
-        let (start, end) = (self.patches.len(), self.patches.len() + bytes.len());
-        self.patches.extend_from_slice(bytes);
-        self.released_bytes += bytes.len();
+        self.released_bytes += end - start;
         if self.pieces.len() > self.first
             && let Some(Piece::Patch { end: last, .. }) = self.pieces.last_mut()
             && *last == start

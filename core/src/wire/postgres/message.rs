@@ -97,6 +97,39 @@ pub fn write_error(out: &mut Vec<u8>, refusal: &Refusal) {
     write_error_fields(out, "ERROR", refusal);
 }
 
+/// Appends a Parse without parameter types.
+pub fn write_parse(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
+    frame::write(out, client::PARSE, |out| {
+        out.extend_from_slice(name);
+        out.push(0);
+        out.extend_from_slice(text);
+        out.extend_from_slice(&[0, 0, 0]);
+    });
+}
+
+/// Appends a Describe; `kind` is `S` for a statement, `P` for a portal.
+pub fn write_describe(out: &mut Vec<u8>, kind: u8, name: &[u8]) {
+    write_kind_and_name(out, client::DESCRIBE, kind, name);
+}
+
+/// Appends a Close; `kind` as in [`write_describe`].
+pub fn write_close(out: &mut Vec<u8>, kind: u8, name: &[u8]) {
+    write_kind_and_name(out, client::CLOSE, kind, name);
+}
+
+fn write_kind_and_name(out: &mut Vec<u8>, tag: u8, kind: u8, name: &[u8]) {
+    frame::write(out, tag, |out| {
+        out.push(kind);
+        out.extend_from_slice(name);
+        out.push(0);
+    });
+}
+
+/// Appends a Sync.
+pub fn write_sync(out: &mut Vec<u8>) {
+    frame::write(out, client::SYNC, |_| {});
+}
+
 fn write_error_fields(out: &mut Vec<u8>, severity: &str, refusal: &Refusal) {
     frame::write(out, server::ERROR_RESPONSE, |out| {
         let mut field = |tag: u8, text: &str| {

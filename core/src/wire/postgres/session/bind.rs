@@ -1,0 +1,211 @@
+//! Bind: which statement a portal runs, in which formats, with which values.
+//!
+//! A Bind may carry a value of any size, so it is read in parts: names and formats are kept,
+//! values only as tokens.
+
+use std::rc::Rc;
+
+use crate::audit::token::{Token, TokenKey, TokenStream};
+use crate::cell::Encoding;
+use crate::error::{Peer, Violation};
+
+use super::shape::{self, Formats};
+use super::statements::{Portal, Statement};
+
+const MALFORMED: Violation = Violation { peer: Peer::Client, what: "malformed Bind" };
+/// Values that a record names; of the others it says that they were.
+const RECORDED_VALUES: usize = 1_000;
+/// NAMEDATALEN is 64, but the server takes names of any length and cuts them.
+const NAME_BYTES: usize = 16 * 1024;
+
+/// What comes next.
+enum Expect {
+    PortalName,
+    StatementName,
+    /// Parameter formats: how many are left once their count is known.
+    ParameterFormats(Option<u16>),
+    ParameterCount,
+    /// Parameters that are left: each begins with its length.
+    Parameters(u16),
+    /// Inside of a value: bytes left of it, parameters left after it.
+    Value(usize, u16, Option<TokenStream>),
+    ResultFormats(Option<u16>),
+}
+
+/// A Bind that is being read.
+pub(super) struct BindStream {
+    expect: Expect,
+    /// Bytes of the body that are not read yet.
+    left: usize,
+    /// Bytes of an element that is not complete.
+    partial: Vec<u8>,
+    pub(super) portal: Vec<u8>,
+    pub(super) statement: Vec<u8>,
+    binds: Vec<Option<Token>>,
+    result_formats: Vec<Encoding>,
+}
+
+impl BindStream {
+    /// A Bind with a body of `body_bytes`.
+    pub(super) fn new(body_bytes: usize) -> Self {
+        Self {
+            expect: Expect::PortalName,
+            left: body_bytes,
+            partial: Vec::new(),
+            portal: Vec::new(),
+            statement: Vec::new(),
+            binds: Vec::new(),
+            result_formats: Vec::new(),
+        }
+    }
+
+    /// Bytes of the body that are still to come.
+    pub(super) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// True once both names are known; nothing before them may be forwarded.
+    pub(super) fn names_are_known(&self) -> bool {
+        !matches!(self.expect, Expect::PortalName | Expect::StatementName)
+    }
+
+    /// Reads the next part of the body, which must not exceed [`BindStream::left`].
+    ///
+    /// # Errors
+    /// A body that is not a Bind.
+    pub(super) fn feed(&mut self, mut part: &[u8], tokens: &TokenKey) -> Result<(), Violation> {
+        self.left = self.left.checked_sub(part.len()).ok_or(MALFORMED)?;
+        while !part.is_empty() {
+            part = self.step(part, tokens)?;
+        }
+        if self.left == 0 { self.check_end() } else { Ok(()) }
+    }
+
+    /// The portal that was described.
+    pub(super) fn into_portal(self, statement: Rc<Statement>) -> Rc<Portal> {
+        Portal::new(statement, Formats::from_codes(&self.result_formats), self.binds)
+    }
+
+    fn check_end(&self) -> Result<(), Violation> {
+        match self.expect {
+            Expect::ResultFormats(Some(0)) => Ok(()),
+            _ => Err(MALFORMED),
+        }
+    }
+
+    /// Reads one element, or as much of it as there is. Returns the rest.
+    fn step<'a>(&mut self, part: &'a [u8], tokens: &TokenKey) -> Result<&'a [u8], Violation> {
+        match &mut self.expect {
+            Expect::PortalName | Expect::StatementName => self.name(part),
+            Expect::Value(left, _, token) => {
+                let (value, rest) = part.split_at((*left).min(part.len()));
+                *left -= value.len();
+                if let Some(token) = token {
+                    token.update(value);
+                }
+                self.end_value();
+                Ok(rest)
+            }
+            Expect::Parameters(_) => self.number::<4>(part, tokens),
+            Expect::ResultFormats(Some(0)) => Err(MALFORMED),
+            _ => self.number::<2>(part, tokens),
+        }
+    }
+
+    fn name<'a>(&mut self, part: &'a [u8]) -> Result<&'a [u8], Violation> {
+        let end = memchr::memchr(0, part);
+        let text = part.get(..end.unwrap_or(part.len())).unwrap_or_default();
+        self.partial.extend_from_slice(text);
+        if self.partial.len() > NAME_BYTES {
+            return Err(Violation { peer: Peer::Client, what: "name too long" });
+        }
+        let Some(end) = end else { return Ok(&[]) };
+        let name = std::mem::take(&mut self.partial);
+        if matches!(self.expect, Expect::PortalName) {
+            self.portal = name;
+            self.expect = Expect::StatementName;
+        } else {
+            self.statement = name;
+            self.expect = Expect::ParameterFormats(None);
+        }
+        Ok(part.get(end + 1..).unwrap_or_default())
+    }
+
+    fn number<'a, const N: usize>(
+        &mut self,
+        part: &'a [u8],
+        tokens: &TokenKey,
+    ) -> Result<&'a [u8], Violation> {
+        let missing = N - self.partial.len();
+        let (head, rest) = part.split_at(missing.min(part.len()));
+        self.partial.extend_from_slice(head);
+        if self.partial.len() == N {
+            let value = self.partial.iter().fold(0, |sum, &byte| sum << 8 | u32::from(byte));
+            self.partial.clear();
+            self.take_number(value, tokens)?;
+        }
+        Ok(rest)
+    }
+
+    fn take_number(&mut self, value: u32, tokens: &TokenKey) -> Result<(), Violation> {
+        // Two-byte elements never exceed u16.
+        let short = (value & 0xffff) as u16;
+        self.expect = match self.expect {
+            Expect::ParameterFormats(None) => Expect::ParameterFormats(Some(short)),
+            Expect::ParameterFormats(Some(left)) => {
+                shape::encoding(short as i16).ok_or(MALFORMED)?;
+                Expect::ParameterFormats(Some(left - 1))
+            }
+            Expect::ParameterCount => Expect::Parameters(short),
+            Expect::Parameters(left) => self.begin_value(value as i32, left, tokens)?,
+            Expect::ResultFormats(None) => Expect::ResultFormats(Some(short)),
+            Expect::ResultFormats(Some(left)) => {
+                self.result_formats.push(shape::encoding(short as i16).ok_or(MALFORMED)?);
+                Expect::ResultFormats(Some(left - 1))
+            }
+            _ => return Err(MALFORMED),
+        };
+        self.settle();
+        Ok(())
+    }
+
+    fn begin_value(
+        &mut self,
+        length: i32,
+        left: u16,
+        tokens: &TokenKey,
+    ) -> Result<Expect, Violation> {
+        let recorded = self.binds.len() < RECORDED_VALUES;
+        if length == -1 {
+            if recorded {
+                self.binds.push(None);
+            }
+            return Ok(Expect::Parameters(left - 1));
+        }
+        let length = usize::try_from(length).map_err(|_| MALFORMED)?;
+        let token = recorded.then(|| tokens.start());
+        Ok(Expect::Value(length, left - 1, token))
+    }
+
+    /// Steps over counts that are zero and values that are empty.
+    fn settle(&mut self) {
+        if matches!(self.expect, Expect::ParameterFormats(Some(0))) {
+            self.expect = Expect::ParameterCount;
+        }
+        self.end_value();
+        if matches!(self.expect, Expect::Parameters(0)) {
+            self.expect = Expect::ResultFormats(None);
+        }
+    }
+
+    fn end_value(&mut self) {
+        if let Expect::Value(0, left, token) = &mut self.expect {
+            let left = *left;
+            if let Some(token) = token.take() {
+                self.binds.push(Some(token.finish()));
+            }
+            self.expect =
+                if left == 0 { Expect::ResultFormats(None) } else { Expect::Parameters(left) };
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! The client's direction: each message is framed, its names are noted, and a statement's
+//! INTENT is written before the statement goes on its way.
+
+use std::rc::Rc;
+
+use crate::audit::record::{Channel, Effect};
+use crate::audit::token::Token;
+use crate::bytes::{Reader, Window};
+use crate::error::{Peer, Refusal, SqlState, Violation};
+use crate::inspect::Inspect;
+use crate::limits;
+use crate::time::Timestamp;
+
+use super::super::frame::{self, HEADER_BYTES, Header};
+use super::super::message::{self, client};
+use super::bind::BindStream;
+use super::journal::Intent;
+use super::pipeline::{Awaited, FunctionResult, Target};
+use super::probe::Probed;
+use super::statements::{Described, Portal, Statement, StatementText};
+use super::{CLIENT, Halt, Session, Step};
+
+/// Functions of the large-object interface (`lo_*`, `loread`, `lowrite`), see
+/// `src/include/catalog/pg_proc.dat`; libpq calls them by FunctionCall.
+const LARGE_OBJECT_FUNCTIONS: [u32; 16] =
+    [715, 764, 765, 767, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172];
+
+fn violation(what: &'static str) -> Violation {
+    Violation { peer: Peer::Client, what }
+}
+
+impl<I: Inspect> Session<I> {
+    /// Returns `Ok` when the client has ended the session.
+    pub(super) fn client_messages(
+        &mut self,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        self.window_wanted[CLIENT] = 0;
+        loop {
+            if self.pass_client_part(window)? {
+                continue;
+            }
+            let Some(header) = frame::header(window.unjudged(), Peer::Client)? else {
+                return Err(Halt::Step(Step::NeedBytes));
+            };
+            if self.pipeline.is_full() {
+                return Err(Halt::Step(Step::AwaitPeer));
+            }
+            if header.tag == client::TERMINATE {
+                if header.body_bytes() != 0 {
+                    return Err(violation("malformed Terminate").into());
+                }
+                window.pass(HEADER_BYTES);
+                self.finish("client terminated", None, now);
+                return Ok(());
+            }
+            self.client_message(header, window, now)?;
+        }
+    }
+
+    /// Goes on with a frame that passes in parts. False if there is none.
+    fn pass_client_part(&mut self, window: &mut Window) -> Result<bool, Halt> {
+        if self.client_passing > 0 {
+            let part = self.client_passing.min(window.unjudged().len());
+            if part == 0 {
+                return Err(Halt::Step(Step::NeedBytes));
+            }
+            window.pass(part);
+            self.client_passing -= part;
+            return Ok(true);
+        }
+        let Some(bind) = &mut self.bind else { return Ok(false) };
+        let part = bind.left().min(window.unjudged().len());
+        if part == 0 && bind.left() > 0 {
+            return Err(Halt::Step(Step::NeedBytes));
+        }
+        bind.feed(&window.unjudged()[..part], &self.tokens)?;
+        window.pass(part);
+        if bind.left() == 0
+            && let Some(bind) = self.bind.take()
+        {
+            self.bound(bind)?;
+        }
+        Ok(true)
+    }
+
+    fn client_message(
+        &mut self,
+        header: Header,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        match header.tag {
+            client::COPY_DATA => {
+                window.pass(HEADER_BYTES);
+                self.client_passing = header.body_bytes();
+                return Ok(());
+            }
+            client::BIND => return self.begin_bind(header, window),
+            client::QUERY
+            | client::PARSE
+            | client::DESCRIBE
+            | client::EXECUTE
+            | client::CLOSE
+            | client::FUNCTION_CALL
+            | client::COPY_FAIL => {}
+            client::SYNC | client::FLUSH | client::COPY_DONE => {
+                if header.body_bytes() != 0 {
+                    return Err(violation("message with an unexpected body").into());
+                }
+            }
+            client::PASSWORD => return Err(violation("password message out of place").into()),
+            _ => return Err(violation("unknown message type").into()),
+        }
+        let unjudged = window.unjudged();
+        if unjudged.len() < header.frame_bytes {
+            return Err(self.need_whole(CLIENT, header.frame_bytes));
+        }
+        // The body is copied only where it is kept: names and texts.
+        let body = unjudged[HEADER_BYTES..header.frame_bytes].to_vec();
+        self.whole_message(header, &body, window, now)
+    }
+
+    fn whole_message(
+        &mut self,
+        header: Header,
+        body: &[u8],
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        match header.tag {
+            client::QUERY => return self.query(header, body, window, now),
+            client::PARSE => self.parse(body, window)?,
+            client::DESCRIBE => self.describe(body)?,
+            client::EXECUTE => self.execute(body, window, now)?,
+            client::CLOSE => self.close(body)?,
+            client::FUNCTION_CALL => self.function_call(body, now)?,
+            client::SYNC => self.await_answer(Awaited::Sync { injected: false }, now),
+            client::COPY_DONE | client::COPY_FAIL => self.pipeline.push_copy_end(),
+            _ => {}
+        }
+        window.pass(header.frame_bytes);
+        Ok(())
+    }
+
+    /// Notes that an answer is owed; what the server will skip is undone at once.
+    pub(super) fn await_answer(&mut self, awaited: Awaited, now: Timestamp) {
+        if let Some(skipped) = self.pipeline.push(awaited) {
+            self.skip_record(&skipped, now);
+            self.undo(skipped);
+        }
+    }
+
+    /// Takes back what a message that the server skipped or refused would have changed.
+    pub(super) fn undo(&mut self, awaited: Awaited) {
+        match awaited {
+            Awaited::Parse { undo: Some(undo), .. }
+            | Awaited::Bind { undo: Some(undo), .. }
+            | Awaited::Close { undo: Some(undo), .. } => self.names.undo(undo),
+            Awaited::Describe { target: Target::Statement(statement, _), .. } => {
+                statement.set_described(Described::Unknown, 0);
+            }
+            Awaited::Describe { target: Target::Portal(portal), .. } => {
+                portal.set_described(Described::Unknown, 0);
+            }
+            _ => {}
+        }
+    }
+
+    // -- simple query ------------------------------------------------------------------------
+
+    fn query(
+        &mut self,
+        header: Header,
+        body: &[u8],
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        let text = sole_text(body)?;
+        let statement = match self.probed_statement() {
+            Some(statement) => statement,
+            None => Statement::new(StatementText::new(text, &self.tokens)),
+        };
+        if !self.pipeline.is_skipping() {
+            match self.probe_copies(&statement, window, now)? {
+                Probed::Forward => {}
+                Probed::Rejected => {
+                    window.skip(header.frame_bytes);
+                    self.head_intent = None;
+                    return Ok(());
+                }
+            }
+        }
+        let ordinal = self.intend(&statement.text, Channel::Simple, &[], now)?;
+        self.probe = None;
+        if statement.text.may_rename {
+            self.names_epoch += 1;
+        }
+        // A simple query drops the unnamed statement and the unnamed portal.
+        self.names.set_portal(b"", None);
+        self.names.set_statement(b"", None);
+        self.await_answer(Awaited::Query { statement, ordinal }, now);
+        window.pass(header.frame_bytes);
+        Ok(())
+    }
+
+    /// Writes the INTENT of the message at the head of the window, once, and waits for it where
+    /// the statement may write. Returns the statement's ordinal.
+    pub(super) fn intend(
+        &mut self,
+        text: &StatementText,
+        channel: Channel,
+        binds: &[Option<Token>],
+        now: Timestamp,
+    ) -> Result<u64, Halt> {
+        let (ordinal, record) = match self.head_intent {
+            Some(written) => written,
+            None => {
+                let intent = Intent {
+                    effect: text.effect,
+                    channel,
+                    text: &text.record,
+                    token: text.token,
+                    binds,
+                    decision: &self.decision,
+                };
+                *self.head_intent.insert(self.journal.intent(now, &intent))
+            }
+        };
+        if text.effect == Effect::MayWrite && !self.journal.is_durable(record) {
+            return Err(Halt::Step(Step::AwaitDurable));
+        }
+        self.head_intent = None;
+        Ok(ordinal)
+    }
+
+    // -- extended query ----------------------------------------------------------------------
+
+    fn parse(&mut self, body: &[u8], window: &mut Window) -> Result<(), Halt> {
+        let mut reader = Reader::new(body);
+        let malformed = |_| violation("malformed Parse");
+        let name = reader.cstr().map_err(malformed)?;
+        let text = reader.cstr().map_err(malformed)?;
+        let types = usize::from(reader.u16().map_err(malformed)?);
+        if reader.rest().len() != types * 4 {
+            return Err(violation("malformed Parse").into());
+        }
+        if !self.names.has_room() {
+            let text = "too many prepared statements in one session";
+            return Err(Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, text)
+                .with_hint("DEALLOCATE statements that are not needed any more.")
+                .into());
+        }
+        let statement = Statement::new(StatementText::new(text, &self.tokens));
+        if self.pipeline.is_skipping() {
+            return Ok(());
+        }
+        self.inject_copy_probes(&statement, window);
+        let undo = Some(self.names.set_statement(name, Some(Rc::clone(&statement))));
+        self.pipeline.push(Awaited::Parse { statement, undo, injected: false });
+        Ok(())
+    }
+
+    fn begin_bind(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        let available = window.unjudged().len().min(header.frame_bytes);
+        let mut bind = BindStream::new(header.body_bytes());
+        bind.feed(&window.unjudged()[HEADER_BYTES..available], &self.tokens)?;
+        if bind.left() > 0 && available < limits::ROW_WHOLE_BYTES.min(header.frame_bytes) {
+            // Small ones are read whole; the work done on this part is little.
+            self.window_wanted[CLIENT] = limits::ROW_WHOLE_BYTES.min(header.frame_bytes);
+            return Err(Halt::Step(Step::NeedBytes));
+        }
+        if !bind.names_are_known() {
+            return Err(violation("malformed Bind").into());
+        }
+        window.pass(available);
+        if bind.left() == 0 {
+            return self.bound(bind);
+        }
+        self.bind = Some(bind);
+        Ok(())
+    }
+
+    fn bound(&mut self, bind: BindStream) -> Result<(), Halt> {
+        if self.pipeline.is_skipping() {
+            return Ok(());
+        }
+        if !self.names.has_room() {
+            let text = "too many portals in one session";
+            return Err(Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, text).into());
+        }
+        let statement = self
+            .names
+            .statement(&bind.statement)
+            .unwrap_or_else(|| Statement::new(StatementText::unknown()));
+        let name = bind.portal.clone();
+        let portal = bind.into_portal(statement);
+        let undo = Some(self.names.set_portal(&name, Some(Rc::clone(&portal))));
+        self.pipeline.push(Awaited::Bind { portal, undo });
+        Ok(())
+    }
+
+    fn describe(&mut self, body: &[u8]) -> Result<(), Halt> {
+        let (kind, name) = kind_and_name(body)?;
+        if self.pipeline.is_skipping() {
+            return Ok(());
+        }
+        let target = match kind {
+            b'S' => {
+                let known = self.names.statement(name);
+                let statement =
+                    known.unwrap_or_else(|| Statement::new(StatementText::unknown()));
+                statement.set_described(Described::Pending, self.names_epoch);
+                Target::Statement(statement, name.into())
+            }
+            _ => {
+                let portal = self.portal_or_cursor(name);
+                portal.set_described(Described::Pending, self.names_epoch);
+                Target::Portal(portal)
+            }
+        };
+        self.pipeline.push(Awaited::Describe { target, injected: false });
+        Ok(())
+    }
+
+    fn execute(&mut self, body: &[u8], window: &mut Window, now: Timestamp) -> Result<(), Halt> {
+        let mut reader = Reader::new(body);
+        let name = reader.cstr().map_err(|_| violation("malformed Execute"))?;
+        reader.i32().map_err(|_| violation("malformed Execute"))?;
+        if !reader.is_empty() {
+            return Err(violation("malformed Execute").into());
+        }
+        if self.pipeline.is_skipping() {
+            return Ok(());
+        }
+        let portal = self.portal_or_cursor(name);
+        let statement = Rc::clone(&portal.statement);
+        let ordinal = self.intend(&statement.text, Channel::Extended, &portal.binds, now)?;
+        if !self.rules.judges_nothing() && !portal.is_described(self.names_epoch) {
+            // Rows of a portal that nobody described could not be judged: Velum asks.
+            window.insert_with(|out| message::write_describe(out, b'P', name));
+            portal.set_described(Described::Pending, self.names_epoch);
+            let target = Target::Portal(Rc::clone(&portal));
+            self.pipeline.push(Awaited::Describe { target, injected: true });
+        }
+        if statement.text.may_rename {
+            self.names_epoch += 1;
+        }
+        self.pipeline.push(Awaited::Execute { portal, ordinal });
+        Ok(())
+    }
+
+    /// The portal of this name. One that no Bind made may be a cursor declared in SQL.
+    fn portal_or_cursor(&mut self, name: &[u8]) -> Rc<Portal> {
+        self.names.portal(name).unwrap_or_else(Portal::unknown_cursor)
+    }
+
+    fn close(&mut self, body: &[u8]) -> Result<(), Halt> {
+        let (kind, name) = kind_and_name(body)?;
+        if self.pipeline.is_skipping() {
+            return Ok(());
+        }
+        let undo = Some(match kind {
+            b'S' => self.names.set_statement(name, None),
+            _ => self.names.set_portal(name, None),
+        });
+        self.pipeline.push(Awaited::Close { undo, injected: false });
+        Ok(())
+    }
+
+    // -- function call -----------------------------------------------------------------------
+
+    fn function_call(&mut self, body: &[u8], now: Timestamp) -> Result<(), Halt> {
+        let malformed = |_| violation("malformed FunctionCall");
+        let mut reader = Reader::new(body);
+        let oid = reader.u32().map_err(malformed)?;
+        let formats = usize::from(reader.u16().map_err(malformed)?);
+        reader.take(formats * 2).map_err(malformed)?;
+        let mut binds = Vec::new();
+        for _ in 0..reader.u16().map_err(malformed)? {
+            let length = reader.i32().map_err(malformed)?;
+            binds.push(match usize::try_from(length) {
+                Ok(length) => Some(self.tokens.token(reader.take(length).map_err(malformed)?)),
+                Err(_) if length == -1 => None,
+                Err(_) => return Err(violation("malformed FunctionCall").into()),
+            });
+        }
+        reader.u16().map_err(malformed)?;
+        if !reader.is_empty() {
+            return Err(violation("malformed FunctionCall").into());
+        }
+        if self.pipeline.is_skipping() {
+            return Ok(());
+        }
+        let text = StatementText::function_call(oid);
+        let ordinal = self.intend(&text, Channel::FunctionCall, &binds, now)?;
+        self.names_epoch += 1;
+        let result = if LARGE_OBJECT_FUNCTIONS.contains(&oid) {
+            FunctionResult::LargeObject
+        } else {
+            FunctionResult::Any
+        };
+        self.pipeline.push(Awaited::FunctionCall { result, ordinal });
+        Ok(())
+    }
+}
+
+/// The text of a message that is one string and nothing else.
+fn sole_text(body: &[u8]) -> Result<&[u8], Violation> {
+    let mut reader = Reader::new(body);
+    match reader.cstr() {
+        Ok(text) if reader.is_empty() => Ok(text),
+        _ => Err(violation("malformed Query")),
+    }
+}
+
+/// The body of Describe and Close: `S` or `P`, then a name.
+fn kind_and_name(body: &[u8]) -> Result<(u8, &[u8]), Violation> {
+    let mut reader = Reader::new(body);
+    let kind = reader.u8().map_err(|_| violation("malformed Describe or Close"))?;
+    let name = reader.cstr().map_err(|_| violation("malformed Describe or Close"))?;
+    if !matches!(kind, b'S' | b'P') || !reader.is_empty() {
+        return Err(violation("malformed Describe or Close"));
+    }
+    Ok((kind, name))
+}

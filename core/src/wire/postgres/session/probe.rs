@@ -1,0 +1,127 @@
+//! Columns of `COPY … TO STDOUT`: the protocol does not describe them, so Velum asks.
+//!
+//! A named statement of Velum's own that selects the same columns is parsed, described and
+//! closed; the answers are swallowed. In the extended protocol the question travels just
+//! before the client's Parse. A simple query waits for the answer, so that a failed question
+//! never spoils a transaction without the client being told why.
+
+use std::rc::Rc;
+
+use crate::bytes::Window;
+use crate::inspect::Inspect;
+use crate::time::Timestamp;
+
+use super::super::message;
+use super::pipeline::{Awaited, Target};
+use super::statements::Statement;
+use super::{Halt, Session, Step};
+
+const PROBE_NAME: &[u8] = b"velum probe";
+
+/// A probe that stands before a simple query.
+pub(super) struct Probe {
+    statement: Rc<Statement>,
+    pub(super) state: ProbeState,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProbeState {
+    /// The answer is still to come.
+    Sent,
+    /// It failed inside of a transaction block: the client gets that error as its answer.
+    Failing,
+    /// Answered, as well as could be.
+    Answered,
+    /// The error was given to the client; its query is not forwarded.
+    Rejected,
+}
+
+/// What becomes of the query.
+pub(super) enum Probed {
+    /// It goes on its way.
+    Forward,
+    /// It was answered already.
+    Rejected,
+}
+
+impl<I: Inspect> Session<I> {
+    /// The statement at the head of the client's window, if it is waiting for its probe.
+    pub(super) fn probed_statement(&self) -> Option<Rc<Statement>> {
+        self.probe.as_ref().map(|probe| Rc::clone(&probe.statement))
+    }
+
+    /// Finds the columns of a simple query's COPYs.
+    pub(super) fn probe_copies(
+        &mut self,
+        statement: &Rc<Statement>,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<Probed, Halt> {
+        match self.probe.as_ref().map(|probe| probe.state) {
+            None if statement.text.copies.is_empty() || self.rules.judges_nothing() => {
+                Ok(Probed::Forward)
+            }
+            None => {
+                self.inject_copy_probes(statement, window);
+                window.insert_with(message::write_sync);
+                self.await_answer(Awaited::Sync { injected: true }, now);
+                let state = ProbeState::Sent;
+                self.probe = Some(Probe { statement: Rc::clone(statement), state });
+                Err(Halt::Step(Step::AwaitPeer))
+            }
+            Some(ProbeState::Sent | ProbeState::Failing) => Err(Halt::Step(Step::AwaitPeer)),
+            // Kept until the query is on its way, which its INTENT may delay.
+            Some(ProbeState::Answered) => Ok(Probed::Forward),
+            Some(ProbeState::Rejected) => {
+                self.probe = None;
+                Ok(Probed::Rejected)
+            }
+        }
+    }
+
+    /// Puts the questions for each COPY of `statement` before the message at hand.
+    pub(super) fn inject_copy_probes(&mut self, statement: &Rc<Statement>, window: &mut Window) {
+        if self.rules.judges_nothing() {
+            return;
+        }
+        for (index, (_, probe)) in statement.text.copies.iter().enumerate() {
+            window.insert_with(|out| {
+                message::write_parse(out, PROBE_NAME, probe);
+                message::write_describe(out, b'S', PROBE_NAME);
+                message::write_close(out, b'S', PROBE_NAME);
+            });
+            let owner = Rc::clone(statement);
+            self.pipeline.push(Awaited::Parse {
+                statement: Rc::clone(statement),
+                undo: None,
+                injected: true,
+            });
+            let target = Target::Copy(owner, index);
+            self.pipeline.push(Awaited::Describe { target, injected: true });
+            self.pipeline.push(Awaited::Close { undo: None, injected: true });
+        }
+    }
+
+    /// An error came while a simple query's probe is out. True if it is to be swallowed.
+    pub(super) fn probe_failed(&mut self) -> bool {
+        let in_block = self.transaction != b'I';
+        match &mut self.probe {
+            Some(probe) if probe.state == ProbeState::Sent => {
+                if in_block {
+                    probe.state = ProbeState::Failing;
+                }
+                !in_block
+            }
+            _ => false,
+        }
+    }
+
+    /// The probe's ReadyForQuery came. True if it is to be swallowed.
+    pub(super) fn probe_ready(&mut self) -> bool {
+        let Some(probe) = &mut self.probe else { return true };
+        let failing = probe.state == ProbeState::Failing;
+        probe.state = if failing { ProbeState::Rejected } else { ProbeState::Answered };
+        !failing
+    }
+}

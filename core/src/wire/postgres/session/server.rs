@@ -1,0 +1,703 @@
+//! The server's direction: each answer is framed, matched with what was asked, and judged
+//! before a byte of it is released.
+
+use std::rc::Rc;
+
+use crate::audit::record::Status;
+use crate::bytes::Window;
+use crate::cell::{ColumnPlan, Encoding};
+use crate::error::{Peer, Refusal, SqlState, Violation};
+use crate::inspect::Inspect;
+use crate::limits;
+use crate::time::Timestamp;
+
+use super::super::copy_out::{CopyOut, StreamStep};
+use super::super::frame::{self, HEADER_BYTES, Header};
+use super::super::message::server;
+use super::pipeline::{Awaited, FunctionResult, Target};
+use super::rows::{self, RowEdits};
+use super::shape::{Formats, RowShape};
+use super::statements::{Described, Statement};
+use super::stream::RowStream;
+use super::{Halt, SERVER, Session, Step};
+
+fn violation(what: &'static str) -> Violation {
+    Violation { peer: Peer::Server, what }
+}
+
+/// How the columns of the result at hand are judged.
+pub(super) struct ResultPlan {
+    /// Epoch of the rules that it was made by.
+    epoch: u64,
+    shape: Rc<RowShape>,
+    pub(super) columns: Rc<[ColumnPlan]>,
+    pub(super) formats: Formats,
+}
+
+/// A frame that does not fit, or a run of them.
+#[derive(Default)]
+enum Flow {
+    /// Whole frames.
+    #[default]
+    Frames,
+    /// Bytes left of a frame that needs no judging.
+    Passing(usize),
+    /// A DataRow in parts.
+    Row(RowStream),
+    /// A CopyData frame in parts.
+    Copy,
+}
+
+/// What is being answered.
+#[derive(Default)]
+pub(super) struct Answering {
+    flow: Flow,
+    /// The result whose rows are coming.
+    result: Option<ResultPlan>,
+    /// The COPY TO STDOUT whose rows are coming.
+    copy_out: Option<CopyOut>,
+    /// COPY TO STDOUTs of this statement that are over.
+    copies: usize,
+    /// COPY FROM STDIN is going on.
+    copy_in: bool,
+    /// The statement at the front failed: only ReadyForQuery may follow.
+    failed: bool,
+    edits: RowEdits,
+}
+
+impl Answering {
+    /// True if the client has got a part of a frame, so that nothing else can be told.
+    pub(super) fn is_mid_frame(&self) -> bool {
+        match &self.flow {
+            Flow::Frames => false,
+            Flow::Passing(_) | Flow::Copy => true,
+            Flow::Row(row) => row.has_begun(),
+        }
+    }
+
+    /// True where more rows are sure to come.
+    pub(super) fn is_mid_result(&self) -> bool {
+        self.result.is_some() || self.copy_out.is_some()
+    }
+
+    fn end_of_result(&mut self) {
+        self.result = None;
+        self.copy_out = None;
+        self.copy_in = false;
+    }
+
+    fn end_of_statement(&mut self) {
+        self.end_of_result();
+        self.copies = 0;
+        self.failed = false;
+    }
+}
+
+impl<I: Inspect> Session<I> {
+    /// Never returns `Ok` by itself: the upstream's end is told by `server_lost`.
+    pub(super) fn server_messages(
+        &mut self,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        self.window_wanted[SERVER] = 0;
+        loop {
+            if window.unjudged().is_empty() {
+                return Err(Halt::Step(Step::NeedBytes));
+            }
+            if !self.journal.may_release() {
+                return Err(Halt::Step(Step::AwaitDurable));
+            }
+            if self.awaits_catalog {
+                return Err(Halt::Step(Step::AwaitCatalog));
+            }
+            match &self.answering.flow {
+                Flow::Frames => self.server_frame(window, now)?,
+                Flow::Passing(_) => self.pass_server_part(window),
+                Flow::Row(_) => self.stream_row(window)?,
+                Flow::Copy => self.stream_copy(window)?,
+            }
+        }
+    }
+
+    fn server_frame(&mut self, window: &mut Window, now: Timestamp) -> Result<(), Halt> {
+        let Some(header) = frame::header(window.unjudged(), Peer::Server)? else {
+            return Err(Halt::Step(Step::NeedBytes));
+        };
+        match header.tag {
+            server::DATA_ROW => return self.data_row(header, window),
+            server::COPY_DATA => return self.copy_data(header, window),
+            _ => {}
+        }
+        if window.unjudged().len() < header.frame_bytes {
+            return Err(self.need_whole(SERVER, header.frame_bytes));
+        }
+        self.whole_frame(header, window, now)
+    }
+
+    // -- rows --------------------------------------------------------------------------------
+
+    fn data_row(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        self.expect_rows()?;
+        let bytes = header.frame_bytes;
+        if self.rules.judges_nothing() {
+            self.journal.count(1, bytes);
+            return self.begin_passing(header, window);
+        }
+        if bytes > limits::ROW_WHOLE_BYTES {
+            self.answering.flow = Flow::Row(RowStream::new(header));
+            return Ok(());
+        }
+        if window.unjudged().len() < bytes {
+            return Err(self.need_whole(SERVER, bytes));
+        }
+        let plan = self.answering.result.as_ref().ok_or(violation("DataRow out of place"))?;
+        let mut judge = self.rules.judge();
+        rows::judge_row(&mut judge, plan, &mut self.answering.edits, window, bytes)?;
+        self.journal.count(1, bytes);
+        Ok(())
+    }
+
+    /// Makes sure that rows are due now, and that it is known how to judge them.
+    fn expect_rows(&mut self) -> Result<(), Halt> {
+        self.pipeline.drop_doubtful();
+        if let Some(result) = &self.answering.result
+            && result.epoch == self.rules.epoch()
+        {
+            return Ok(());
+        }
+        let (shape, formats) = match (self.answering.result.take(), self.pipeline.front()) {
+            (Some(old), _) => (old.shape, old.formats),
+            (None, Some(Awaited::Execute { portal, .. })) => match portal.shape() {
+                Some(described) => described,
+                None if self.rules.judges_nothing() => (RowShape::unseen(), Formats::TEXT),
+                None => return Err(violation("rows without a description").into()),
+            },
+            _ => return Err(violation("DataRow out of place").into()),
+        };
+        self.begin_result(shape, formats);
+        Ok(())
+    }
+
+    fn begin_result(&mut self, shape: Rc<RowShape>, formats: Formats) {
+        let columns = shape.plans(&self.rules);
+        let epoch = self.rules.epoch();
+        self.answering.result = Some(ResultPlan { epoch, shape, columns, formats });
+    }
+
+    fn begin_passing(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        let part = header.frame_bytes.min(window.unjudged().len());
+        window.pass(part);
+        if part < header.frame_bytes {
+            self.answering.flow = Flow::Passing(header.frame_bytes - part);
+        }
+        Ok(())
+    }
+
+    fn pass_server_part(&mut self, window: &mut Window) {
+        let Flow::Passing(left) = &mut self.answering.flow else { return };
+        let part = (*left).min(window.unjudged().len());
+        *left -= part;
+        if *left == 0 {
+            self.answering.flow = Flow::Frames;
+        }
+        window.pass(part);
+    }
+
+    fn stream_row(&mut self, window: &mut Window) -> Result<(), Halt> {
+        let Flow::Row(row) = &mut self.answering.flow else { return Ok(()) };
+        let plan = self.answering.result.as_ref().ok_or(violation("DataRow out of place"))?;
+        let released = window.released_bytes();
+        let needs = row.feed(&mut self.rules, plan, window)?;
+        self.journal.count(0, window.released_bytes() - released);
+        match needs {
+            Some(bytes) => Err(self.need_part(bytes)),
+            None => {
+                self.answering.flow = Flow::Frames;
+                self.journal.count(1, 0);
+                Ok(())
+            }
+        }
+    }
+
+    // -- COPY TO STDOUT ----------------------------------------------------------------------
+
+    fn copy_data(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        let Some(copy) = &mut self.answering.copy_out else {
+            return Err(violation("CopyData out of place").into());
+        };
+        let bytes = header.frame_bytes;
+        if self.rules.judges_nothing() {
+            self.journal.count(1, bytes);
+            return self.begin_passing(header, window);
+        }
+        if bytes > limits::ROW_WHOLE_BYTES {
+            window.pass(HEADER_BYTES);
+            copy.stream_begin(header.body_bytes());
+            self.answering.flow = Flow::Copy;
+            return Ok(());
+        }
+        if window.unjudged().len() < bytes {
+            return Err(self.need_whole(SERVER, bytes));
+        }
+        let rows = copy.frame(&mut self.rules.judge(), window, bytes)?;
+        self.journal.count(rows, bytes);
+        Ok(())
+    }
+
+    fn stream_copy(&mut self, window: &mut Window) -> Result<(), Halt> {
+        let Some(copy) = &mut self.answering.copy_out else { return Ok(()) };
+        let released = window.released_bytes();
+        let step = copy.stream_feed(&mut self.rules.judge(), window)?;
+        self.journal.count(0, window.released_bytes() - released);
+        match step {
+            StreamStep::NeedBytes(bytes) => Err(self.need_part(bytes)),
+            StreamStep::Done { rows } => {
+                self.answering.flow = Flow::Frames;
+                self.journal.count(rows, 0);
+                Ok(())
+            }
+        }
+    }
+
+    fn begin_copy_out(&mut self, body: &[u8]) -> Result<(), Halt> {
+        let (binary, columns) = copy_response(body)?;
+        let index = self.answering.copies;
+        let judged = !self.rules.judges_nothing();
+        let Some(statement) = self.copying_statement() else {
+            return Err(violation("CopyOutResponse out of place").into());
+        };
+        self.answering.copies = index + 1;
+        let options = statement.text.copies.get(index).map(|(copy, _)| copy.options.clone());
+        let plans = match statement.copy_shape(index) {
+            Some(shape) if judged => self.copy_plans(&shape, columns),
+            _ => None,
+        };
+        let unknown = || (0..columns).map(|_| ColumnPlan::whole_by_default(b"", 0)).collect();
+        let options = if plans.is_some() { options } else { options.filter(|_| !judged) };
+        let plans = plans.unwrap_or_else(unknown);
+        self.answering.copy_out = Some(CopyOut::new(options, binary, plans));
+        Ok(())
+    }
+
+    /// Plans of a COPY's columns, if the probe's columns are those that the server announced.
+    fn copy_plans(&self, shape: &RowShape, columns: usize) -> Option<Vec<ColumnPlan>> {
+        let facts = shape.facts();
+        let plans = shape.plans(&self.rules);
+        if facts.len() == columns {
+            return Some(plans.to_vec());
+        }
+        // COPY leaves generated columns out, the probe's `*` does not.
+        let catalog = self.rules.catalog();
+        let is_generated = |table, attnum| {
+            catalog.column(table, attnum).is_some_and(|(_, column)| column.generated)
+        };
+        let kept = facts.iter().zip(plans.iter());
+        let kept = kept.filter(|(facts, _)| !is_generated(facts.table_oid, facts.attnum));
+        let kept: Vec<_> = kept.map(|(_, plan)| plan.clone()).collect();
+        (kept.len() == columns).then_some(kept)
+    }
+
+    /// The statement that may be copying now.
+    fn copying_statement(&mut self) -> Option<Rc<Statement>> {
+        self.pipeline.drop_doubtful();
+        match self.pipeline.front() {
+            Some(Awaited::Query { statement, .. }) => Some(Rc::clone(statement)),
+            Some(Awaited::Execute { portal, .. }) => Some(Rc::clone(&portal.statement)),
+            _ => None,
+        }
+    }
+
+    // -- whole frames ------------------------------------------------------------------------
+
+    fn whole_frame(
+        &mut self,
+        header: Header,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        match header.tag {
+            server::ERROR_RESPONSE => return self.error_response(header, window, now),
+            server::NOTICE_RESPONSE => {
+                let statement = self.pipeline.front().and_then(|front| front.statement().cloned());
+                let body = body_mut(window, header);
+                self.rules.veil_notice(body, statement.as_deref())?;
+                window.pass(header.frame_bytes);
+                return Ok(());
+            }
+            server::NOTIFICATION_RESPONSE => {
+                self.rules.veil_notification(body_mut(window, header))?;
+                window.pass(header.frame_bytes);
+                return Ok(());
+            }
+            server::PARAMETER_STATUS => {
+                self.rules.veil_parameter(body_mut(window, header))?;
+                window.pass(header.frame_bytes);
+                return Ok(());
+            }
+            server::READY_FOR_QUERY => return self.ready_for_query(header, window, now),
+            server::BACKEND_KEY_DATA => return self.backend_key_data(header, window),
+            _ => {}
+        }
+        self.pipeline.drop_doubtful();
+        if self.answering.failed {
+            return Err(violation("answer after an error").into());
+        }
+        match header.tag {
+            server::ROW_DESCRIPTION => self.row_description(header, window),
+            server::COMMAND_COMPLETE => self.command_complete(header, window, now),
+            server::EMPTY_QUERY_RESPONSE | server::PORTAL_SUSPENDED => {
+                self.end_without_tag(header, window, now)
+            }
+            server::PARSE_COMPLETE
+            | server::BIND_COMPLETE
+            | server::CLOSE_COMPLETE
+            | server::NO_DATA => self.bare_answer(header, window),
+            server::PARAMETER_DESCRIPTION => self.parameter_description(header, window),
+            server::COPY_OUT_RESPONSE => {
+                let body = window.unjudged()[HEADER_BYTES..header.frame_bytes].to_vec();
+                self.begin_copy_out(&body)?;
+                window.pass(header.frame_bytes);
+                Ok(())
+            }
+            server::COPY_IN_RESPONSE => self.begin_copy_in(header, window),
+            server::COPY_DONE => self.copy_done(header, window),
+            server::FUNCTION_CALL_RESPONSE => self.function_call_response(header, window, now),
+            server::COPY_BOTH_RESPONSE => {
+                let text = "replication is not available through Velum";
+                Err(Refusal::new(SqlState::FEATURE_NOT_SUPPORTED, text).into())
+            }
+            server::AUTHENTICATION | server::NEGOTIATE_PROTOCOL_VERSION => {
+                Err(violation("authentication message out of place").into())
+            }
+            _ => Err(violation("unknown message type").into()),
+        }
+    }
+
+    fn row_description(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
+        let (shape, formats) = RowShape::parse(body)?;
+        let mut unknown = self.rules.unknown_tables(shape.facts()).collect::<Vec<_>>();
+        unknown.retain(|oid| !self.tables_asked.contains(oid));
+        if !unknown.is_empty() {
+            if self.tables_asked.len() > limits::COLUMNS {
+                self.tables_asked.clear();
+            }
+            self.tables_asked.extend(unknown);
+            self.awaits_catalog = true;
+            return Err(Halt::Step(Step::AwaitCatalog));
+        }
+        let shape = Rc::new(shape);
+        match self.pipeline.front() {
+            Some(Awaited::Query { .. }) if self.answering.result.is_none() => {
+                self.begin_result(shape, formats);
+            }
+            Some(Awaited::Describe { target, injected }) => {
+                let injected = *injected;
+                let described = Described::Rows(Rc::clone(&shape));
+                match target {
+                    Target::Statement(statement, name) => {
+                        self.names.charge(name, statement, shape.state_bytes());
+                        statement.take_description(described);
+                    }
+                    Target::Portal(portal) => portal.take_description(described, Some(formats)),
+                    Target::Copy(statement, index) => statement.set_copy_shape(*index, shape),
+                }
+                return self.end_describe(header, injected, window);
+            }
+            _ => return Err(violation("RowDescription out of place").into()),
+        }
+        self.rules.veil_names(body_mut(window, header));
+        window.pass(header.frame_bytes);
+        Ok(())
+    }
+
+    /// The answer to a Describe is complete.
+    fn end_describe(
+        &mut self,
+        header: Header,
+        injected: bool,
+        window: &mut Window,
+    ) -> Result<(), Halt> {
+        self.pipeline.pop();
+        if injected {
+            window.skip(header.frame_bytes);
+        } else {
+            if header.tag == server::ROW_DESCRIPTION {
+                self.rules.veil_names(body_mut(window, header));
+            }
+            window.pass(header.frame_bytes);
+        }
+        Ok(())
+    }
+
+    fn parameter_description(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
+        let count = body.first_chunk::<2>().map(|count| u16::from_be_bytes(*count));
+        if count.is_none_or(|count| body.len() != 2 + usize::from(count) * 4) {
+            return Err(violation("malformed ParameterDescription").into());
+        }
+        match self.pipeline.front() {
+            Some(Awaited::Describe { injected: true, .. }) => window.skip(header.frame_bytes),
+            Some(Awaited::Describe { target: Target::Statement(..), .. }) => {
+                window.pass(header.frame_bytes);
+            }
+            _ => return Err(violation("ParameterDescription out of place").into()),
+        }
+        Ok(())
+    }
+
+    /// ParseComplete, BindComplete, CloseComplete and NoData.
+    fn bare_answer(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        if header.body_bytes() != 0 {
+            return Err(violation("message with an unexpected body").into());
+        }
+        let injected = match (header.tag, self.pipeline.front()) {
+            (server::PARSE_COMPLETE, Some(Awaited::Parse { injected, .. }))
+            | (server::CLOSE_COMPLETE, Some(Awaited::Close { injected, .. })) => *injected,
+            (server::BIND_COMPLETE, Some(Awaited::Bind { .. })) => false,
+            (server::NO_DATA, Some(Awaited::Describe { target, injected })) => {
+                match target {
+                    Target::Statement(statement, _) => {
+                        statement.take_description(Described::NoRows);
+                    }
+                    Target::Portal(portal) => portal.take_description(Described::NoRows, None),
+                    Target::Copy(..) => {}
+                }
+                *injected
+            }
+            _ => return Err(violation("answer out of place").into()),
+        };
+        self.pipeline.pop();
+        if injected {
+            window.skip(header.frame_bytes);
+        } else {
+            window.pass(header.frame_bytes);
+        }
+        Ok(())
+    }
+
+    fn command_complete(
+        &mut self,
+        header: Header,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        let body = body_mut(window, header);
+        let Some((&mut 0, tag)) = body.split_last_mut() else {
+            return Err(violation("malformed CommandComplete").into());
+        };
+        if tag.contains(&0) {
+            return Err(violation("malformed CommandComplete").into());
+        }
+        self.rules.veil_command(tag);
+        self.journal.command(tag);
+        window.pass(header.frame_bytes);
+        self.end_result(Status::Completed, now)
+    }
+
+    /// EmptyQueryResponse and PortalSuspended.
+    fn end_without_tag(
+        &mut self,
+        header: Header,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        if header.body_bytes() != 0 {
+            return Err(violation("message with an unexpected body").into());
+        }
+        window.pass(header.frame_bytes);
+        let suspended = header.tag == server::PORTAL_SUSPENDED;
+        let status = if suspended { Status::Suspended } else { Status::Completed };
+        self.end_result(status, now)
+    }
+
+    /// A result is complete: in a Query another may follow, an Execute is over.
+    fn end_result(&mut self, status: Status, now: Timestamp) -> Result<(), Halt> {
+        self.answering.end_of_result();
+        match self.pipeline.front() {
+            Some(Awaited::Query { .. }) if status == Status::Completed => Ok(()),
+            Some(Awaited::Execute { ordinal, .. }) => {
+                let ordinal = *ordinal;
+                self.pipeline.pop();
+                self.answering.end_of_statement();
+                let masked = self.rules.take_tally();
+                self.journal.outcome(now, ordinal, status, masked);
+                Ok(())
+            }
+            _ => Err(violation("end of a result out of place").into()),
+        }
+    }
+
+    fn begin_copy_in(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        copy_response(&window.unjudged()[HEADER_BYTES..header.frame_bytes])?;
+        if self.copying_statement().is_none() || self.answering.is_mid_result() {
+            return Err(violation("CopyInResponse out of place").into());
+        }
+        self.pipeline.begin_copy_in();
+        self.answering.copy_in = true;
+        window.pass(header.frame_bytes);
+        Ok(())
+    }
+
+    fn copy_done(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        if header.body_bytes() != 0 || self.answering.copy_out.take().is_none() {
+            return Err(violation("CopyDone out of place").into());
+        }
+        window.pass(header.frame_bytes);
+        Ok(())
+    }
+
+    fn function_call_response(
+        &mut self,
+        header: Header,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        let Some(Awaited::FunctionCall { result, ordinal }) = self.pipeline.front() else {
+            return Err(violation("FunctionCallResponse out of place").into());
+        };
+        let (result, ordinal) = (*result, *ordinal);
+        let body = body_mut(window, header);
+        let Some((length, value)) = body.split_first_chunk_mut::<4>() else {
+            return Err(violation("malformed FunctionCallResponse").into());
+        };
+        let declared = i32::from_be_bytes(*length);
+        if usize::try_from(declared).unwrap_or(0) != value.len() || declared < -1 {
+            return Err(violation("malformed FunctionCallResponse").into());
+        }
+        let withheld = result == FunctionResult::Any && self.rules.policy().has_rules();
+        if withheld || !self.rules.inspect_function_result(value) {
+            window.replace(header.frame_bytes, &NULL_FUNCTION_RESULT);
+        } else {
+            window.pass(header.frame_bytes);
+        }
+        let masked = self.rules.take_tally();
+        self.journal.outcome(now, ordinal, Status::Completed, masked);
+        Ok(())
+    }
+
+    // -- errors, the end of an answer, and the start -----------------------------------------
+
+    fn error_response(
+        &mut self,
+        header: Header,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        self.pipeline.drop_doubtful_before_answer();
+        let statement = self.pipeline.front().and_then(|front| front.statement().cloned());
+        let body = body_mut(window, header);
+        let sqlstate = self.rules.veil_notice(body, statement.as_deref())?;
+        let ordinal = self.pipeline.front().and_then(|front| front.ordinal());
+        if ordinal.is_some() {
+            self.journal.failed(sqlstate);
+        }
+        if self.pipeline.front().is_some_and(|front| front.is_probe()) && self.probe_failed() {
+            window.skip(header.frame_bytes);
+        } else {
+            window.pass(header.frame_bytes);
+        }
+        self.answering.end_of_statement();
+        let dropped = self.pipeline.fail();
+        // After an extended message the server skips to the next Sync; after any other only
+        // ReadyForQuery may follow.
+        self.answering.failed = dropped.is_empty() && self.pipeline.front().is_some();
+        self.undo_dropped(dropped, now);
+        Ok(())
+    }
+
+    /// Closes the records of messages that will not be answered, the first of which failed,
+    /// and takes back what they would have changed.
+    fn undo_dropped(&mut self, dropped: Vec<Awaited>, now: Timestamp) {
+        if let Some(ordinal) = dropped.first().and_then(Awaited::ordinal) {
+            let masked = self.rules.take_tally();
+            self.journal.outcome(now, ordinal, Status::Failed, masked);
+        }
+        for skipped in dropped.iter().skip(1) {
+            self.skip_record(skipped, now);
+        }
+        for skipped in dropped.into_iter().rev() {
+            self.undo(skipped);
+        }
+    }
+
+    fn ready_for_query(
+        &mut self,
+        header: Header,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        let status = match &window.unjudged()[HEADER_BYTES..header.frame_bytes] {
+            [status @ (b'I' | b'T' | b'E')] => *status,
+            _ => return Err(violation("malformed ReadyForQuery").into()),
+        };
+        if self.answering.is_mid_result() || self.answering.copy_in {
+            return Err(violation("ReadyForQuery in the middle of a result").into());
+        }
+        let Some(answered) = self.pipeline.ready() else {
+            return Err(violation("ReadyForQuery out of place").into());
+        };
+        let injected = matches!(answered, Awaited::Sync { injected: true });
+        if let Awaited::Query { ordinal, .. } = answered {
+            let masked = self.rules.take_tally();
+            self.journal.outcome(now, ordinal, Status::Completed, masked);
+        }
+        if injected && self.probe_ready() {
+            window.skip(header.frame_bytes);
+        } else {
+            window.pass(header.frame_bytes);
+        }
+        self.answering.end_of_statement();
+        self.transaction = status;
+        if status == b'I' && self.pipeline.is_idle() {
+            self.names.end_of_transaction();
+        }
+        Ok(())
+    }
+
+    /// The backend's real process id goes to the client, its secret does not.
+    fn backend_key_data(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
+        let Some((pid, key)) = body.split_first_chunk::<4>() else {
+            return Err(violation("malformed BackendKeyData").into());
+        };
+        let in_start_up = matches!(self.pipeline.front(), Some(Awaited::Startup));
+        if !in_start_up || self.upstream_key.is_some() || !(4..=256).contains(&key.len()) {
+            return Err(violation("BackendKeyData out of place").into());
+        }
+        self.upstream_key = Some((u32::from_be_bytes(*pid), key.to_vec()));
+        let pid = *pid;
+        window.skip(header.frame_bytes);
+        window.insert_with(|out| {
+            frame::write(out, server::BACKEND_KEY_DATA, |out| {
+                out.extend_from_slice(&pid);
+                out.extend_from_slice(&self.cancel_key);
+            });
+        });
+        Ok(())
+    }
+}
+
+/// FunctionCallResponse with NULL.
+const NULL_FUNCTION_RESULT: [u8; 9] =
+    [server::FUNCTION_CALL_RESPONSE, 0, 0, 0, 8, 0xff, 0xff, 0xff, 0xff];
+
+/// The body of the whole frame at the head of the window.
+fn body_mut(window: &mut Window, header: Header) -> &mut [u8] {
+    &mut window.unjudged_mut()[HEADER_BYTES..header.frame_bytes]
+}
+
+/// CopyInResponse and CopyOutResponse: overall format, number of columns, their formats.
+fn copy_response(body: &[u8]) -> Result<(bool, usize), Violation> {
+    let malformed = violation("malformed CopyOutResponse or CopyInResponse");
+    let Some((&[format, high, low], formats)) = body.split_first_chunk::<3>() else {
+        return Err(malformed);
+    };
+    let columns = usize::from(u16::from_be_bytes([high, low]));
+    let overall = super::shape::encoding(i16::from(format)).ok_or(malformed)?;
+    if columns > limits::COLUMNS || formats.len() != columns * 2 {
+        return Err(malformed);
+    }
+    Ok((overall == Encoding::Binary, columns))
+}

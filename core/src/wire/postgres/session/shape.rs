@@ -1,0 +1,122 @@
+//! What a result looks like (RowDescription), and how each of its columns is judged.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::bytes::Reader;
+use crate::cell::{ColumnFacts, ColumnPlan, Encoding};
+use crate::error::{Peer, Violation};
+use crate::inspect::Inspect;
+use crate::limits;
+
+use super::rulebook::Rulebook;
+
+const MALFORMED: Violation = Violation { peer: Peer::Server, what: "malformed RowDescription" };
+
+/// A RowDescription without its formats, and the plans made from it.
+pub(super) struct RowShape {
+    facts: Vec<ColumnFacts>,
+    /// Plans with the rulebook's epoch that they were made at.
+    plans: RefCell<Option<(u64, Rc<[ColumnPlan]>)>>,
+}
+
+/// Formats of a result's columns.
+#[derive(Clone)]
+pub(super) enum Formats {
+    /// All alike.
+    All(Encoding),
+    /// One for each column.
+    Each(Rc<[Encoding]>),
+}
+
+impl Formats {
+    /// All columns in text.
+    pub(super) const TEXT: Self = Formats::All(Encoding::Text);
+
+    /// From the format codes of a Bind or a RowDescription: none means text, one holds for all.
+    pub(super) fn from_codes(codes: &[Encoding]) -> Self {
+        match codes {
+            [] => Formats::All(Encoding::Text),
+            [first, rest @ ..] if rest.iter().all(|code| code == first) => Formats::All(*first),
+            _ => Formats::Each(codes.into()),
+        }
+    }
+
+    /// The format of column `index`; `None` if there are fewer.
+    pub(super) fn get(&self, index: usize) -> Option<Encoding> {
+        match self {
+            Formats::All(encoding) => Some(*encoding),
+            Formats::Each(codes) => codes.get(index).copied(),
+        }
+    }
+}
+
+/// Reads a format code: 0 is text, 1 is binary.
+pub(super) fn encoding(code: i16) -> Option<Encoding> {
+    match code {
+        0 => Some(Encoding::Text),
+        1 => Some(Encoding::Binary),
+        _ => None,
+    }
+}
+
+impl RowShape {
+    /// Reads the body of a RowDescription.
+    pub(super) fn parse(body: &[u8]) -> Result<(Self, Formats), Violation> {
+        let mut reader = Reader::new(body);
+        let count = usize::from(reader.u16().map_err(|_| MALFORMED)?);
+        if count > limits::COLUMNS {
+            return Err(Violation { peer: Peer::Server, what: "too many columns" });
+        }
+        let mut facts = Vec::with_capacity(count);
+        let mut codes = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (column, code) = column(&mut reader).ok_or(MALFORMED)?;
+            facts.push(column);
+            codes.push(code);
+        }
+        if !reader.is_empty() {
+            return Err(MALFORMED);
+        }
+        Ok((Self { facts, plans: RefCell::new(None) }, Formats::from_codes(&codes)))
+    }
+
+    /// A result that nobody described, where nothing is judged.
+    pub(super) fn unseen() -> Rc<Self> {
+        Rc::new(Self { facts: Vec::new(), plans: RefCell::new(None) })
+    }
+
+    /// What is known of the columns.
+    pub(super) fn facts(&self) -> &[ColumnFacts] {
+        &self.facts
+    }
+
+    /// How the columns are judged under the rules of now.
+    pub(super) fn plans<I: Inspect>(&self, rules: &Rulebook<I>) -> Rc<[ColumnPlan]> {
+        let mut cached = self.plans.borrow_mut();
+        if let Some((epoch, plans)) = &*cached
+            && *epoch == rules.epoch()
+        {
+            return Rc::clone(plans);
+        }
+        let plans: Rc<[ColumnPlan]> = self.facts.iter().map(|facts| rules.plan(facts)).collect();
+        *cached = Some((rules.epoch(), Rc::clone(&plans)));
+        plans
+    }
+
+    /// Rough size in memory, for the session's bound.
+    pub(super) fn state_bytes(&self) -> usize {
+        self.facts.iter().map(|facts| 160 + 2 * facts.name.len()).sum()
+    }
+}
+
+fn column(reader: &mut Reader<'_>) -> Option<(ColumnFacts, Encoding)> {
+    let name = reader.cstr().ok()?.into();
+    let table_oid = reader.u32().ok()?;
+    let attnum = reader.i16().ok()?;
+    let type_oid = reader.u32().ok()?;
+    let _type_length = reader.i16().ok()?;
+    let _type_modifier = reader.i32().ok()?;
+    let code = encoding(reader.i16().ok()?)?;
+    Some((ColumnFacts { name, table_oid, attnum, type_oid }, code))
+}

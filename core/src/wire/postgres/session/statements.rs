@@ -1,0 +1,282 @@
+//! Prepared statements and portals, as the server knows them.
+//!
+//! What is known of a result is kept by statement and by portal, never by "the last query": a
+//! statement that was described once stays masked for ever after.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::audit::record::Effect;
+use crate::audit::token::{Token, TokenKey};
+use crate::limits;
+use crate::sql::{self, Command, CopyTo};
+
+use super::shape::{Formats, RowShape};
+
+/// A statement's text, analysed once.
+pub(super) struct StatementText {
+    /// The first bytes as the client sent them: words that an error may quote.
+    pub(super) raw: Box<[u8]>,
+    /// Literals replaced by tokens.
+    pub(super) record: String,
+    /// Token of the whole text.
+    pub(super) token: Token,
+    pub(super) effect: Effect,
+    /// It could change what a name of a statement or a portal stands for, by itself or through
+    /// code that it runs.
+    pub(super) may_rename: bool,
+    /// Each `COPY … TO STDOUT` in order, with the query that describes its columns.
+    pub(super) copies: Vec<(CopyTo, Vec<u8>)>,
+}
+
+impl StatementText {
+    pub(super) fn new(text: &[u8], key: &TokenKey) -> Self {
+        let statements = sql::analyse(text);
+        let is_read = |statement: &sql::Statement| statement.effect == Effect::Read;
+        let is_plain = |statement: &sql::Statement| {
+            is_read(statement) && matches!(statement.command, Command::Select | Command::Show)
+        };
+        let effect =
+            if statements.iter().all(is_read) { Effect::Read } else { Effect::MayWrite };
+        let may_rename = !statements.iter().all(is_plain);
+        let copies = statements.into_iter().filter_map(|statement| statement.copy_to);
+        Self {
+            raw: text[..text.len().min(limits::RECORD_STATEMENT_BYTES)].into(),
+            record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES),
+            token: key.token(text),
+            effect,
+            may_rename,
+            copies: copies.map(|copy| { let probe = copy.probe(text); (copy, probe) }).collect(),
+        }
+    }
+
+    /// A statement that was prepared out of sight (PREPARE in SQL).
+    pub(super) fn unknown() -> Self {
+        Self {
+            raw: Box::default(),
+            record: "<prepared in SQL>".to_owned(),
+            token: Token([0; 12]),
+            effect: Effect::MayWrite,
+            may_rename: true,
+            copies: Vec::new(),
+        }
+    }
+
+    /// A FunctionCall.
+    pub(super) fn function_call(oid: u32) -> Self {
+        Self { record: format!("<function call of OID {oid}>"), ..Self::unknown() }
+    }
+}
+
+/// What is known of the rows that a statement or a portal returns.
+#[derive(Clone)]
+pub(super) enum Described {
+    /// Nothing.
+    Unknown,
+    /// A Describe is on its way.
+    Pending,
+    /// NoData.
+    NoRows,
+    /// RowDescription.
+    Rows(Rc<RowShape>),
+}
+
+/// A prepared statement.
+pub(super) struct Statement {
+    pub(super) text: StatementText,
+    described: RefCell<Described>,
+    /// Names' epoch at which it was described.
+    described_at: Cell<u64>,
+    /// Columns of each COPY of the text, once its probe is answered.
+    copy_shapes: RefCell<Vec<Option<Rc<RowShape>>>>,
+    /// Bytes that it counts against the session's bound while a name stands for it.
+    state_bytes: Cell<usize>,
+}
+
+impl Statement {
+    pub(super) fn new(text: StatementText) -> Rc<Self> {
+        let state_bytes = Cell::new(256 + text.raw.len() + text.record.len());
+        let copy_shapes = RefCell::new(vec![None; text.copies.len()]);
+        Rc::new(Self {
+            text,
+            described: RefCell::new(Described::Unknown),
+            described_at: Cell::new(0),
+            copy_shapes,
+            state_bytes,
+        })
+    }
+
+    /// Takes the columns of the COPY at `index`.
+    pub(super) fn set_copy_shape(&self, index: usize, shape: Rc<RowShape>) {
+        if let Some(slot) = self.copy_shapes.borrow_mut().get_mut(index) {
+            *slot = Some(shape);
+        }
+    }
+
+    /// The columns of the COPY at `index`, if they are known.
+    pub(super) fn copy_shape(&self, index: usize) -> Option<Rc<RowShape>> {
+        self.copy_shapes.borrow().get(index).cloned().flatten()
+    }
+
+    /// Takes the answer to a Describe.
+    pub(super) fn take_description(&self, described: Described) {
+        self.described.replace(described);
+    }
+
+    /// Notes that a Describe is on its way, or that it was in vain.
+    pub(super) fn set_described(&self, described: Described, epoch: u64) {
+        self.described.replace(described);
+        self.described_at.set(epoch);
+    }
+
+    pub(super) fn described(&self) -> Described {
+        self.described.borrow().clone()
+    }
+
+    fn described_now(&self, epoch: u64) -> bool {
+        self.described_at.get() == epoch && !matches!(self.described(), Described::Unknown)
+    }
+}
+
+/// A portal.
+pub(super) struct Portal {
+    pub(super) statement: Rc<Statement>,
+    /// Result formats of its Bind.
+    formats: RefCell<Formats>,
+    /// Tokens of its bind values.
+    pub(super) binds: Vec<Option<Token>>,
+    /// Its own description, which stands above the statement's.
+    described: RefCell<Described>,
+    described_at: Cell<u64>,
+}
+
+impl Portal {
+    pub(super) fn new(
+        statement: Rc<Statement>,
+        formats: Formats,
+        binds: Vec<Option<Token>>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            statement,
+            formats: RefCell::new(formats),
+            binds,
+            described: RefCell::new(Described::Unknown),
+            described_at: Cell::new(0),
+        })
+    }
+
+    /// A cursor that was declared out of sight (DECLARE in SQL).
+    pub(super) fn unknown_cursor() -> Rc<Self> {
+        let record = "<cursor declared in SQL>".to_owned();
+        let text = StatementText { record, ..StatementText::unknown() };
+        Self::new(Statement::new(text), Formats::TEXT, Vec::new())
+    }
+
+    /// Takes the answer to a Describe of this portal.
+    pub(super) fn take_description(&self, described: Described, formats: Option<Formats>) {
+        self.described.replace(described);
+        if let Some(formats) = formats {
+            self.formats.replace(formats);
+        }
+    }
+
+    /// Notes that a Describe is on its way, or that it was in vain.
+    pub(super) fn set_described(&self, described: Described, epoch: u64) {
+        self.described.replace(described);
+        self.described_at.set(epoch);
+    }
+
+    /// True if rows of this portal can be judged by what is known or on its way, with no name
+    /// having changed its meaning since.
+    pub(super) fn is_described(&self, epoch: u64) -> bool {
+        let own = !matches!(*self.described.borrow(), Described::Unknown);
+        (own && self.described_at.get() == epoch) || self.statement.described_now(epoch)
+    }
+
+    /// What its rows look like; `None` if that is not known, or if it returns none.
+    pub(super) fn shape(&self) -> Option<(Rc<RowShape>, Formats)> {
+        let own = self.described.borrow().clone();
+        let described = match own {
+            Described::Unknown | Described::Pending => self.statement.described(),
+            known => known,
+        };
+        match described {
+            Described::Rows(shape) => Some((shape, self.formats.borrow().clone())),
+            _ => None,
+        }
+    }
+}
+
+/// Names of statements and portals, updated as the client speaks and undone where the server
+/// says no.
+#[derive(Default)]
+pub(super) struct Names {
+    statements: HashMap<Box<[u8]>, Rc<Statement>>,
+    portals: HashMap<Box<[u8]>, Rc<Portal>>,
+    /// Bytes of the statements held.
+    state_bytes: usize,
+}
+
+/// A change of [`Names`] that is not confirmed yet.
+pub(super) enum Undo {
+    /// The statement of this name was another, or none.
+    Statement(Box<[u8]>, Option<Rc<Statement>>),
+    /// The portal of this name was another, or none.
+    Portal(Box<[u8]>, Option<Rc<Portal>>),
+}
+
+impl Names {
+    pub(super) fn statement(&self, name: &[u8]) -> Option<Rc<Statement>> {
+        self.statements.get(name).cloned()
+    }
+
+    pub(super) fn portal(&self, name: &[u8]) -> Option<Rc<Portal>> {
+        self.portals.get(name).cloned()
+    }
+
+    /// True if another statement or portal may be added.
+    pub(super) fn has_room(&self) -> bool {
+        self.statements.len() < limits::STATEMENTS
+            && self.portals.len() < limits::PORTALS
+            && self.state_bytes < limits::SESSION_STATE_BYTES
+    }
+
+    /// Counts the shape that `statement` was described with, if a name stands for it.
+    pub(super) fn charge(&mut self, name: &[u8], statement: &Rc<Statement>, shape_bytes: usize) {
+        if self.statements.get(name).is_some_and(|held| Rc::ptr_eq(held, statement)) {
+            statement.state_bytes.set(statement.state_bytes.get() + shape_bytes);
+            self.state_bytes += shape_bytes;
+        }
+    }
+
+    pub(super) fn set_statement(&mut self, name: &[u8], new: Option<Rc<Statement>>) -> Undo {
+        self.state_bytes += new.as_deref().map_or(0, |new| new.state_bytes.get());
+        let old = match new {
+            Some(statement) => self.statements.insert(name.into(), statement),
+            None => self.statements.remove(name),
+        };
+        self.state_bytes -= old.as_deref().map_or(0, |old| old.state_bytes.get());
+        Undo::Statement(name.into(), old)
+    }
+
+    pub(super) fn set_portal(&mut self, name: &[u8], new: Option<Rc<Portal>>) -> Undo {
+        let old = match new {
+            Some(portal) => self.portals.insert(name.into(), portal),
+            None => self.portals.remove(name),
+        };
+        Undo::Portal(name.into(), old)
+    }
+
+    pub(super) fn undo(&mut self, undo: Undo) {
+        match undo {
+            Undo::Statement(name, old) => drop(self.set_statement(&name, old)),
+            Undo::Portal(name, old) => drop(self.set_portal(&name, old)),
+        }
+    }
+
+    /// The transaction is over: its portals are gone.
+    pub(super) fn end_of_transaction(&mut self) {
+        self.portals.clear();
+    }
+}
