@@ -14,6 +14,10 @@ use crate::sql::{self, Command, CopyTo};
 
 use super::shape::{Formats, RowShape};
 
+/// Commands that run no code which could give a name another meaning, if they only read.
+const PLAIN_COMMANDS: [Command; 5] =
+    [Command::Select, Command::Values, Command::Table, Command::With, Command::Show];
+
 /// A statement's text, analysed once.
 pub(super) struct StatementText {
     /// The first bytes as the client sent them: words that an error may quote.
@@ -35,19 +39,19 @@ impl StatementText {
         let statements = sql::analyse(text);
         let is_read = |statement: &sql::Statement| statement.effect == Effect::Read;
         let is_plain = |statement: &sql::Statement| {
-            is_read(statement) && matches!(statement.command, Command::Select | Command::Show)
+            is_read(statement) && PLAIN_COMMANDS.contains(&statement.command)
         };
         let effect =
             if statements.iter().all(is_read) { Effect::Read } else { Effect::MayWrite };
         let may_rename = !statements.iter().all(is_plain);
-        let copies = statements.into_iter().filter_map(|statement| statement.copy_to);
+        let copies = copies(statements, text);
         Self {
             raw: text[..text.len().min(limits::RECORD_STATEMENT_BYTES)].into(),
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES),
             token: key.token(text),
             effect,
             may_rename,
-            copies: copies.map(|copy| { let probe = copy.probe(text); (copy, probe) }).collect(),
+            copies,
         }
     }
 
@@ -67,6 +71,22 @@ impl StatementText {
     pub(super) fn function_call(oid: u32) -> Self {
         Self { record: format!("<function call of OID {oid}>"), ..Self::unknown() }
     }
+}
+
+/// Each COPY TO STDOUT of a text. None of them if there is a COPY of another kind among them:
+/// the answers could not be told apart, so their columns are as good as unknown.
+fn copies(statements: Vec<sql::Statement>, text: &[u8]) -> Vec<(CopyTo, Vec<u8>)> {
+    let is_copy = |statement: &&sql::Statement| statement.command == Command::Copy;
+    let all = statements.iter().filter(is_copy).count();
+    let copies: Vec<_> = statements
+        .into_iter()
+        .filter_map(|statement| statement.copy_to)
+        .map(|copy| {
+            let probe = copy.probe(text);
+            (copy, probe)
+        })
+        .collect();
+    if copies.len() == all { copies } else { Vec::new() }
 }
 
 /// What is known of the rows that a statement or a portal returns.
