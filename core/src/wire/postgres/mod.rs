@@ -7,6 +7,8 @@
 //! ```
 //! <https://www.postgresql.org/docs/current/protocol-message-formats.html>
 
+pub mod copy_out;
 pub mod frame;
 pub mod handshake;
 pub mod message;
+pub mod session;

@@ -12,7 +12,10 @@ use crate::error::{Peer, Violation};
 use super::shape::{self, Formats};
 use super::statements::{Portal, Statement};
 
-const MALFORMED: Violation = Violation { peer: Peer::Client, what: "malformed Bind" };
+const MALFORMED: Violation = Violation {
+    peer: Peer::Client,
+    what: "malformed Bind",
+};
 /// Values that a record names; of the others it says that they were.
 const RECORDED_VALUES: usize = 1_000;
 /// NAMEDATALEN is 64, but the server takes names of any length and cuts them.
@@ -78,12 +81,20 @@ impl BindStream {
         while !part.is_empty() {
             part = self.step(part, tokens)?;
         }
-        if self.left == 0 { self.check_end() } else { Ok(()) }
+        if self.left == 0 {
+            self.check_end()
+        } else {
+            Ok(())
+        }
     }
 
     /// The portal that was described.
     pub(super) fn into_portal(self, statement: Rc<Statement>) -> Rc<Portal> {
-        Portal::new(statement, Formats::from_codes(&self.result_formats), self.binds)
+        Portal::new(
+            statement,
+            Formats::from_codes(&self.result_formats),
+            self.binds,
+        )
     }
 
     fn check_end(&self) -> Result<(), Violation> {
@@ -117,7 +128,10 @@ impl BindStream {
         let text = part.get(..end.unwrap_or(part.len())).unwrap_or_default();
         self.partial.extend_from_slice(text);
         if self.partial.len() > NAME_BYTES {
-            return Err(Violation { peer: Peer::Client, what: "name too long" });
+            return Err(Violation {
+                peer: Peer::Client,
+                what: "name too long",
+            });
         }
         let Some(end) = end else { return Ok(&[]) };
         let name = std::mem::take(&mut self.partial);
@@ -140,7 +154,10 @@ impl BindStream {
         let (head, rest) = part.split_at(missing.min(part.len()));
         self.partial.extend_from_slice(head);
         if self.partial.len() == N {
-            let value = self.partial.iter().fold(0, |sum, &byte| sum << 8 | u32::from(byte));
+            let value = self
+                .partial
+                .iter()
+                .fold(0, |sum, &byte| sum << 8 | u32::from(byte));
             self.partial.clear();
             self.take_number(value, tokens)?;
         }
@@ -160,7 +177,8 @@ impl BindStream {
             Expect::Parameters(left) => self.begin_value(value as i32, left, tokens)?,
             Expect::ResultFormats(None) => Expect::ResultFormats(Some(short)),
             Expect::ResultFormats(Some(left)) => {
-                self.result_formats.push(shape::encoding(short as i16).ok_or(MALFORMED)?);
+                self.result_formats
+                    .push(shape::encoding(short as i16).ok_or(MALFORMED)?);
                 Expect::ResultFormats(Some(left - 1))
             }
             _ => return Err(MALFORMED),
@@ -204,8 +222,11 @@ impl BindStream {
             if let Some(token) = token.take() {
                 self.binds.push(Some(token.finish()));
             }
-            self.expect =
-                if left == 0 { Expect::ResultFormats(None) } else { Expect::Parameters(left) };
+            self.expect = if left == 0 {
+                Expect::ResultFormats(None)
+            } else {
+                Expect::Parameters(left)
+            };
         }
     }
 }

@@ -22,11 +22,15 @@ use super::{CLIENT, Halt, Session, Step};
 
 /// Functions of the large-object interface (`lo_*`, `loread`, `lowrite`), see
 /// `src/include/catalog/pg_proc.dat`; libpq calls them by FunctionCall.
-const LARGE_OBJECT_FUNCTIONS: [u32; 16] =
-    [715, 764, 765, 767, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172];
+const LARGE_OBJECT_FUNCTIONS: [u32; 16] = [
+    715, 764, 765, 767, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172,
+];
 
 fn violation(what: &'static str) -> Violation {
-    Violation { peer: Peer::Client, what }
+    Violation {
+        peer: Peer::Client,
+        what,
+    }
 }
 
 impl<I: Inspect> Session<I> {
@@ -70,7 +74,9 @@ impl<I: Inspect> Session<I> {
             self.client_passing -= part;
             return Ok(true);
         }
-        let Some(bind) = &mut self.bind else { return Ok(false) };
+        let Some(bind) = &mut self.bind else {
+            return Ok(false);
+        };
         let part = bind.left().min(window.unjudged().len());
         if part == 0 && bind.left() > 0 {
             return Err(Halt::Step(Step::NeedBytes));
@@ -155,13 +161,25 @@ impl<I: Inspect> Session<I> {
     /// Takes back what a message that the server skipped or refused would have changed.
     pub(super) fn undo(&mut self, awaited: Awaited) {
         match awaited {
-            Awaited::Parse { undo: Some(undo), .. }
-            | Awaited::Bind { undo: Some(undo), .. }
-            | Awaited::Close { undo: Some(undo), .. } => self.names.undo(undo),
-            Awaited::Describe { target: Target::Statement(statement, _), .. } => {
+            Awaited::Parse {
+                undo: Some(undo), ..
+            }
+            | Awaited::Bind {
+                undo: Some(undo), ..
+            }
+            | Awaited::Close {
+                undo: Some(undo), ..
+            } => self.names.undo(undo),
+            Awaited::Describe {
+                target: Target::Statement(statement, _),
+                ..
+            } => {
                 statement.set_described(Described::Unknown, 0);
             }
-            Awaited::Describe { target: Target::Portal(portal), .. } => {
+            Awaited::Describe {
+                target: Target::Portal(portal),
+                ..
+            } => {
                 portal.set_described(Described::Unknown, 0);
             }
             _ => {}
@@ -258,7 +276,11 @@ impl<I: Inspect> Session<I> {
         }
         self.inject_copy_probes(&statement, window);
         let undo = Some(self.names.set_statement(name, Some(Rc::clone(&statement))));
-        self.pipeline.push(Awaited::Parse { statement, undo, injected: false });
+        self.pipeline.push(Awaited::Parse {
+            statement,
+            undo,
+            injected: false,
+        });
         Ok(())
     }
 
@@ -309,8 +331,7 @@ impl<I: Inspect> Session<I> {
         let target = match kind {
             b'S' => {
                 let known = self.names.statement(name);
-                let statement =
-                    known.unwrap_or_else(|| Statement::new(StatementText::unknown()));
+                let statement = known.unwrap_or_else(|| Statement::new(StatementText::unknown()));
                 statement.set_described(Described::Pending, self.names_epoch);
                 Target::Statement(statement, name.into())
             }
@@ -320,7 +341,10 @@ impl<I: Inspect> Session<I> {
                 Target::Portal(portal)
             }
         };
-        self.pipeline.push(Awaited::Describe { target, injected: false });
+        self.pipeline.push(Awaited::Describe {
+            target,
+            injected: false,
+        });
         Ok(())
     }
 
@@ -342,7 +366,10 @@ impl<I: Inspect> Session<I> {
             window.insert_with(|out| message::write_describe(out, b'P', name));
             portal.set_described(Described::Pending, self.names_epoch);
             let target = Target::Portal(Rc::clone(&portal));
-            self.pipeline.push(Awaited::Describe { target, injected: true });
+            self.pipeline.push(Awaited::Describe {
+                target,
+                injected: true,
+            });
         }
         if statement.text.may_rename {
             self.names_epoch += 1;
@@ -353,7 +380,9 @@ impl<I: Inspect> Session<I> {
 
     /// The portal of this name. One that no Bind made may be a cursor declared in SQL.
     fn portal_or_cursor(&mut self, name: &[u8]) -> Rc<Portal> {
-        self.names.portal(name).unwrap_or_else(Portal::unknown_cursor)
+        self.names
+            .portal(name)
+            .unwrap_or_else(Portal::unknown_cursor)
     }
 
     fn close(&mut self, body: &[u8]) -> Result<(), Halt> {
@@ -365,7 +394,10 @@ impl<I: Inspect> Session<I> {
             b'S' => self.names.set_statement(name, None),
             _ => self.names.set_portal(name, None),
         });
-        self.pipeline.push(Awaited::Close { undo, injected: false });
+        self.pipeline.push(Awaited::Close {
+            undo,
+            injected: false,
+        });
         Ok(())
     }
 
@@ -401,7 +433,8 @@ impl<I: Inspect> Session<I> {
         } else {
             FunctionResult::Any
         };
-        self.pipeline.push(Awaited::FunctionCall { result, ordinal });
+        self.pipeline
+            .push(Awaited::FunctionCall { result, ordinal });
         Ok(())
     }
 }
@@ -418,8 +451,12 @@ fn sole_text(body: &[u8]) -> Result<&[u8], Violation> {
 /// The body of Describe and Close: `S` or `P`, then a name.
 fn kind_and_name(body: &[u8]) -> Result<(u8, &[u8]), Violation> {
     let mut reader = Reader::new(body);
-    let kind = reader.u8().map_err(|_| violation("malformed Describe or Close"))?;
-    let name = reader.cstr().map_err(|_| violation("malformed Describe or Close"))?;
+    let kind = reader
+        .u8()
+        .map_err(|_| violation("malformed Describe or Close"))?;
+    let name = reader
+        .cstr()
+        .map_err(|_| violation("malformed Describe or Close"))?;
     if !matches!(kind, b'S' | b'P') || !reader.is_empty() {
         return Err(violation("malformed Describe or Close"));
     }

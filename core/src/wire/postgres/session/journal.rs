@@ -136,7 +136,9 @@ impl Journal {
 
     /// Notes a command tag of the statement that is answered now: its words, not its numbers.
     pub(super) fn command(&mut self, tag: &[u8]) {
-        let Some(open) = self.open.front_mut() else { return };
+        let Some(open) = self.open.front_mut() else {
+            return;
+        };
         if open.command.len() >= COMMAND_BYTES {
             return;
         }
@@ -149,7 +151,8 @@ impl Journal {
         for (index, word) in words.enumerate() {
             let space = if index == 0 { "" } else { " " };
             open.command.push_str(space);
-            open.command.extend(word.iter().take(32).map(|&byte| char::from(byte)));
+            open.command
+                .extend(word.iter().take(32).map(|&byte| char::from(byte)));
         }
     }
 
@@ -168,8 +171,12 @@ impl Journal {
         status: Status,
         masked: Vec<(String, u64)>,
     ) {
-        let Some(at) = self.open.iter().position(|open| open.ordinal == ordinal) else { return };
-        let Some(open) = self.open.remove(at) else { return };
+        let Some(at) = self.open.iter().position(|open| open.ordinal == ordinal) else {
+            return;
+        };
+        let Some(open) = self.open.remove(at) else {
+            return;
+        };
         let failed = open.sqlstate.is_some() && status == Status::Completed;
         self.push(
             now,
@@ -188,12 +195,7 @@ impl Journal {
 
     /// The session is over: statements without an answer are aborted. Does nothing if called
     /// again.
-    pub(super) fn close(
-        &mut self,
-        now: Timestamp,
-        reason: &str,
-        mut masked: Vec<(String, u64)>,
-    ) {
+    pub(super) fn close(&mut self, now: Timestamp, reason: &str, mut masked: Vec<(String, u64)>) {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }

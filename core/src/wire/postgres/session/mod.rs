@@ -159,8 +159,11 @@ impl<I: Inspect> Session<I> {
     /// A session right after both handshakes; the upstream's ParameterStatus, BackendKeyData
     /// and ReadyForQuery are still to come.
     pub fn new(setup: SessionSetup<I>, now: Timestamp) -> Self {
-        let mut journal =
-            Journal::new(setup.id, setup.identity.name.as_str().into(), setup.resource.into());
+        let mut journal = Journal::new(
+            setup.id,
+            setup.identity.name.as_str().into(),
+            setup.resource.into(),
+        );
         journal.push(
             now,
             Body::SessionOpened {
@@ -255,7 +258,9 @@ impl<I: Inspect> Session<I> {
 
     /// Process id and secret of the upstream's backend, once it has said them.
     pub fn upstream_key(&self) -> Option<(u32, &[u8])> {
-        self.upstream_key.as_ref().map(|(pid, key)| (*pid, key.as_slice()))
+        self.upstream_key
+            .as_ref()
+            .map(|(pid, key)| (*pid, key.as_slice()))
     }
 
     /// True if no statement is running and no transaction is open: a good moment to end.
@@ -320,7 +325,8 @@ impl<I: Inspect> Session<I> {
     /// Ends the record of `awaited`, which the server will not answer.
     fn skip_record(&mut self, awaited: &pipeline::Awaited, now: Timestamp) {
         if let Some(ordinal) = awaited.ordinal() {
-            self.journal.outcome(now, ordinal, Status::Skipped, Vec::new());
+            self.journal
+                .outcome(now, ordinal, Status::Skipped, Vec::new());
         }
     }
 

@@ -36,14 +36,24 @@ const VOCABULARY: &str = "a access already an and any are as at be because block
 
 /// Encodings in which an ASCII byte can be a part of another character: what content detection
 /// sees in them is not what the client sees.
-const UNSAFE_ENCODINGS: [&str; 7] =
-    ["SJIS", "SHIFT_JIS_2004", "BIG5", "GBK", "UHC", "JOHAB", "GB18030"];
+const UNSAFE_ENCODINGS: [&str; 7] = [
+    "SJIS",
+    "SHIFT_JIS_2004",
+    "BIG5",
+    "GBK",
+    "UHC",
+    "JOHAB",
+    "GB18030",
+];
 
 static VOCABULARY_SET: LazyLock<HashSet<&'static [u8]>> =
     LazyLock::new(|| VOCABULARY.split_whitespace().map(str::as_bytes).collect());
 
 fn malformed(what: &'static str) -> Violation {
-    Violation { peer: Peer::Server, what }
+    Violation {
+        peer: Peer::Server,
+        what,
+    }
 }
 
 impl<I: Inspect> Rulebook<I> {
@@ -63,7 +73,9 @@ impl<I: Inspect> Rulebook<I> {
         }
         let from_code = is_raised_by_code(&fields, body);
         for (tag, range) in fields {
-            let Some(text) = body.get_mut(range) else { continue };
+            let Some(text) = body.get_mut(range) else {
+                continue;
+            };
             if self.veils_messages() {
                 let known = |word: &[u8]| self.is_known(word, statement);
                 veil_field(tag, text, from_code, known);
@@ -76,7 +88,9 @@ impl<I: Inspect> Rulebook<I> {
     /// Judges the body of a NotificationResponse in place: process id, channel, payload.
     pub(super) fn veil_notification(&mut self, body: &mut [u8]) -> Result<(), Violation> {
         let mut reader = Reader::new(body);
-        let parts = reader.i32().and_then(|_| Ok((reader.cstr()?.len(), reader.cstr()?.len())));
+        let parts = reader
+            .i32()
+            .and_then(|_| Ok((reader.cstr()?.len(), reader.cstr()?.len())));
         let (Ok((channel, payload)), true) = (parts, reader.is_empty()) else {
             return Err(malformed("malformed NotificationResponse"));
         };
@@ -143,7 +157,12 @@ impl<I: Inspect> Rulebook<I> {
                 return true;
             }
         };
-        let facts = ColumnFacts { name: Box::default(), table_oid: 0, attnum: 0, type_oid };
+        let facts = ColumnFacts {
+            name: Box::default(),
+            table_oid: 0,
+            attnum: 0,
+            type_oid,
+        };
         let plan = self.plan(&facts);
         let verdict = self.judge().cell(&plan, Encoding::Binary, value);
         matches!(verdict, Verdict::Unchanged | Verdict::InPlace)
@@ -177,7 +196,11 @@ fn fields(body: &[u8]) -> Result<Vec<(u8, Range<usize>)>, Violation> {
     loop {
         let tag = *body.get(at).ok_or(malformed)?;
         if tag == 0 {
-            return if at + 1 == body.len() { Ok(fields) } else { Err(malformed) };
+            return if at + 1 == body.len() {
+                Ok(fields)
+            } else {
+                Err(malformed)
+            };
         }
         let start = at + 1;
         let length = memchr::memchr(0, body.get(start..).ok_or(malformed)?).ok_or(malformed)?;
@@ -191,7 +214,10 @@ fn sqlstate(fields: &[(u8, Range<usize>)], body: &[u8]) -> Result<[u8; 5], Viola
         .iter()
         .find(|(tag, _)| *tag == b'C')
         .and_then(|(_, range)| <[u8; 5]>::try_from(body.get(range.clone())?).ok())
-        .filter(|code| code.iter().all(|&b| b.is_ascii_digit() || b.is_ascii_uppercase()))
+        .filter(|code| {
+            code.iter()
+                .all(|&b| b.is_ascii_digit() || b.is_ascii_uppercase())
+        })
         .ok_or(malformed("error without a SQLSTATE"))
 }
 
@@ -199,7 +225,10 @@ fn sqlstate(fields: &[(u8, Range<usize>)], body: &[u8]) -> Result<[u8; 5], Viola
 /// source file is told by the server itself and cannot be set from SQL.
 fn is_raised_by_code(fields: &[(u8, Range<usize>)], body: &[u8]) -> bool {
     let file = fields.iter().find(|(tag, _)| *tag == b'F');
-    file.is_none_or(|(_, range)| body.get(range.clone()).is_none_or(|name| name.starts_with(b"pl")))
+    file.is_none_or(|(_, range)| {
+        body.get(range.clone())
+            .is_none_or(|name| name.starts_with(b"pl"))
+    })
 }
 
 /// Veils one field, see
@@ -224,7 +253,9 @@ fn veil_field(tag: u8, text: &mut [u8], from_code: bool, known: impl Fn(&[u8]) -
 
 /// From the first quotation mark to the last: quoted values may themselves hold marks.
 fn quoted(text: &[u8]) -> Range<usize> {
-    let Some(first) = memchr::memchr(b'"', text) else { return 0..0 };
+    let Some(first) = memchr::memchr(b'"', text) else {
+        return 0..0;
+    };
     match memchr::memrchr(b'"', text) {
         Some(last) if last > first => first..last,
         _ => first..text.len(),
@@ -235,7 +266,9 @@ fn quoted(text: &[u8]) -> Range<usize> {
 fn listed_values(text: &[u8]) -> Range<usize> {
     let keys = memmem::find(text, b")=(").map(|at| at + 2);
     let row = memmem::find(text, b"contains (").map(|at| at + 9);
-    let Some(start) = keys.or(row) else { return 0..0 };
+    let Some(start) = keys.or(row) else {
+        return 0..0;
+    };
     let end = memchr::memrchr(b')', text).filter(|&end| end > start);
     start..end.unwrap_or(text.len())
 }
@@ -292,7 +325,11 @@ mod tests {
     #[test]
     fn messages_lose_what_they_quote_unless_it_is_known() {
         assert_eq!(
-            veiled(b'M', "invalid input syntax for type integer: \"Miller\"", false),
+            veiled(
+                b'M',
+                "invalid input syntax for type integer: \"Miller\"",
+                false
+            ),
             "invalid input syntax for type integer: \"XXXXXX\""
         );
         assert_eq!(
@@ -307,7 +344,10 @@ mod tests {
 
     #[test]
     fn texts_of_code_are_veiled_word_by_word() {
-        assert_eq!(veiled(b'M', "no row of Miller, 12", true), "no row of XXXXXX, XX");
+        assert_eq!(
+            veiled(b'M', "no row of Miller, 12", true),
+            "no row of XXXXXX, XX"
+        );
         assert_eq!(
             veiled(b'W', "COPY patients, line 3, column ssn: \"abc\"", false),
             "COPY patients, line X, column ssn: \"XXX\""

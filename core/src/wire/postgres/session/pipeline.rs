@@ -30,7 +30,10 @@ pub(super) enum Awaited {
         injected: bool,
     },
     /// Bind → BindComplete
-    Bind { portal: Rc<Portal>, undo: Option<Undo> },
+    Bind {
+        portal: Rc<Portal>,
+        undo: Option<Undo>,
+    },
     /// Describe → [ParameterDescription] (RowDescription | NoData)
     Describe { target: Target, injected: bool },
     /// Execute → a result
@@ -42,7 +45,10 @@ pub(super) enum Awaited {
     /// A Sync that the server may have read inside of COPY FROM STDIN, where it ignores it.
     DoubtfulSync,
     /// FunctionCall → FunctionCallResponse, then ReadyForQuery
-    FunctionCall { result: FunctionResult, ordinal: u64 },
+    FunctionCall {
+        result: FunctionResult,
+        ordinal: u64,
+    },
     /// CopyDone or CopyFail: not answered by itself; it marks the end of COPY FROM STDIN.
     CopyEnd,
 }
@@ -88,7 +94,10 @@ impl Awaited {
         matches!(
             self,
             Awaited::Parse { injected: true, .. }
-                | Awaited::Describe { target: Target::Copy(..), .. }
+                | Awaited::Describe {
+                    target: Target::Copy(..),
+                    ..
+                }
                 | Awaited::Close { injected: true, .. }
         )
     }
@@ -133,7 +142,12 @@ pub(super) struct Pipeline {
 impl Pipeline {
     pub(super) fn new() -> Self {
         let queue = VecDeque::from([Awaited::Startup]);
-        Self { queue, skipping: false, copy_in: false, spare_ready: 0 }
+        Self {
+            queue,
+            skipping: false,
+            copy_in: false,
+            spare_ready: 0,
+        }
     }
 
     /// True if the client must not be read until the server has answered some.
@@ -143,7 +157,9 @@ impl Pipeline {
 
     /// True if the server owes nothing.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.iter().all(|awaited| matches!(awaited, Awaited::CopyEnd))
+        self.queue
+            .iter()
+            .all(|awaited| matches!(awaited, Awaited::CopyEnd))
     }
 
     /// True if the server will not look at a message sent now (other than Sync).
@@ -197,7 +213,11 @@ impl Pipeline {
 
     /// The same, if something else is awaited that the answer can belong to.
     pub(super) fn drop_doubtful_before_answer(&mut self) {
-        if self.queue.iter().any(|awaited| !matches!(awaited, Awaited::DoubtfulSync)) {
+        if self
+            .queue
+            .iter()
+            .any(|awaited| !matches!(awaited, Awaited::DoubtfulSync))
+        {
             self.drop_doubtful();
         }
     }
@@ -205,7 +225,10 @@ impl Pipeline {
     /// CopyInResponse came: Syncs that were sent before the end of the data are ignored by the
     /// server, if it gets to read them.
     pub(super) fn begin_copy_in(&mut self) {
-        let end = self.queue.iter().position(|awaited| matches!(awaited, Awaited::CopyEnd));
+        let end = self
+            .queue
+            .iter()
+            .position(|awaited| matches!(awaited, Awaited::CopyEnd));
         for awaited in self.queue.iter_mut().take(end.unwrap_or(usize::MAX)) {
             if awaited.is_sync() {
                 *awaited = Awaited::DoubtfulSync;
@@ -238,29 +261,24 @@ impl Pipeline {
     pub(super) fn ready(&mut self) -> Option<Awaited> {
         match self.front() {
             Some(Awaited::DoubtfulSync) => {
-                let mut answered = 0;
-                while matches!(self.front(), Some(Awaited::DoubtfulSync)) {
-                    self.queue.pop_front();
-                    answered += 1;
-                }
+                let before = self.queue.len();
+                self.drop_doubtful();
                 if matches!(self.front(), Some(Awaited::Sync { .. })) {
                     self.queue.pop_front();
-                    answered += 1;
                 }
-                self.spare_ready += answered - 1;
-                Some(Awaited::DoubtfulSync)
+                // Any of them may have been the one that was answered.
+                self.spare_ready += before - self.queue.len() - 1;
+                return Some(Awaited::DoubtfulSync);
             }
             Some(
                 Awaited::Startup
                 | Awaited::Query { .. }
                 | Awaited::Sync { .. }
                 | Awaited::FunctionCall { .. },
-            ) => self.queue.pop_front(),
-            _ if self.spare_ready > 0 => {
-                self.spare_ready -= 1;
-                Some(Awaited::DoubtfulSync)
-            }
-            _ => None,
+            ) => return self.queue.pop_front(),
+            _ => {}
         }
+        self.spare_ready = self.spare_ready.checked_sub(1)?;
+        Some(Awaited::DoubtfulSync)
     }
 }

@@ -67,7 +67,10 @@ impl<I: Inspect> Session<I> {
                 window.insert_with(message::write_sync);
                 self.await_answer(Awaited::Sync { injected: true }, now);
                 let state = ProbeState::Sent;
-                self.probe = Some(Probe { statement: Rc::clone(statement), state });
+                self.probe = Some(Probe {
+                    statement: Rc::clone(statement),
+                    state,
+                });
                 Err(Halt::Step(Step::AwaitPeer))
             }
             Some(ProbeState::Sent | ProbeState::Failing) => Err(Halt::Step(Step::AwaitPeer)),
@@ -98,8 +101,14 @@ impl<I: Inspect> Session<I> {
                 injected: true,
             });
             let target = Target::Copy(owner, index);
-            self.pipeline.push(Awaited::Describe { target, injected: true });
-            self.pipeline.push(Awaited::Close { undo: None, injected: true });
+            self.pipeline.push(Awaited::Describe {
+                target,
+                injected: true,
+            });
+            self.pipeline.push(Awaited::Close {
+                undo: None,
+                injected: true,
+            });
         }
     }
 
@@ -119,9 +128,15 @@ impl<I: Inspect> Session<I> {
 
     /// The probe's ReadyForQuery came. True if it is to be swallowed.
     pub(super) fn probe_ready(&mut self) -> bool {
-        let Some(probe) = &mut self.probe else { return true };
+        let Some(probe) = &mut self.probe else {
+            return true;
+        };
         let failing = probe.state == ProbeState::Failing;
-        probe.state = if failing { ProbeState::Rejected } else { ProbeState::Answered };
+        probe.state = if failing {
+            ProbeState::Rejected
+        } else {
+            ProbeState::Answered
+        };
         !failing
     }
 }

@@ -8,7 +8,10 @@ use crate::inspect::Inspect;
 use super::super::frame::HEADER_BYTES;
 use super::server::ResultPlan;
 
-const MALFORMED: Violation = Violation { peer: Peer::Server, what: "malformed DataRow" };
+const MALFORMED: Violation = Violation {
+    peer: Peer::Server,
+    what: "malformed DataRow",
+};
 /// Tag, length and number of columns.
 const ROW_HEAD_BYTES: usize = HEADER_BYTES + 2;
 
@@ -42,7 +45,10 @@ pub(super) fn judge_row<I: Inspect>(
 ) -> Result<(), Violation> {
     scratch.edits.clear();
     scratch.bytes.clear();
-    let frame = window.unjudged_mut().get_mut(..frame_bytes).ok_or(MALFORMED)?;
+    let frame = window
+        .unjudged_mut()
+        .get_mut(..frame_bytes)
+        .ok_or(MALFORMED)?;
     judge_values(judge, plan, scratch, frame)?;
     if scratch.edits.is_empty() {
         window.pass(frame_bytes);
@@ -60,7 +66,10 @@ fn judge_values<I: Inspect>(
 ) -> Result<(), Violation> {
     let count = frame.get(HEADER_BYTES..ROW_HEAD_BYTES).ok_or(MALFORMED)?;
     if count != (plan.columns.len() as u16).to_be_bytes() {
-        return Err(Violation { peer: Peer::Server, what: "DataRow with other columns" });
+        return Err(Violation {
+            peer: Peer::Server,
+            what: "DataRow with other columns",
+        });
     }
     let mut at = ROW_HEAD_BYTES;
     for (index, column) in plan.columns.iter().enumerate() {
@@ -71,7 +80,9 @@ fn judge_values<I: Inspect>(
             at = start;
             continue;
         }
-        let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
+        let end = usize::try_from(length)
+            .ok()
+            .and_then(|length| start.checked_add(length));
         let end = end.filter(|&end| end <= frame.len()).ok_or(MALFORMED)?;
         if !column.is_pass() {
             let encoding = plan.formats.get(index).ok_or(MALFORMED)?;
@@ -85,14 +96,22 @@ fn judge_values<I: Inspect>(
                 Verdict::Null => Some(u32::MAX),
             };
             if let Some(new_length) = new_length {
-                scratch.edits.push(Edit { start, end, bytes_end: scratch.bytes.len() });
+                scratch.edits.push(Edit {
+                    start,
+                    end,
+                    bytes_end: scratch.bytes.len(),
+                });
                 let field = frame.get_mut(at..start).ok_or(MALFORMED)?;
                 field.copy_from_slice(&new_length.to_be_bytes());
             }
         }
         at = end;
     }
-    if at == frame.len() { Ok(()) } else { Err(MALFORMED) }
+    if at == frame.len() {
+        Ok(())
+    } else {
+        Err(MALFORMED)
+    }
 }
 
 /// Releases the frame with its edits: the length is rewritten in place, the values are patches.
@@ -104,12 +123,18 @@ fn release_edited(
     let removed: usize = scratch.edits.iter().map(|edit| edit.end - edit.start).sum();
     let length = frame_bytes - removed + scratch.bytes.len() - 1;
     let length = u32::try_from(length).map_err(|_| MALFORMED)?;
-    let field = window.unjudged_mut().get_mut(1..HEADER_BYTES).ok_or(MALFORMED)?;
+    let field = window
+        .unjudged_mut()
+        .get_mut(1..HEADER_BYTES)
+        .ok_or(MALFORMED)?;
     field.copy_from_slice(&length.to_be_bytes());
     let (mut at, mut bytes_at) = (0, 0);
     for edit in &scratch.edits {
         window.pass(edit.start - at);
-        window.replace(edit.end - edit.start, &scratch.bytes[bytes_at..edit.bytes_end]);
+        window.replace(
+            edit.end - edit.start,
+            &scratch.bytes[bytes_at..edit.bytes_end],
+        );
         (at, bytes_at) = (edit.end, edit.bytes_end);
     }
     window.pass(frame_bytes - at);

@@ -22,7 +22,10 @@ use super::stream::RowStream;
 use super::{Halt, SERVER, Session, Step};
 
 fn violation(what: &'static str) -> Violation {
-    Violation { peer: Peer::Server, what }
+    Violation {
+        peer: Peer::Server,
+        what,
+    }
 }
 
 /// How the columns of the result at hand are judged.
@@ -151,7 +154,11 @@ impl<I: Inspect> Session<I> {
         if window.unjudged().len() < bytes {
             return Err(self.need_whole(SERVER, bytes));
         }
-        let plan = self.answering.result.as_ref().ok_or(violation("DataRow out of place"))?;
+        let plan = self
+            .answering
+            .result
+            .as_ref()
+            .ok_or(violation("DataRow out of place"))?;
         let mut judge = self.rules.judge();
         rows::judge_row(&mut judge, plan, &mut self.answering.edits, window, bytes)?;
         self.journal.count(1, bytes);
@@ -182,7 +189,12 @@ impl<I: Inspect> Session<I> {
     fn begin_result(&mut self, shape: Rc<RowShape>, formats: Formats) {
         let columns = shape.plans(&self.rules);
         let epoch = self.rules.epoch();
-        self.answering.result = Some(ResultPlan { epoch, shape, columns, formats });
+        self.answering.result = Some(ResultPlan {
+            epoch,
+            shape,
+            columns,
+            formats,
+        });
     }
 
     fn begin_passing(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
@@ -195,7 +207,9 @@ impl<I: Inspect> Session<I> {
     }
 
     fn pass_server_part(&mut self, window: &mut Window) {
-        let Flow::Passing(left) = &mut self.answering.flow else { return };
+        let Flow::Passing(left) = &mut self.answering.flow else {
+            return;
+        };
         let part = (*left).min(window.unjudged().len());
         *left -= part;
         if *left == 0 {
@@ -205,8 +219,14 @@ impl<I: Inspect> Session<I> {
     }
 
     fn stream_row(&mut self, window: &mut Window) -> Result<(), Halt> {
-        let Flow::Row(row) = &mut self.answering.flow else { return Ok(()) };
-        let plan = self.answering.result.as_ref().ok_or(violation("DataRow out of place"))?;
+        let Flow::Row(row) = &mut self.answering.flow else {
+            return Ok(());
+        };
+        let plan = self
+            .answering
+            .result
+            .as_ref()
+            .ok_or(violation("DataRow out of place"))?;
         let released = window.released_bytes();
         let needs = row.feed(&mut self.rules, plan, window)?;
         self.journal.count(0, window.released_bytes() - released);
@@ -246,7 +266,9 @@ impl<I: Inspect> Session<I> {
     }
 
     fn stream_copy(&mut self, window: &mut Window) -> Result<(), Halt> {
-        let Some(copy) = &mut self.answering.copy_out else { return Ok(()) };
+        let Some(copy) = &mut self.answering.copy_out else {
+            return Ok(());
+        };
         let released = window.released_bytes();
         let step = copy.stream_feed(&mut self.rules.judge(), window)?;
         self.journal.count(0, window.released_bytes() - released);
@@ -268,13 +290,21 @@ impl<I: Inspect> Session<I> {
             return Err(violation("CopyOutResponse out of place").into());
         };
         self.answering.copies = index + 1;
-        let options = statement.text.copies.get(index).map(|(copy, _)| copy.options.clone());
+        let options = statement
+            .text
+            .copies
+            .get(index)
+            .map(|(copy, _)| copy.options.clone());
         let plans = match statement.copy_shape(index) {
             Some(shape) if judged => self.copy_plans(&shape, columns),
             _ => None,
         };
-        let unknown = || (0..columns).map(|_| ColumnPlan::whole_by_default(b"", 0)).collect();
-        let options = if plans.is_some() { options } else { options.filter(|_| !judged) };
+        let unknown = || vec![ColumnPlan::whole_by_default(&b""[..], 0); columns];
+        let options = if plans.is_some() {
+            options
+        } else {
+            options.filter(|_| !judged)
+        };
         let plans = plans.unwrap_or_else(unknown);
         self.answering.copy_out = Some(CopyOut::new(options, binary, plans));
         Ok(())
@@ -290,7 +320,9 @@ impl<I: Inspect> Session<I> {
         // COPY leaves generated columns out, the probe's `*` does not.
         let catalog = self.rules.catalog();
         let is_generated = |table, attnum| {
-            catalog.column(table, attnum).is_some_and(|(_, column)| column.generated)
+            catalog
+                .column(table, attnum)
+                .is_some_and(|(_, column)| column.generated)
         };
         let kept = facts.iter().zip(plans.iter());
         let kept = kept.filter(|(facts, _)| !is_generated(facts.table_oid, facts.attnum));
@@ -319,7 +351,10 @@ impl<I: Inspect> Session<I> {
         match header.tag {
             server::ERROR_RESPONSE => return self.error_response(header, window, now),
             server::NOTICE_RESPONSE => {
-                let statement = self.pipeline.front().and_then(|front| front.statement().cloned());
+                let statement = self
+                    .pipeline
+                    .front()
+                    .and_then(|front| front.statement().cloned());
                 let body = body_mut(window, header);
                 self.rules.veil_notice(body, statement.as_deref())?;
                 window.pass(header.frame_bytes);
@@ -433,13 +468,18 @@ impl<I: Inspect> Session<I> {
 
     fn parameter_description(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
         let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
-        let count = body.first_chunk::<2>().map(|count| u16::from_be_bytes(*count));
+        let count = body
+            .first_chunk::<2>()
+            .map(|count| u16::from_be_bytes(*count));
         if count.is_none_or(|count| body.len() != 2 + usize::from(count) * 4) {
             return Err(violation("malformed ParameterDescription").into());
         }
         match self.pipeline.front() {
             Some(Awaited::Describe { injected: true, .. }) => window.skip(header.frame_bytes),
-            Some(Awaited::Describe { target: Target::Statement(..), .. }) => {
+            Some(Awaited::Describe {
+                target: Target::Statement(..),
+                ..
+            }) => {
                 window.pass(header.frame_bytes);
             }
             _ => return Err(violation("ParameterDescription out of place").into()),
@@ -508,7 +548,11 @@ impl<I: Inspect> Session<I> {
         }
         window.pass(header.frame_bytes);
         let suspended = header.tag == server::PORTAL_SUSPENDED;
-        let status = if suspended { Status::Suspended } else { Status::Completed };
+        let status = if suspended {
+            Status::Suspended
+        } else {
+            Status::Completed
+        };
         self.end_result(status, now)
     }
 
@@ -573,7 +617,8 @@ impl<I: Inspect> Session<I> {
             window.pass(header.frame_bytes);
         }
         let masked = self.rules.take_tally();
-        self.journal.outcome(now, ordinal, Status::Completed, masked);
+        self.journal
+            .outcome(now, ordinal, Status::Completed, masked);
         Ok(())
     }
 
@@ -586,7 +631,10 @@ impl<I: Inspect> Session<I> {
         now: Timestamp,
     ) -> Result<(), Halt> {
         self.pipeline.drop_doubtful_before_answer();
-        let statement = self.pipeline.front().and_then(|front| front.statement().cloned());
+        let statement = self
+            .pipeline
+            .front()
+            .and_then(|front| front.statement().cloned());
         let body = body_mut(window, header);
         let sqlstate = self.rules.veil_notice(body, statement.as_deref())?;
         let ordinal = self.pipeline.front().and_then(|front| front.ordinal());
@@ -641,7 +689,8 @@ impl<I: Inspect> Session<I> {
         let injected = matches!(answered, Awaited::Sync { injected: true });
         if let Awaited::Query { ordinal, .. } = answered {
             let masked = self.rules.take_tally();
-            self.journal.outcome(now, ordinal, Status::Completed, masked);
+            self.journal
+                .outcome(now, ordinal, Status::Completed, masked);
         }
         if injected && self.probe_ready() {
             window.skip(header.frame_bytes);
@@ -680,8 +729,17 @@ impl<I: Inspect> Session<I> {
 }
 
 /// FunctionCallResponse with NULL.
-const NULL_FUNCTION_RESULT: [u8; 9] =
-    [server::FUNCTION_CALL_RESPONSE, 0, 0, 0, 8, 0xff, 0xff, 0xff, 0xff];
+const NULL_FUNCTION_RESULT: [u8; 9] = [
+    server::FUNCTION_CALL_RESPONSE,
+    0,
+    0,
+    0,
+    8,
+    0xff,
+    0xff,
+    0xff,
+    0xff,
+];
 
 /// The body of the whole frame at the head of the window.
 fn body_mut(window: &mut Window, header: Header) -> &mut [u8] {

@@ -11,7 +11,10 @@ use crate::limits;
 
 use super::rulebook::Rulebook;
 
-const MALFORMED: Violation = Violation { peer: Peer::Server, what: "malformed RowDescription" };
+const MALFORMED: Violation = Violation {
+    peer: Peer::Server,
+    what: "malformed RowDescription",
+};
 
 /// A RowDescription without its formats, and the plans made from it.
 pub(super) struct RowShape {
@@ -66,7 +69,10 @@ impl RowShape {
         let mut reader = Reader::new(body);
         let count = usize::from(reader.u16().map_err(|_| MALFORMED)?);
         if count > limits::COLUMNS {
-            return Err(Violation { peer: Peer::Server, what: "too many columns" });
+            return Err(Violation {
+                peer: Peer::Server,
+                what: "too many columns",
+            });
         }
         let mut facts = Vec::with_capacity(count);
         let mut codes = Vec::with_capacity(count);
@@ -78,12 +84,21 @@ impl RowShape {
         if !reader.is_empty() {
             return Err(MALFORMED);
         }
-        Ok((Self { facts, plans: RefCell::new(None) }, Formats::from_codes(&codes)))
+        Ok((
+            Self {
+                facts,
+                plans: RefCell::new(None),
+            },
+            Formats::from_codes(&codes),
+        ))
     }
 
     /// A result that nobody described, where nothing is judged.
     pub(super) fn unseen() -> Rc<Self> {
-        Rc::new(Self { facts: Vec::new(), plans: RefCell::new(None) })
+        Rc::new(Self {
+            facts: Vec::new(),
+            plans: RefCell::new(None),
+        })
     }
 
     /// What is known of the columns.
@@ -106,7 +121,10 @@ impl RowShape {
 
     /// Rough size in memory, for the session's bound.
     pub(super) fn state_bytes(&self) -> usize {
-        self.facts.iter().map(|facts| 160 + 2 * facts.name.len()).sum()
+        self.facts
+            .iter()
+            .map(|facts| 160 + 2 * facts.name.len())
+            .sum()
     }
 }
 
@@ -118,5 +136,13 @@ fn column(reader: &mut Reader<'_>) -> Option<(ColumnFacts, Encoding)> {
     let _type_length = reader.i16().ok()?;
     let _type_modifier = reader.i32().ok()?;
     let code = encoding(reader.i16().ok()?)?;
-    Some((ColumnFacts { name, table_oid, attnum, type_oid }, code))
+    Some((
+        ColumnFacts {
+            name,
+            table_oid,
+            attnum,
+            type_oid,
+        },
+        code,
+    ))
 }

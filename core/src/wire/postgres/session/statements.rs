@@ -15,8 +15,13 @@ use crate::sql::{self, Command, CopyTo};
 use super::shape::{Formats, RowShape};
 
 /// Commands that run no code which could give a name another meaning, if they only read.
-const PLAIN_COMMANDS: [Command; 5] =
-    [Command::Select, Command::Values, Command::Table, Command::With, Command::Show];
+const PLAIN_COMMANDS: [Command; 5] = [
+    Command::Select,
+    Command::Values,
+    Command::Table,
+    Command::With,
+    Command::Show,
+];
 
 /// A statement's text, analysed once.
 pub(super) struct StatementText {
@@ -41,8 +46,11 @@ impl StatementText {
         let is_plain = |statement: &sql::Statement| {
             is_read(statement) && PLAIN_COMMANDS.contains(&statement.command)
         };
-        let effect =
-            if statements.iter().all(is_read) { Effect::Read } else { Effect::MayWrite };
+        let effect = if statements.iter().all(is_read) {
+            Effect::Read
+        } else {
+            Effect::MayWrite
+        };
         let may_rename = !statements.iter().all(is_plain);
         let copies = copies(statements, text);
         Self {
@@ -69,7 +77,10 @@ impl StatementText {
 
     /// A FunctionCall.
     pub(super) fn function_call(oid: u32) -> Self {
-        Self { record: format!("<function call of OID {oid}>"), ..Self::unknown() }
+        Self {
+            record: format!("<function call of OID {oid}>"),
+            ..Self::unknown()
+        }
     }
 }
 
@@ -86,7 +97,11 @@ fn copies(statements: Vec<sql::Statement>, text: &[u8]) -> Vec<(CopyTo, Vec<u8>)
             (copy, probe)
         })
         .collect();
-    if copies.len() == all { copies } else { Vec::new() }
+    if copies.len() == all {
+        copies
+    } else {
+        Vec::new()
+    }
 }
 
 /// What is known of the rows that a statement or a portal returns.
@@ -189,7 +204,10 @@ impl Portal {
     /// A cursor that was declared out of sight (DECLARE in SQL).
     pub(super) fn unknown_cursor() -> Rc<Self> {
         let record = "<cursor declared in SQL>".to_owned();
-        let text = StatementText { record, ..StatementText::unknown() };
+        let text = StatementText {
+            record,
+            ..StatementText::unknown()
+        };
         Self::new(Statement::new(text), Formats::TEXT, Vec::new())
     }
 
@@ -264,8 +282,14 @@ impl Names {
 
     /// Counts the shape that `statement` was described with, if a name stands for it.
     pub(super) fn charge(&mut self, name: &[u8], statement: &Rc<Statement>, shape_bytes: usize) {
-        if self.statements.get(name).is_some_and(|held| Rc::ptr_eq(held, statement)) {
-            statement.state_bytes.set(statement.state_bytes.get() + shape_bytes);
+        if self
+            .statements
+            .get(name)
+            .is_some_and(|held| Rc::ptr_eq(held, statement))
+        {
+            statement
+                .state_bytes
+                .set(statement.state_bytes.get() + shape_bytes);
             self.state_bytes += shape_bytes;
         }
     }

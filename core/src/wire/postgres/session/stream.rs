@@ -11,7 +11,10 @@ use super::rulebook::Rulebook;
 use super::server::ResultPlan;
 use super::{Halt, SERVER, Session, Step};
 
-const MALFORMED: Violation = Violation { peer: Peer::Server, what: "malformed DataRow" };
+const MALFORMED: Violation = Violation {
+    peer: Peer::Server,
+    what: "malformed DataRow",
+};
 /// Tag, length and number of columns.
 const ROW_HEAD_BYTES: usize = HEADER_BYTES + 2;
 
@@ -38,7 +41,11 @@ pub(super) struct RowStream {
 
 impl RowStream {
     pub(super) fn new(header: Header) -> Self {
-        Self { place: Place::Head, left: header.frame_bytes, column: 0 }
+        Self {
+            place: Place::Head,
+            left: header.frame_bytes,
+            column: 0,
+        }
     }
 
     /// True if a part of the frame is released already.
@@ -59,7 +66,11 @@ impl RowStream {
             let needed = match &self.place {
                 Place::Head => ROW_HEAD_BYTES,
                 Place::Length if self.column == plan.columns.len() => {
-                    return if self.left == 0 { Ok(None) } else { Err(MALFORMED.into()) };
+                    return if self.left == 0 {
+                        Ok(None)
+                    } else {
+                        Err(MALFORMED.into())
+                    };
                 }
                 Place::Length => 4,
                 Place::Passing(left) => 1.min(*left),
@@ -87,7 +98,11 @@ impl RowStream {
                 let count = (plan.columns.len() as u16).to_be_bytes();
                 if window.unjudged().get(HEADER_BYTES..ROW_HEAD_BYTES) != Some(&count[..]) {
                     let what = "DataRow with other columns";
-                    return Err(Violation { peer: Peer::Server, what }.into());
+                    return Err(Violation {
+                        peer: Peer::Server,
+                        what,
+                    }
+                    .into());
                 }
                 self.place = Place::Length;
                 ROW_HEAD_BYTES
