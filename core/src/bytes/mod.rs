@@ -10,5 +10,5 @@ mod reader;
 mod window;
 
 pub use outbox::Outbox;
-pub use reader::Reader;
+pub use reader::{Reader, Truncated};
 pub use window::{Released, Window};
