@@ -1,7 +1,11 @@
 //! What a session leaves behind: records without PHI.
 //!
-//! * [`record`]: the records and their canonical bytes.
+//! * [`record`]: the records.
+//! * [`encode`]: their canonical bytes, `Record::encode` and `Record::decode`; as JSON lines with
+//!   `Record::to_json`.
 //! * [`token`]: keyed tokens that stand for literals and bind values.
 
+pub mod encode;
+mod json;
 pub mod record;
 pub mod token;

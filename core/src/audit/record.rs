@@ -1,7 +1,8 @@
-//! The records.
+//! The records. Their bytes are described in [`super::encode`].
 
 use std::sync::Arc;
 
+pub use super::encode::DecodeError;
 use super::token::Token;
 use crate::time::Timestamp;
 

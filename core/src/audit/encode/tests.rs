@@ -1,0 +1,240 @@
+use super::*;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn text() -> impl Strategy<Value = String> {
+    "[ -~é\n\"\\\\]{0,20}"
+}
+
+fn body() -> BoxedStrategy<Body> {
+    prop_oneof![
+        (
+            text(),
+            text(),
+            any::<(bool, bool)>(),
+            text(),
+            text(),
+            any::<[u8; 32]>()
+        )
+            .prop_map(
+                |(method, client_address, (client_tls, server_tls), role, database, policy)| {
+                    Body::SessionOpened {
+                        method,
+                        client_address,
+                        client_tls,
+                        server_tls,
+                        role,
+                        database,
+                        policy,
+                    }
+                }
+            ),
+        (text(), any::<(u64, u64)>()).prop_map(|(reason, (statements, bytes))| {
+            Body::SessionClosed {
+                reason,
+                statements,
+                bytes,
+            }
+        }),
+        intent(),
+        outcome(),
+        any::<u64>().prop_map(|statement| Body::OutcomeUnknown { statement }),
+        (text(), any::<[u8; 5]>()).prop_map(|(client_address, sqlstate)| {
+            Body::ConnectionRefused {
+                client_address,
+                sqlstate,
+            }
+        }),
+        any::<[u8; 32]>().prop_map(|sha256| Body::ConfigurationLoaded { sha256 }),
+        text().prop_map(|event| Body::Gateway { event }),
+    ]
+    .boxed()
+}
+
+fn intent() -> impl Strategy<Value = Body> {
+    (
+        any::<u64>(),
+        select(vec![Effect::Read, Effect::MayWrite]),
+        select(vec![
+            Channel::Simple,
+            Channel::Extended,
+            Channel::FunctionCall,
+        ]),
+        text(),
+        any::<[u8; 12]>(),
+        vec(any::<Option<[u8; 12]>>(), 0..5),
+        text(),
+    )
+        .prop_map(
+            |(statement, effect, channel, text, token, binds, decision)| Body::Intent {
+                statement,
+                effect,
+                channel,
+                text,
+                token: Token(token),
+                binds: binds.into_iter().map(|bind| bind.map(Token)).collect(),
+                decision,
+            },
+        )
+}
+
+fn outcome() -> impl Strategy<Value = Body> {
+    let statuses = vec![
+        Status::Completed,
+        Status::Suspended,
+        Status::Failed,
+        Status::Skipped,
+        Status::Aborted,
+    ];
+    (
+        any::<[u64; 4]>(),
+        select(statuses),
+        text(),
+        any::<Option<[u8; 5]>>(),
+        vec((text(), any::<u64>()), 0..5),
+    )
+        .prop_map(
+            |([statement, rows, bytes, duration_us], status, command, sqlstate, masked)| {
+                Body::Outcome {
+                    statement,
+                    status,
+                    command,
+                    sqlstate,
+                    rows,
+                    bytes,
+                    masked,
+                    duration_us,
+                }
+            },
+        )
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    (any::<(u64, u128)>(), text(), text(), body()).prop_map(
+        |((time, session), identity, resource, body)| Record {
+            time: Timestamp(time),
+            session: SessionId(session),
+            identity: identity.into(),
+            resource: resource.into(),
+            body,
+        },
+    )
+}
+
+fn encoded(record: &Record) -> Vec<u8> {
+    let mut out = Vec::new();
+    record.encode(&mut out);
+    out
+}
+
+proptest! {
+    #[test]
+    fn records_come_back(records in vec(record(), 1..4)) {
+        let mut log = Vec::new();
+        records.iter().for_each(|record| record.encode(&mut log));
+        let mut rest = &*log;
+        for record in &records {
+            let (first, tail) = Record::split(rest).unwrap();
+            prop_assert_eq!(&Record::decode(first).unwrap(), record);
+            fuzz_decode(first);
+            rest = tail;
+        }
+        prop_assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn no_prefix_and_no_extension_is_a_record(record in record()) {
+        let mut bytes = encoded(&record);
+        for end in 0..bytes.len() {
+            prop_assert!(Record::decode(&bytes[..end]).is_err());
+        }
+        bytes.push(0);
+        prop_assert_eq!(Record::decode(&bytes), Err(DecodeError::Trailing));
+        // The same byte inside of the length.
+        let length = u32::try_from(bytes.len() - LENGTH_BYTES).unwrap();
+        bytes[..LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
+        prop_assert!(Record::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_changed_byte_changes_the_record(record in record(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+        let mut bytes = encoded(&record);
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1_u8 << bit;
+        fuzz_decode(&bytes);
+        prop_assert_ne!(Record::decode(&bytes).ok(), Some(record));
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_canonical(mut bytes in vec(any::<u8>(), 0..120)) {
+        fuzz_decode(&bytes);
+        if let Some(length) = bytes.len().checked_sub(6) {
+            bytes[..4].copy_from_slice(&u32::try_from(length + 2).unwrap().to_be_bytes());
+            bytes[4] = VERSION;
+            bytes[5] %= 10;
+            fuzz_decode(&bytes);
+        }
+    }
+}
+
+/// Pins version 1: a log written today must read the same for ever.
+#[test]
+fn the_layout_is_pinned() {
+    let record = Record {
+        time: Timestamp(1_795_500_000_000_000_001),
+        session: SessionId(0x0102),
+        identity: "ci".into(),
+        resource: "ehr".into(),
+        body: Body::Intent {
+            statement: 7,
+            effect: Effect::MayWrite,
+            channel: Channel::Extended,
+            text: "DELETE FROM t".into(),
+            token: Token([0xab; 12]),
+            binds: vec![None, Some(Token([0x01; 12]))],
+            decision: "allow".into(),
+        },
+    };
+    let hex: String = encoded(&record)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(
+        hex,
+        "00000069010318eae5bcae36c00100000000000000000000000000000102000000026369000000036568720000\
+         00000000000701010000000d44454c4554452046524f4d2074abababababababababababab0000000200010101\
+         0101010101010101010100000005616c6c6f77"
+            .replace(' ', "")
+    );
+    assert_eq!(
+        record.to_json(),
+        "{\"time\":\"2026-11-24T06:00:00.000000001Z\",\
+         \"session\":\"00000000000000000000000000000102\",\"identity\":\"ci\",\
+         \"resource\":\"ehr\",\"event\":\"intent\",\"statement\":7,\"effect\":\"may_write\",\
+         \"channel\":\"extended\",\"text\":\"DELETE FROM t\",\
+         \"token\":\"abababababababababababab\",\
+         \"binds\":[null,\"010101010101010101010101\"],\"decision\":\"allow\"}"
+    );
+}
+
+#[test]
+fn a_claimed_length_is_not_followed() {
+    let mut bytes = encoded(&Record {
+        time: Timestamp(0),
+        session: SessionId(0),
+        identity: "".into(),
+        resource: "".into(),
+        body: Body::Gateway {
+            event: String::new(),
+        },
+    });
+    let at = bytes.len() - 4;
+    bytes[at..].copy_from_slice(&u32::MAX.to_be_bytes());
+    assert_eq!(Record::decode(&bytes), Err(DecodeError::Truncated));
+    bytes[..4].copy_from_slice(&u32::MAX.to_be_bytes());
+    assert_eq!(Record::split(&bytes), Err(DecodeError::Truncated));
+    bytes[4] = 9;
+    bytes[..4].copy_from_slice(&u32::try_from(at).unwrap().to_be_bytes());
+    assert_eq!(Record::decode(&bytes), Err(DecodeError::Version(9)));
+}
