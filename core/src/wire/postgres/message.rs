@@ -1,6 +1,7 @@
 //! Names of the message types, and the messages that Velum writes itself.
 
 use super::frame;
+use crate::bytes::Outbox;
 use crate::error::Refusal;
 
 /// Tags of messages that a client sends ("frontend").
@@ -85,6 +86,12 @@ pub mod server {
     pub const READY_FOR_QUERY: u8 = b'Z';
     /// RowDescription
     pub const ROW_DESCRIPTION: u8 = b'T';
+}
+
+/// Queues an ErrorResponse with severity FATAL: what a gateway says between the handshakes and
+/// a session.
+pub fn refuse(out: &mut Outbox, refusal: &Refusal) {
+    write_fatal(out.writer(), refusal);
 }
 
 /// Appends an ErrorResponse with severity FATAL: after it the connection is closed.
