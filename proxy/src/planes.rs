@@ -13,7 +13,6 @@
 
 pub mod cancel;
 pub mod snapshot;
-mod stand_in;
 pub mod uplink;
 pub mod wake;
 
@@ -22,6 +21,5 @@ pub use snapshot::{
     CatalogSlot, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot,
     Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
 };
-pub use stand_in::{Account, Detectors, Policy, ScramKeys};
 pub use uplink::{Batch, ControlRequest, DurableMark, Receivers, Shared, State, ThreadLink};
 pub use wake::Wake;

@@ -12,7 +12,7 @@ pub struct StreamedCell {
 }
 
 impl StreamedCell {
-    /// Begins a value of `value_bytes`; `usize::MAX` if its end is not known yet.
+    /// Begins a value of `value_bytes`.
     ///
     /// # Errors
     /// [`SqlState::PROGRAM_LIMIT_EXCEEDED`] if a value of this type cannot be judged in parts.
@@ -31,13 +31,6 @@ impl StreamedCell {
         Ok(Self {
             rest_bytes: value_bytes,
         })
-    }
-
-    /// Says that the value ends after `bytes` more, those that were held back included. To be
-    /// called once for a value that was begun without a length, when fewer than
-    /// [`StreamedCell::wants`] bytes are left.
-    pub fn ends_in(&mut self, bytes: usize) {
-        self.rest_bytes = bytes;
     }
 
     /// How many bytes must be there for the next [`StreamedCell::feed`]: those that were held

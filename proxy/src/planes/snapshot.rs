@@ -11,9 +11,10 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::pki_types::ServerName;
 use velum_core::audit::token::TokenKey;
 use velum_core::catalog::Catalog;
+use velum_core::policy::Policy;
+use velum_core::wire::postgres::handshake::{Account, Accounts, ScramKeys};
+use velum_detectors::Detectors;
 use zeroize::Zeroizing;
-
-use super::{Account, Detectors, Policy, ScramKeys};
 
 /// A configuration in force.
 pub struct Snapshot {
@@ -41,6 +42,12 @@ impl Snapshot {
                 .values()
                 .find(|resource| resource.database == DatabaseMapping::Pass)
         })
+    }
+}
+
+impl Accounts for Snapshot {
+    fn account(&self, user: &str) -> Option<&Account> {
+        self.accounts.get(user)
     }
 }
 
@@ -166,7 +173,8 @@ impl Catalogs {
 #[derive(Default)]
 pub struct CatalogSlot {
     catalog: ArcSwap<Catalog>,
-    attempts: AtomicU64,
+    begun: AtomicU64,
+    ended: AtomicU64,
     asked: AtomicBool,
 }
 
@@ -176,27 +184,33 @@ impl CatalogSlot {
         self.catalog.load_full()
     }
 
-    /// Loads that have ended, well or not. A session that waits for a newer catalog waits for
-    /// this to change, so that a database that cannot be read does not hold it for ever.
-    pub fn attempts(&self) -> u64 {
-        self.attempts.load(Ordering::Acquire)
+    /// Loads that have ended, well or not. Who waits for a load waits for this to reach the
+    /// number from [`CatalogSlot::ask`], so that a database that cannot be read holds nobody
+    /// for ever.
+    pub fn ended(&self) -> u64 {
+        self.ended.load(Ordering::SeqCst)
     }
 
-    /// Data threads: true if the caller is the one to send [`super::ControlRequest::Catalog`];
-    /// false if that was done since the last load ended.
-    pub fn ask(&self) -> bool {
-        !self.asked.swap(true, Ordering::AcqRel)
+    /// Data threads: asks for a load that begins after this call. Gives the count that
+    /// [`CatalogSlot::ended`] will then have reached, and whether the caller is the one to send
+    /// [`super::ControlRequest::Catalog`] (nobody has since the last load began).
+    pub fn ask(&self) -> (u64, bool) {
+        // This order and that of `begin` belong together: a load that has not begun when
+        // `begun` is read here either finds the request of whoever set `asked`, or is the load.
+        let begun = self.begun.load(Ordering::SeqCst).max(self.ended());
+        (begun + 1, !self.asked.swap(true, Ordering::SeqCst))
     }
 
     /// Data threads: the request could not be queued; the next caller of `ask` tries again.
     pub fn take_back(&self) {
-        self.asked.store(false, Ordering::Release);
+        self.asked.store(false, Ordering::SeqCst);
     }
 
-    /// Control thread, before it reads the database: whoever asks from now on wants another
-    /// load.
+    /// Control thread, before it reads the database. Every call is followed by one of
+    /// [`CatalogSlot::finish`], and loads of one slot follow each other.
     pub fn begin(&self) {
-        self.asked.store(false, Ordering::Release);
+        self.asked.store(false, Ordering::SeqCst);
+        self.begun.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Control thread, when a load has ended; `None` if it failed. Wake the threads after.
@@ -204,7 +218,7 @@ impl CatalogSlot {
         if let Some(catalog) = loaded {
             self.catalog.store(catalog);
         }
-        self.attempts.fetch_add(1, Ordering::AcqRel);
+        self.ended.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -248,7 +262,7 @@ pub(crate) mod tests {
             parameters: Vec::new(),
             policies: HashMap::new(),
             catalogs: Catalogs::default(),
-            detectors: Arc::new(velum_core::inspect::Nothing),
+            detectors: Arc::new(Detectors::standard()),
             tokens: Arc::new(TokenKey::new(&[0; 32])),
             scram_keys: ArcSwapOption::empty(),
         })
@@ -258,19 +272,21 @@ pub(crate) mod tests {
     fn a_catalog_is_asked_for_once_a_load() {
         let catalogs = Catalogs::default();
         let slot = catalogs.slot("ehr");
-        assert!(slot.ask());
-        assert!(!catalogs.slot("ehr").ask());
+        assert_eq!(slot.ask(), (1, true));
+        assert_eq!(catalogs.slot("ehr").ask(), (1, false));
         slot.begin();
-        assert!(
+        assert_eq!(
             slot.ask(),
-            "a change after the load began needs another load"
+            (2, true),
+            "a change after a load began needs another"
         );
         slot.finish(Some(Arc::new(Catalog {
             epoch: 3,
             ..Catalog::default()
         })));
-        assert_eq!((slot.attempts(), slot.load().epoch), (1, 3));
+        assert_eq!((slot.ended(), slot.load().epoch), (1, 3));
+        slot.begin();
         slot.finish(None);
-        assert_eq!((slot.attempts(), slot.load().epoch), (2, 3));
+        assert_eq!((slot.ended(), slot.load().epoch), (2, 3));
     }
 }

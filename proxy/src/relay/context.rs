@@ -1,0 +1,83 @@
+//! What the links of one data thread share.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use velum_core::time::Timestamp;
+
+use super::journal::Journal;
+use super::op::{LinkId, Op};
+use super::pool::Pool;
+use crate::planes::{CancelTarget, Shared};
+
+/// Buffers for TLS records that a thread keeps; they are as large as they have grown.
+const SEAL_BUFFERS: usize = 16;
+
+/// See the module's text.
+pub(super) struct Context {
+    pub(super) shared: Arc<Shared>,
+    pub(super) pool: Pool,
+    pub(super) journal: Journal,
+    /// For the driver, in order.
+    pub(super) ops: VecDeque<(LinkId, Op)>,
+    /// The clock, read once for all completions of a round.
+    pub(super) now: Instant,
+    pub(super) time: Timestamp,
+    /// Statements to cancel because their client is gone.
+    pub(super) orphans: Vec<Arc<CancelTarget>>,
+    /// Links to look at again when the control thread signals.
+    pub(super) parked: Vec<LinkId>,
+    seal_buffers: Vec<Vec<u8>>,
+}
+
+impl Context {
+    pub(super) fn new(shared: Arc<Shared>, thread: usize) -> Self {
+        let mut context = Self {
+            shared,
+            pool: Pool::default(),
+            journal: Journal::new(thread),
+            ops: VecDeque::new(),
+            now: Instant::now(),
+            time: Timestamp(0),
+            orphans: Vec::new(),
+            parked: Vec::new(),
+            seal_buffers: Vec::new(),
+        };
+        context.read_clock();
+        context
+    }
+
+    pub(super) fn read_clock(&mut self) {
+        self.now = Instant::now();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        self.time = Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn after_ms(&self, ms: u64) -> Instant {
+        self.now + Duration::from_millis(ms)
+    }
+
+    pub(super) fn seal_buffer(&mut self) -> Vec<u8> {
+        self.seal_buffers.pop().unwrap_or_default()
+    }
+
+    pub(super) fn put_seal_buffer(&mut self, buffer: Vec<u8>) {
+        if self.seal_buffers.len() < SEAL_BUFFERS {
+            self.seal_buffers.push(buffer);
+        }
+    }
+}
+
+/// Random bytes from the system.
+///
+/// # Panics
+/// If the system has none: nothing that follows could be trusted.
+pub(super) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    let filled = getrandom::fill(&mut bytes);
+    assert!(filled.is_ok(), "the system gives no random bytes");
+    bytes
+}

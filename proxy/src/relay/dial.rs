@@ -1,0 +1,373 @@
+//! The server's side of the start: connecting, TLS, logging in, and the catalog.
+
+use std::io;
+use std::sync::Arc;
+
+use socket2::SockAddr;
+use velum_core::error::{Peer, Refusal, SqlState};
+use velum_core::limits::AUTH_MESSAGE_BYTES;
+use velum_core::policy::Policy;
+use velum_core::wire::postgres::handshake::{
+    ClientStartup, ScramKeys, UpstreamConfig, UpstreamHandshake, UpstreamStep,
+    UpstreamTls as Encryption,
+};
+use velum_core::wire::postgres::message;
+use velum_core::wire::postgres::session::SessionSetup;
+
+use super::context::{Context, random};
+use super::legs::{Fill, Legs, Shaken};
+use super::link::{About, Counted, Phase, Turn, refused};
+use super::op::Op;
+use super::pump::Open;
+use super::tls::Tls;
+use crate::planes::cancel::{KEY_BYTES, KEY_BYTES_3_0};
+use crate::planes::{
+    CatalogSlot, ControlRequest, DatabaseMapping, ResourceSnapshot, UpstreamAddress, UpstreamUser,
+};
+
+/// An authenticated client whose database is being dialled.
+pub(super) struct Dialing {
+    startup: ClientStartup,
+    resource: Arc<ResourceSnapshot>,
+    policy: Arc<Policy>,
+    database: String,
+    role: String,
+    slot: Arc<CatalogSlot>,
+    connector: Connector,
+    handshake: UpstreamHandshake,
+    stage: Stage,
+    minor: u16,
+    counted: Option<Counted>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    Feeding,
+    Shaking,
+    /// Until [`CatalogSlot::ended`] reaches this.
+    AwaitingCatalog(u64),
+}
+
+impl Dialing {
+    pub(super) fn new(
+        startup: ClientStartup,
+        resource: Arc<ResourceSnapshot>,
+        policy: Arc<Policy>,
+        counted: Counted,
+    ) -> Self {
+        let database = match &resource.database {
+            DatabaseMapping::Fixed(name) => name.clone(),
+            DatabaseMapping::Pass => startup.database.clone(),
+        };
+        let role = match &resource.user {
+            UpstreamUser::Fixed(name) => name.clone(),
+            UpstreamUser::Pass => startup.user.clone(),
+        };
+        let config = UpstreamConfig {
+            tls: encryption(&resource),
+            user: role.clone(),
+            database: database.clone(),
+            parameters: parameters(&startup, &resource),
+            password: resource.password.clone(),
+            minor: startup.minor,
+        };
+        let cache = resource
+            .scram_keys
+            .load_full()
+            .map(|keys| ScramKeys::clone(&keys));
+        Self {
+            slot: resource.catalogs.slot(&database),
+            connector: Connector::default(),
+            handshake: UpstreamHandshake::new(config, random(), cache),
+            stage: Stage::Connecting,
+            minor: 0,
+            counted: Some(counted),
+            startup,
+            resource,
+            policy,
+            database,
+            role,
+        }
+    }
+
+    pub(super) fn connected(&mut self, result: io::Result<()>) {
+        self.connector.connected(result);
+    }
+
+    pub(super) fn turn(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Turn {
+        legs.flush(Peer::Client, cx);
+        if legs.client.lost {
+            return Turn::End;
+        }
+        loop {
+            match self.stage {
+                Stage::Connecting => match self.connector.turn(&self.resource, legs, cx) {
+                    Connect::Pending => return Turn::Rest,
+                    Connect::Done => {
+                        self.handshake.start(&mut legs.server.outbox);
+                        self.stage = Stage::Feeding;
+                    }
+                    Connect::Failed => {
+                        let text = "could not connect to the database";
+                        let refusal = Refusal::new(SqlState::CONNECTION_FAILURE, text);
+                        return self.refuse(&refusal, about, legs, cx);
+                    }
+                },
+                Stage::Shaking => match legs.shake(Peer::Server, cx) {
+                    Shaken::Pending => return Turn::Rest,
+                    Shaken::Done => {
+                        let end_point = legs
+                            .server
+                            .tls
+                            .as_ref()
+                            .and_then(|tls| tls.peer_end_point());
+                        self.handshake.tls_established(end_point);
+                        self.stage = Stage::Feeding;
+                    }
+                    Shaken::Failed => {
+                        let text = "the TLS handshake with the database failed";
+                        let refusal = Refusal::new(SqlState::CONNECTION_FAILURE, text);
+                        return self.refuse(&refusal, about, legs, cx);
+                    }
+                },
+                Stage::Feeding => {
+                    if let Some(turn) = self.feed(about, legs, cx) {
+                        return turn;
+                    }
+                }
+                Stage::AwaitingCatalog(ended) => {
+                    if self.slot.ended() < ended {
+                        cx.parked.push(legs.id);
+                        return Turn::Rest;
+                    }
+                    return self.open(about, cx);
+                }
+            }
+        }
+    }
+
+    /// `None`: go round again.
+    fn feed(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Option<Turn> {
+        if legs.down.away || legs.flush(Peer::Server, cx) {
+            return Some(Turn::Rest);
+        }
+        let step = self
+            .handshake
+            .feed(&mut legs.down.window, &mut legs.server.outbox);
+        match step {
+            UpstreamStep::NeedBytes => {
+                if legs.flush(Peer::Server, cx) {
+                    return Some(Turn::Rest);
+                }
+                match legs.fill(Peer::Server, AUTH_MESSAGE_BYTES, false, cx) {
+                    Fill::Ready => None,
+                    Fill::Pending => Some(Turn::Rest),
+                    Fill::Over | Fill::Full => {
+                        let text = "the database closed the connection during the log-in";
+                        let refusal = Refusal::new(SqlState::CONNECTION_FAILURE, text);
+                        Some(self.refuse(&refusal, about, legs, cx))
+                    }
+                }
+            }
+            UpstreamStep::StartTls => {
+                if start_tls(&self.resource, legs) {
+                    self.stage = Stage::Shaking;
+                    return None;
+                }
+                let text = "TLS to the database is not configured";
+                let refusal = Refusal::new(SqlState::CONNECTION_FAILURE, text);
+                Some(self.refuse(&refusal, about, legs, cx))
+            }
+            UpstreamStep::Authenticated { minor, scram_keys } => {
+                self.minor = minor;
+                if let Some(keys) = scram_keys {
+                    self.resource.scram_keys.store(Some(Arc::new(keys)));
+                }
+                Some(self.authenticated(about, cx, legs))
+            }
+            UpstreamStep::Failed(fault) => Some(self.refuse(&fault.to_refusal(), about, legs, cx)),
+            UpstreamStep::Rejected => {
+                let refusal = self.handshake.rejection(&legs.down.window);
+                Some(self.refuse(&refusal, about, legs, cx))
+            }
+        }
+    }
+
+    /// A policy whose rules name columns needs to know the columns.
+    fn authenticated(&mut self, about: &mut About, cx: &mut Context, legs: &Legs) -> Turn {
+        if self.policy.has_rules() && self.slot.load().epoch == 0 {
+            let ended = ask(&self.slot, &self.resource, &self.database, cx);
+            self.stage = Stage::AwaitingCatalog(ended);
+            cx.parked.push(legs.id);
+            return Turn::Rest;
+        }
+        self.open(about, cx)
+    }
+
+    fn open(&mut self, about: &mut About, cx: &mut Context) -> Turn {
+        let key: [u8; KEY_BYTES] = random();
+        // 3.0 has room for four bytes; the server's protocol does not matter for ours.
+        let key = if self.startup.minor >= 2 {
+            &key[..]
+        } else {
+            &key[..KEY_BYTES_3_0]
+        };
+        let setup = SessionSetup {
+            id: about.session,
+            identity: self.startup.identity.clone(),
+            resource: self.resource.name.to_string(),
+            database: self.database.clone(),
+            role: self.role.clone(),
+            client_address: about.client_address(),
+            client_tls: about.tls.is_some(),
+            server_tls: self.resource.tls.is_some(),
+            policy: Arc::clone(&self.policy),
+            catalog: self.slot.load(),
+            inspector: Arc::clone(&self.resource.detectors),
+            tokens: Arc::clone(&self.resource.tokens),
+            cancel_key: key.to_vec(),
+        };
+        about.deadline = None;
+        let open = Open::new(
+            setup,
+            Arc::clone(&self.resource),
+            Arc::clone(&self.slot),
+            self.connector.address,
+            self.counted.take(),
+            cx,
+        );
+        Turn::To(Phase::Open(Box::new(open)))
+    }
+
+    fn refuse(&self, refusal: &Refusal, about: &About, legs: &mut Legs, cx: &mut Context) -> Turn {
+        let record = refused(about, &self.startup.identity.name, refusal.code, cx);
+        cx.journal.append(&[record], None);
+        message::refuse(&mut legs.client.outbox, refusal);
+        Turn::End
+    }
+}
+
+/// Asks the control thread for a load that begins from now on, and says how many loads will
+/// then have ended.
+pub(super) fn ask(
+    slot: &Arc<CatalogSlot>,
+    resource: &Arc<ResourceSnapshot>,
+    database: &str,
+    cx: &Context,
+) -> u64 {
+    let (ended, mine) = slot.ask();
+    if mine {
+        let request = ControlRequest::Catalog {
+            resource: Arc::clone(resource),
+            database: database.to_owned(),
+            slot: Arc::clone(slot),
+        };
+        if cx.shared.requests.try_send(request).is_err() {
+            slot.take_back();
+            // Nobody will answer: do not wait. What cannot be resolved is masked.
+            return 0;
+        }
+    }
+    ended
+}
+
+pub(super) fn encryption(resource: &ResourceSnapshot) -> Encryption {
+    match resource.tls {
+        Some(_) => Encryption::Require,
+        None => Encryption::Disable,
+    }
+}
+
+/// Puts TLS on the server's socket; false if the resource has none.
+pub(super) fn start_tls(resource: &ResourceSnapshot, legs: &mut Legs) -> bool {
+    let Some(tls) = &resource.tls else {
+        return false;
+    };
+    match Tls::client(&tls.config, tls.server_name.clone()) {
+        Ok(tls) => {
+            legs.server.tls = Some(Box::new(tls));
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+/// The client's parameters, with the resource's own in the place of those of the same name.
+fn parameters(startup: &ClientStartup, resource: &ResourceSnapshot) -> Vec<(String, String)> {
+    let own = |name: &str| {
+        resource
+            .parameters
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+    };
+    let mut all: Vec<_> = startup
+        .parameters
+        .iter()
+        .filter(|(name, _)| !own(name))
+        .cloned()
+        .collect();
+    all.extend(resource.parameters.iter().cloned());
+    all
+}
+
+/// Tries a resource's addresses one after the other.
+#[derive(Default)]
+pub(super) struct Connector {
+    /// The address that is tried, or was reached.
+    pub(super) address: usize,
+    begun: bool,
+    result: Option<io::Result<()>>,
+}
+
+/// What [`Connector::turn`] came to.
+pub(super) enum Connect {
+    Pending,
+    Done,
+    Failed,
+}
+
+impl Connector {
+    /// Starts at this address.
+    pub(super) fn at(address: usize) -> Self {
+        Self {
+            address,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn connected(&mut self, result: io::Result<()>) {
+        self.result = Some(result);
+    }
+
+    pub(super) fn turn(
+        &mut self,
+        resource: &ResourceSnapshot,
+        legs: &mut Legs,
+        cx: &mut Context,
+    ) -> Connect {
+        match self.result.take() {
+            Some(Ok(())) => {
+                legs.server.present = true;
+                return Connect::Done;
+            }
+            Some(Err(_)) => self.address += 1,
+            None if self.begun => return Connect::Pending,
+            None => {}
+        }
+        let Some(to) = socket_address(resource, self.address) else {
+            return Connect::Failed;
+        };
+        self.begun = true;
+        cx.ops.push_back((legs.id, Op::Connect { to }));
+        Connect::Pending
+    }
+}
+
+fn socket_address(resource: &ResourceSnapshot, index: usize) -> Option<SockAddr> {
+    match &resource.address {
+        UpstreamAddress::Tcp { resolved, .. } => resolved.load().get(index).map(|&a| a.into()),
+        UpstreamAddress::Unix(path) if index == 0 => SockAddr::unix(path).ok(),
+        UpstreamAddress::Unix(_) => None,
+    }
+}

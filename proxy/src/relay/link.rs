@@ -1,0 +1,305 @@
+//! One client connection from accept to close: which phase it is in, and how it ends.
+//!
+//! ```text
+//!  Greeting ──▶ Dialing ──▶ Open ──▶ Ending ──▶ (closed)
+//!     └─────▶ Cancelling ────────────▲
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use velum_core::audit::record::{Body, Record, SessionId};
+use velum_core::error::{Peer, Refusal, SqlState};
+use velum_core::limits::PRE_AUTH_DEADLINE_MS;
+use velum_core::wire::postgres::message;
+
+use super::cancel::Cancelling;
+use super::context::{Context, random};
+use super::dial::Dialing;
+use super::greet::Greeting;
+use super::legs::{Legs, other};
+use super::op::{Done, LinkId, Op};
+use super::pump::Open;
+use crate::planes::{CancelTarget, ListenerTls, Shared, Snapshot};
+
+/// What a peer gets to read the last bytes and to close on its part.
+const LINGER_MS: u64 = 2_000;
+
+/// What a phase's turn came to.
+pub(super) enum Turn {
+    /// Nothing to do until the next completion, signal or deadline.
+    Rest,
+    /// On to this phase.
+    To(Phase),
+    /// The link is over. Send what is waiting, then close.
+    End,
+}
+
+/// Where a link stands.
+pub(super) enum Phase {
+    /// The client proves who it is.
+    Greeting(Box<Greeting>),
+    /// Connecting and logging in to the database.
+    Dialing(Box<Dialing>),
+    /// Relaying.
+    Open(Box<Open>),
+    /// Forwarding a CancelRequest.
+    Cancelling(Box<Cancelling>),
+    /// Sending what is waiting.
+    Ending,
+    /// [`Op::Close`] is under way.
+    Closing,
+}
+
+/// Counts itself in one of [`crate::planes::uplink::Counters`] as long as it lives.
+pub(super) struct Counted {
+    shared: Arc<Shared>,
+    which: fn(&Shared) -> &AtomicUsize,
+}
+
+impl Counted {
+    pub(super) fn new(shared: &Arc<Shared>, which: fn(&Shared) -> &AtomicUsize) -> Self {
+        which(shared).fetch_add(1, Ordering::Relaxed);
+        Self {
+            shared: Arc::clone(shared),
+            which,
+        }
+    }
+
+    /// How many there are, this one included.
+    pub(super) fn value(&self) -> usize {
+        (self.which)(&self.shared).load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.which)(&self.shared).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What stays the same over all phases.
+pub(super) struct About {
+    /// Never used again, unlike the link's place.
+    pub(super) serial: u64,
+    pub(super) session: SessionId,
+    /// `None`: a link without a client, which forwards a cancel.
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) tls: Option<ListenerTls>,
+    pub(super) snapshot: Arc<Snapshot>,
+    /// SIGTERM has come.
+    pub(super) draining: bool,
+    /// Nothing may go on after this.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl About {
+    /// The client's address for records.
+    pub(super) fn client_address(&self) -> String {
+        self.peer.map(|peer| peer.to_string()).unwrap_or_default()
+    }
+}
+
+/// See the module's text.
+pub(super) struct Link {
+    pub(super) about: About,
+    pub(super) legs: Legs,
+    pub(super) phase: Phase,
+    /// Earliest deadline that the worker's heap holds for this link.
+    pub(super) armed: Option<Instant>,
+    _connection: Counted,
+}
+
+impl Link {
+    /// A link for an accepted connection.
+    pub(super) fn accepted(
+        id: LinkId,
+        serial: u64,
+        listener: usize,
+        peer: SocketAddr,
+        cx: &mut Context,
+    ) -> Self {
+        let snapshot = cx.shared.snapshot.load_full();
+        let tls = snapshot
+            .listeners
+            .get(listener)
+            .and_then(|listener| listener.tls.clone());
+        let greeting = Greeting::new(tls.as_ref(), &snapshot, &cx.shared);
+        let mut link = Self::new(id, serial, Some(peer), cx);
+        link.about.tls = tls;
+        link.about.snapshot = snapshot;
+        link.about.deadline = Some(cx.after_ms(PRE_AUTH_DEADLINE_MS));
+        link.legs.client.present = true;
+        link.phase = Phase::Greeting(Box::new(greeting));
+        link
+    }
+
+    /// A link without a client that forwards a cancel.
+    pub(super) fn canceller(
+        id: LinkId,
+        serial: u64,
+        target: Arc<CancelTarget>,
+        cx: &mut Context,
+    ) -> Self {
+        let mut link = Self::new(id, serial, None, cx);
+        link.about.deadline = Some(cx.after_ms(PRE_AUTH_DEADLINE_MS));
+        link.phase = Phase::Cancelling(Box::new(Cancelling::new(target)));
+        link
+    }
+
+    fn new(id: LinkId, serial: u64, peer: Option<SocketAddr>, cx: &mut Context) -> Self {
+        Self {
+            about: About {
+                serial,
+                session: SessionId(u128::from_be_bytes(random())),
+                peer,
+                tls: None,
+                snapshot: cx.shared.snapshot.load_full(),
+                draining: false,
+                deadline: None,
+            },
+            legs: Legs::new(id),
+            phase: Phase::Ending,
+            armed: None,
+            _connection: Counted::new(&cx.shared, |shared| &shared.counters.connections),
+        }
+    }
+
+    /// Does all that can be done now. May be called at any time.
+    pub(super) fn advance(&mut self, cx: &mut Context) {
+        loop {
+            let turn = match &mut self.phase {
+                Phase::Greeting(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
+                Phase::Dialing(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
+                Phase::Open(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
+                Phase::Cancelling(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
+                Phase::Ending => return self.finish_sending(cx),
+                Phase::Closing => return,
+            };
+            match turn {
+                Turn::Rest => return,
+                Turn::To(phase) => self.phase = phase,
+                Turn::End => self.end(cx),
+            }
+        }
+    }
+
+    /// A completion has come.
+    pub(super) fn complete(&mut self, done: Done, cx: &mut Context) {
+        match done {
+            Done::Received { side, into, result } => {
+                self.legs.received(side, into, result, cx);
+                if matches!(self.phase, Phase::Ending | Phase::Closing) {
+                    self.legs.release_storage(cx);
+                }
+            }
+            Done::Sent { side, from, result } => self.legs.sent(side, from, result, cx),
+            Done::Connected { result } => match &mut self.phase {
+                Phase::Dialing(phase) => phase.connected(result),
+                Phase::Cancelling(phase) => phase.connected(result),
+                _ => {}
+            },
+            Done::Closed => {}
+        }
+        self.advance(cx);
+    }
+
+    /// The deadline has passed.
+    pub(super) fn expire(&mut self, cx: &mut Context) {
+        self.about.deadline = None;
+        match &mut self.phase {
+            Phase::Dialing(_) => {
+                let text = "timed out connecting to the database";
+                self.terminate(Refusal::new(SqlState::CONNECTION_FAILURE, text), cx);
+            }
+            // PostgreSQL says nothing either when authentication_timeout has passed.
+            _ => self.close(cx),
+        }
+    }
+
+    /// The gateway is going down: ends as soon as no transaction is open.
+    pub(super) fn drain(&mut self, cx: &mut Context) {
+        self.about.draining = true;
+        match self.phase {
+            Phase::Greeting(_) | Phase::Dialing(_) => self.terminate(going_down(), cx),
+            _ => self.advance(cx),
+        }
+    }
+
+    /// Ends the link from outside.
+    pub(super) fn terminate(&mut self, refusal: Refusal, cx: &mut Context) {
+        match &mut self.phase {
+            Phase::Open(open) => open.terminate(&self.about, &mut self.legs, refusal, cx),
+            Phase::Greeting(_) => {}
+            Phase::Dialing(_) => message::refuse(&mut self.legs.client.outbox, &refusal),
+            Phase::Cancelling(_) | Phase::Ending | Phase::Closing => return,
+        }
+        self.end(cx);
+        self.advance(cx);
+    }
+
+    fn end(&mut self, cx: &mut Context) {
+        self.phase = Phase::Ending;
+        self.about.deadline = Some(cx.after_ms(LINGER_MS));
+    }
+
+    /// Sends what is waiting, says goodbye on both sides, and waits a little for the client to
+    /// close: closing on unread bytes would make the kernel send a reset, which can overtake the
+    /// last message.
+    fn finish_sending(&mut self, cx: &mut Context) {
+        let mut busy = false;
+        for side in [Peer::Server, Peer::Client] {
+            let from = other(side);
+            if self.legs.flush(side, cx) {
+                busy = true;
+                continue;
+            }
+            let flow = self.legs.leg(from).1;
+            if flow.window.released_bytes() > 0 {
+                self.legs.forward(from, false, cx);
+            }
+            busy |= self.legs.end(side).sending
+                || self.legs.flush_words(side, cx)
+                || !self.legs.shut(side, cx);
+        }
+        if !busy && !self.legs.discard(Peer::Client, cx) {
+            self.close(cx);
+        }
+    }
+
+    /// Closes both sockets now.
+    pub(super) fn close(&mut self, cx: &mut Context) {
+        if !matches!(self.phase, Phase::Closing) {
+            if let Phase::Open(open) = &mut self.phase {
+                open.client_lost(&self.about, &mut self.legs, cx);
+            }
+            self.phase = Phase::Closing;
+            self.about.deadline = None;
+            cx.ops.push_back((self.legs.id, Op::Close));
+        }
+    }
+}
+
+/// What a client reads when the gateway is going down.
+pub(super) fn going_down() -> Refusal {
+    Refusal::new(
+        SqlState::ADMIN_SHUTDOWN,
+        "terminating connection due to administrator command",
+    )
+}
+
+/// A record of a connection that was not let in.
+pub(super) fn refused(about: &About, identity: &str, code: SqlState, cx: &Context) -> Record {
+    Record {
+        time: cx.time,
+        session: about.session,
+        identity: identity.into(),
+        resource: "".into(),
+        body: Body::ConnectionRefused {
+            client_address: about.client_address(),
+            sqlstate: code.0,
+        },
+    }
+}

@@ -1,0 +1,24 @@
+//! The relay: everything between two sockets except the sockets.
+//!
+//! ```text
+//!  driver ──Done──▶ Worker ─▶ Link ─▶ phase (greet · dial · pump · cancel) ─▶ core
+//!  driver ◀──Op──── Worker ◀──────── legs (windows, TLS, order of sends)
+//! ```
+//!
+//! Nothing here blocks or knows a descriptor: a link asks for operations and hears of their
+//! completion, so that io_uring and epoll drive the very same code. Start reading at [`pump`].
+
+mod cancel;
+mod context;
+mod dial;
+mod greet;
+mod journal;
+mod legs;
+mod link;
+pub mod op;
+pub mod pool;
+mod pump;
+pub mod tls;
+mod worker;
+
+pub use worker::Worker;

@@ -1,0 +1,285 @@
+//! The main path: bytes in, judged, bytes out, in both directions, until the end.
+
+use std::sync::Arc;
+
+use velum_core::error::{Peer, Refusal, SqlState};
+use velum_core::limits::PRE_AUTH_DEADLINE_MS;
+use velum_core::policy::Policy;
+use velum_core::wire::postgres::session::{Session, SessionSetup, Step};
+use velum_detectors::Detectors;
+use zeroize::Zeroizing;
+
+use super::context::Context;
+use super::dial::ask;
+use super::journal::Waiter;
+use super::legs::{Fill, Legs, other};
+use super::link::{About, Counted, Turn, going_down};
+use crate::planes::cancel::CancelGuard;
+use crate::planes::{CancelTarget, CatalogSlot, ResourceSnapshot};
+
+/// Between two authenticated peers.
+pub(super) struct Open {
+    session: Session<Detectors>,
+    resource: Arc<ResourceSnapshot>,
+    policy: Arc<Policy>,
+    slot: Arc<CatalogSlot>,
+    database: String,
+    /// Index of the upstream's address.
+    address: usize,
+    /// The key that the client gets, until the session is in the cancel map.
+    cancel_key: Zeroizing<Vec<u8>>,
+    cancel: Option<CancelGuard>,
+    /// Records of this session so far.
+    records: u64,
+    /// [`CatalogSlot::ended`] that a direction waits for.
+    catalog: Option<u64>,
+    over: bool,
+    _session: Option<Counted>,
+}
+
+/// What one direction's turn came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    /// The session took bytes; the other direction may now go on too.
+    Yes,
+    No,
+}
+
+impl Open {
+    pub(super) fn new(
+        setup: SessionSetup<Detectors>,
+        resource: Arc<ResourceSnapshot>,
+        slot: Arc<CatalogSlot>,
+        address: usize,
+        counted: Option<Counted>,
+        cx: &Context,
+    ) -> Self {
+        Self {
+            policy: Arc::clone(&setup.policy),
+            database: setup.database.clone(),
+            cancel_key: Zeroizing::new(setup.cancel_key.clone()),
+            session: Session::new(setup, cx.time),
+            resource,
+            slot,
+            address,
+            cancel: None,
+            records: 0,
+            catalog: None,
+            over: false,
+            _session: counted,
+        }
+    }
+
+    pub(super) fn turn(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Turn {
+        if self.catalog.is_some_and(|ended| self.slot.ended() >= ended) {
+            self.catalog = None;
+            self.session
+                .refresh(Arc::clone(&self.policy), self.slot.load());
+        }
+        loop {
+            let down = self.direction(Peer::Server, about, legs, cx);
+            let up = self.direction(Peer::Client, about, legs, cx);
+            if legs.client.lost && !self.over {
+                self.client_lost(about, legs, cx);
+            }
+            if about.draining && !self.over && self.session.is_idle() {
+                self.terminate(about, legs, going_down(), cx);
+            }
+            if self.over {
+                self.hand_words(legs);
+                return Turn::End;
+            }
+            if down == Moved::No && up == Moved::No {
+                return Turn::Rest;
+            }
+        }
+    }
+
+    /// Moves the direction that begins at `from` as far as it goes.
+    fn direction(
+        &mut self,
+        from: Peer,
+        about: &mut About,
+        legs: &mut Legs,
+        cx: &mut Context,
+    ) -> Moved {
+        if from == Peer::Server && !self.tell_client(legs, cx) {
+            return Moved::No;
+        }
+        let busy = legs.end(other(from)).sending;
+        let flow = legs.leg(from).1;
+        if busy || flow.away || self.over {
+            return Moved::No;
+        }
+        if flow.window.released_bytes() > 0 {
+            legs.forward(from, false, cx);
+            return Moved::No;
+        }
+        let before = flow.window.unjudged().len();
+        let step = match from {
+            Peer::Client => self.session.on_client(&mut flow.window, cx.time),
+            Peer::Server => self.session.on_server(&mut flow.window, cx.time),
+        };
+        let left = flow.window.unjudged().len();
+        let released = flow.window.released_bytes();
+        self.after_call(about, legs, cx);
+        if released > 0 {
+            let then_receive = step == Step::NeedBytes && left == 0 && !cx.journal.is_full();
+            legs.forward(from, then_receive, cx);
+        } else if step == Step::NeedBytes {
+            return self.receive(from, about, legs, cx);
+        }
+        match step {
+            Step::Finished => self.over = true,
+            Step::AwaitCatalog if self.catalog.is_none() => {
+                self.catalog = Some(ask(&self.slot, &self.resource, &self.database, cx));
+                cx.parked.push(legs.id);
+                if self.catalog == Some(0) {
+                    self.catalog = None;
+                    self.session
+                        .refresh(Arc::clone(&self.policy), self.slot.load());
+                    return Moved::Yes;
+                }
+            }
+            Step::AwaitCatalog => cx.parked.push(legs.id),
+            Step::NeedBytes | Step::AwaitDurable | Step::AwaitPeer => {}
+        }
+        if left < before || released > 0 {
+            Moved::Yes
+        } else {
+            Moved::No
+        }
+    }
+
+    /// Gets what the session itself says on its way; false while it has to go first.
+    fn tell_client(&mut self, legs: &mut Legs, cx: &mut Context) -> bool {
+        self.hand_words(legs);
+        if legs.down.window.released_bytes() == 0 && !legs.client.words.is_empty() {
+            legs.flush_words(Peer::Client, cx);
+            return legs.client.words.is_empty();
+        }
+        true
+    }
+
+    fn receive(
+        &mut self,
+        from: Peer,
+        about: &mut About,
+        legs: &mut Legs,
+        cx: &mut Context,
+    ) -> Moved {
+        let (client_wants, server_wants) = self.session.window_wanted();
+        let (wanted, more_soon) = match from {
+            Peer::Client => (client_wants, false),
+            Peer::Server => (server_wants, self.session.is_mid_result()),
+        };
+        match legs.fill(from, wanted, more_soon, cx) {
+            Fill::Ready => Moved::Yes,
+            Fill::Pending => Moved::No,
+            Fill::Full => {
+                let text = "a message does not fit the gateway's memory for one session";
+                let refusal = Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, text);
+                self.terminate(about, legs, refusal, cx);
+                Moved::No
+            }
+            Fill::Over => {
+                self.peer_over(from, about, legs, cx);
+                Moved::No
+            }
+        }
+    }
+
+    /// `from` sends no more, and all that it sent is judged and sent on.
+    fn peer_over(&mut self, from: Peer, about: &mut About, legs: &mut Legs, cx: &mut Context) {
+        match from {
+            Peer::Client if legs.client.lost => self.client_lost(about, legs, cx),
+            Peer::Client => {
+                // A half-close: answers may still be owed.
+                if !legs.server.shut && legs.shut(Peer::Server, cx) && self.session.is_idle() {
+                    about.deadline = Some(cx.after_ms(PRE_AUTH_DEADLINE_MS));
+                }
+            }
+            Peer::Server if legs.client.eof && self.session.is_idle() => {
+                self.session.client_lost(cx.time);
+                self.over = true;
+                self.after_call(about, legs, cx);
+            }
+            Peer::Server => {
+                self.session.server_lost(cx.time);
+                self.over = true;
+                self.after_call(about, legs, cx);
+            }
+        }
+    }
+
+    /// The client is gone: nothing is to keep running for it.
+    pub(super) fn client_lost(&mut self, about: &About, legs: &mut Legs, cx: &mut Context) {
+        if self.over {
+            return;
+        }
+        if !self.session.is_idle()
+            && let Some(target) = self.cancel.as_ref().and_then(CancelGuard::target)
+        {
+            cx.orphans.push(target);
+        }
+        self.session.client_lost(cx.time);
+        self.over = true;
+        self.after_call(about, legs, cx);
+    }
+
+    /// Ends the session from outside.
+    pub(super) fn terminate(
+        &mut self,
+        about: &About,
+        legs: &mut Legs,
+        refusal: Refusal,
+        cx: &mut Context,
+    ) {
+        if !self.session.is_idle()
+            && let Some(target) = self.cancel.as_ref().and_then(CancelGuard::target)
+        {
+            cx.orphans.push(target);
+        }
+        self.session.terminate(refusal, cx.time);
+        self.over = true;
+        self.after_call(about, legs, cx);
+        self.hand_words(legs);
+    }
+
+    /// Leaves what the session says with the socket, which outlives the session.
+    fn hand_words(&mut self, legs: &mut Legs) {
+        if legs.client.words.is_empty() {
+            std::mem::swap(&mut legs.client.words, self.session.to_client());
+        }
+    }
+
+    /// What has to follow each call of the session before any byte of it is sent.
+    fn after_call(&mut self, about: &About, legs: &Legs, cx: &mut Context) {
+        let records = self.session.take_records();
+        if !records.is_empty() {
+            self.records += records.len() as u64;
+            let waiter = Waiter {
+                link: legs.id,
+                serial: about.serial,
+                count: self.records,
+            };
+            cx.journal.append(&records, Some(waiter));
+        }
+        if self.cancel.is_none()
+            && let Some((process_id, key)) = self.session.upstream_key()
+        {
+            let target = CancelTarget {
+                resource: Arc::clone(&self.resource),
+                address: self.address,
+                process_id,
+                key: Zeroizing::new(key.to_vec()),
+            };
+            self.cancel = Some(cx.shared.cancels.insert(&self.cancel_key, target));
+        }
+    }
+
+    /// The first `count` records of this session are on disk.
+    pub(super) fn durable(&mut self, count: u64) {
+        self.session.records_durable(count);
+    }
+}

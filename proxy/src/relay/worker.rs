@@ -1,0 +1,212 @@
+//! All links of one data thread, without a socket: what a driver drives.
+//!
+//! A round of a driver: [`Worker::begin`], then [`Worker::accept`], [`Worker::complete`] and
+//! [`Worker::signal`] for what happened, carrying out [`Worker::next_op`] until there is none, then
+//! [`Worker::end`].
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use velum_core::error::{Refusal, SqlState};
+
+use super::context::Context;
+use super::link::{Link, Phase, going_down};
+use super::op::{Done, LinkId, Op};
+use super::pool::Pool;
+use crate::planes::{Shared, State};
+
+/// See the module's text.
+pub struct Worker {
+    thread: usize,
+    cx: Context,
+    links: Slab<Link>,
+    serial: u64,
+    deadlines: BinaryHeap<Reverse<(Instant, LinkId, u64)>>,
+    state: State,
+    /// When draining ends.
+    drained_by: Option<Instant>,
+}
+
+impl Worker {
+    /// The worker of data thread `thread`.
+    ///
+    /// # Panics
+    /// If `shared` has no such thread.
+    pub fn new(shared: Arc<Shared>, thread: usize) -> Self {
+        assert!(
+            thread < shared.threads.len(),
+            "a thread that is not in the shared state"
+        );
+        Self {
+            thread,
+            cx: Context::new(shared, thread),
+            links: Slab::new(),
+            serial: 0,
+            deadlines: BinaryHeap::new(),
+            state: State::Running,
+            drained_by: None,
+        }
+    }
+
+    /// The thread's buffers, for what the driver picks.
+    pub fn pool(&mut self) -> &mut Pool {
+        &mut self.cx.pool
+    }
+
+    /// Begins a round: reads the clock.
+    pub fn begin(&mut self) {
+        self.cx.read_clock();
+    }
+
+    /// A connection was accepted. `None`: close it, there are too many already.
+    pub fn accept(&mut self, listener: usize, peer: SocketAddr) -> Option<LinkId> {
+        let counters = &self.cx.shared.counters;
+        counters.accepted.fetch_add(1, Ordering::Relaxed);
+        let most = self.cx.shared.snapshot.load().limits.pre_auth;
+        if self.state != State::Running || counters.pre_auth.load(Ordering::Relaxed) >= most {
+            return None;
+        }
+        self.serial += 1;
+        let serial = self.serial;
+        let entry = self.links.vacant_entry();
+        let id = entry.key();
+        entry.insert(Link::accepted(id, serial, listener, peer, &mut self.cx));
+        self.with(id, Link::advance);
+        Some(id)
+    }
+
+    /// An operation has completed.
+    pub fn complete(&mut self, id: LinkId, done: Done) {
+        if matches!(done, Done::Closed) {
+            self.links.try_remove(id);
+            return;
+        }
+        self.with(id, |link, cx| link.complete(done, cx));
+        while let Some(target) = self.cx.orphans.pop() {
+            self.serial += 1;
+            let serial = self.serial;
+            let entry = self.links.vacant_entry();
+            let id = entry.key();
+            entry.insert(Link::canceller(id, serial, target, &mut self.cx));
+            self.with(id, Link::advance);
+        }
+    }
+
+    /// The next operation to carry out.
+    pub fn next_op(&mut self) -> Option<(LinkId, Op)> {
+        self.cx.ops.pop_front()
+    }
+
+    /// The control thread has signalled.
+    pub fn signal(&mut self) {
+        let durable = self
+            .cx
+            .shared
+            .threads
+            .get(self.thread)
+            .map_or(0, |it| it.durable.get());
+        while let Some(waiter) = self.cx.journal.settled(durable) {
+            self.with(waiter.link, |link, cx| {
+                // The place may have been given to another link since.
+                if link.about.serial == waiter.serial
+                    && let Phase::Open(open) = &mut link.phase
+                {
+                    open.durable(waiter.count);
+                    link.advance(cx);
+                }
+            });
+        }
+        self.cx.journal.hand_over(&self.cx.shared);
+        for id in std::mem::take(&mut self.cx.parked) {
+            self.with(id, Link::advance);
+        }
+        self.follow(self.cx.shared.state());
+    }
+
+    /// Ends a round: deadlines, and records up. Gives the time until the next round is due even
+    /// if nothing happens. Carry out [`Worker::next_op`] once more after it.
+    pub fn end(&mut self) -> Option<Duration> {
+        let now = self.cx.now;
+        while let Some(&Reverse((due, id, serial))) = self.deadlines.peek()
+            && due <= now
+        {
+            self.deadlines.pop();
+            self.with(id, |link, cx| {
+                if link.about.serial != serial {
+                    return;
+                }
+                link.armed = None;
+                if link.about.deadline.is_some_and(|deadline| deadline <= now) {
+                    link.expire(cx);
+                }
+            });
+        }
+        if self.drained_by.is_some_and(|by| by <= now) {
+            self.drained_by = None;
+            self.each(|link, cx| link.terminate(going_down(), cx));
+        }
+        self.cx.journal.hand_over(&self.cx.shared);
+        if self.cx.journal.is_lost() {
+            self.follow(State::LogFailed);
+        }
+        let next = self.deadlines.peek().map(|Reverse((due, ..))| *due);
+        let next = next.into_iter().chain(self.drained_by).min()?;
+        Some(next.saturating_duration_since(now))
+    }
+
+    /// False once no more connections are to be accepted.
+    pub fn accepts(&self) -> bool {
+        self.state == State::Running
+    }
+
+    /// True when the thread may end: nothing is accepted and no link is left.
+    pub fn is_done(&self) -> bool {
+        !self.accepts() && self.links.is_empty()
+    }
+
+    fn follow(&mut self, state: State) {
+        if state == self.state {
+            return;
+        }
+        self.state = state;
+        match state {
+            State::Running => {}
+            State::Draining => {
+                let ms = self.cx.shared.snapshot.load().limits.drain_timeout_ms;
+                self.drained_by = Some(self.cx.after_ms(ms));
+                self.each(Link::drain);
+            }
+            State::LogFailed => {
+                let text = "the audit log cannot be written";
+                self.each(|link, cx| link.terminate(Refusal::new(SqlState::IO_ERROR, text), cx));
+            }
+        }
+    }
+
+    fn each(&mut self, mut act: impl FnMut(&mut Link, &mut Context)) {
+        let ids: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            self.with(id, &mut act);
+        }
+    }
+
+    /// Lets a link act, then sees to its deadline.
+    fn with(&mut self, id: LinkId, act: impl FnOnce(&mut Link, &mut Context)) {
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
+        act(link, &mut self.cx);
+        if let Some(deadline) = link.about.deadline
+            && link.armed.is_none_or(|armed| deadline < armed)
+        {
+            link.armed = Some(deadline);
+            self.deadlines
+                .push(Reverse((deadline, id, link.about.serial)));
+        }
+    }
+}
