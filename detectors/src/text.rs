@@ -78,7 +78,7 @@ pub(crate) fn char_start(text: &[u8], at: usize) -> usize {
 
 /// Moves an end that stands inside a UTF-8 character before it.
 pub(crate) fn char_end(text: &[u8], at: usize) -> usize {
-    if !text.get(at).is_some_and(|byte| byte & 0xc0 == 0x80) {
+    if text.get(at).is_none_or(|byte| byte & 0xc0 != 0x80) {
         return at;
     }
     run_start(text, at, 3, |byte| byte & 0xc0 == 0x80).saturating_sub(1)

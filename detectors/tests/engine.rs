@@ -210,6 +210,12 @@ fn the_column_decides_about_bare_numbers() {
     };
     assert_eq!(in_column("v", "531770294", true), ["ssn"]);
     assert_eq!(in_column("order_id", "531770294", true), [""; 0]);
+    assert_eq!(
+        in_column("max", "531770294", true),
+        ["ssn"],
+        "max(ssn) hides nothing"
+    );
+    assert_eq!(in_column("?column?", "531770294", true), ["ssn"]);
     assert_eq!(in_column("total_cents", "531770294", true), [""; 0]);
     assert_eq!(in_column("ssn_id", "000770294", true), ["ssn"]);
     assert_eq!(

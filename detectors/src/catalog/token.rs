@@ -31,7 +31,7 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
         return;
     }
     let label = number.label(scan);
-    let start = start_of(scan.text, number.start).max(label.end.min(number.start));
+    let start = start_of(scan.text, number.start).max(label.end);
     let start = start + usize::from(scan.byte(start) == Some(b'-'));
     let column = if scan.is_whole(start, end) {
         scan.column()

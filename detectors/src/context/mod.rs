@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
+mod vocabulary;
+
 /// A set of things that a label or a column name can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cues(u32);
@@ -19,7 +21,7 @@ pub(crate) struct Label {
     pub(crate) cues: Cues,
     /// Offset where the first cue begins.
     pub(crate) start: usize,
-    /// Offset where the last cue ends; the value begins here or later.
+    /// Offset where the last cue ends, 0 without one; the value begins here or later.
     pub(crate) end: usize,
 }
 
@@ -38,7 +40,8 @@ impl Cues {
     pub(crate) const PO_BOX: Self = Self(1 << 10);
     /// A version, release or build: against addresses of hosts.
     pub(crate) const VERSION: Self = Self(1 << 11);
-    /// Keys, counts and amounts: against bare numbers in a column of that name.
+    /// Keys, counts and amounts: against bare numbers in a column of that name. Not `max` and
+    /// `min`: those are also what aggregates over identifiers are called.
     pub(crate) const QUANTITY: Self = Self(1 << 12);
     /// The cue is as good in a column name as before a value.
     const IN_COLUMNS: Self = Self(1 << 31);
@@ -65,339 +68,6 @@ impl BitOr for Cues {
     }
 }
 
-const BOTH: Cues = Cues::IN_COLUMNS;
-
-/// Words and what they say, normalised. `#` is a word of its own.
-const VOCABULARY: &[(Cues, &[&str])] = &[
-    (
-        Cues(Cues::SSN.0 | BOTH.0),
-        &[
-            "ssn",
-            "ssns",
-            "social security",
-            "socialsecurity",
-            "soc sec",
-            "social sec",
-            "itin",
-            "ss no",
-            "ss num",
-            "ss number",
-            "ss #",
-            "taxpayer id",
-            "tin",
-        ],
-    ),
-    (
-        Cues(Cues::MRN.0 | BOTH.0),
-        &[
-            "mrn",
-            "mrns",
-            "emrn",
-            "mpi",
-            "empi",
-            "medical record",
-            "medicalrecord",
-            "med rec",
-            "medrec",
-            "mr no",
-            "mr number",
-            "mr num",
-            "mr #",
-            "chart no",
-            "chart number",
-            "chart #",
-            "hospital no",
-            "hospital number",
-            "hospital #",
-            "unit number",
-            "health record",
-        ],
-    ),
-    (
-        Cues::MRN,
-        &[
-            "chart",
-            "patient id",
-            "patient identifier",
-            "patient no",
-            "patient number",
-            "patient #",
-            "pt id",
-            "pt no",
-            "pt #",
-            "unit no",
-            "record number",
-            "record no",
-            "record #",
-            "patientid",
-            "mr",
-        ],
-    ),
-    (
-        Cues(Cues::PHONE.0 | BOTH.0),
-        &[
-            "phone",
-            "phones",
-            "telephone",
-            "tel",
-            "mobile",
-            "cellphone",
-            "fax",
-            "facsimile",
-            "pager",
-            "homephone",
-            "workphone",
-            "cell phone",
-            "phone no",
-            "phone number",
-        ],
-    ),
-    (
-        Cues::PHONE,
-        &[
-            "cell", "ph", "call", "calls", "called", "contact", "callback", "text", "reach",
-            "beeper",
-        ],
-    ),
-    (
-        Cues(Cues::BIRTH.0 | BOTH.0),
-        &[
-            "dob",
-            "d o b",
-            "date of birth",
-            "dateofbirth",
-            "birth",
-            "birthdate",
-            "birthday",
-            "birth date",
-            "born",
-            "bday",
-            "birth dt",
-            "birthdt",
-        ],
-    ),
-    (
-        Cues(Cues::NPI.0 | BOTH.0),
-        &["npi", "npis", "national provider"],
-    ),
-    (Cues(Cues::DEA.0 | BOTH.0), &["dea"]),
-    (
-        Cues(Cues::ACCOUNT.0 | BOTH.0),
-        &[
-            "account number",
-            "account no",
-            "account num",
-            "account #",
-            "acct no",
-            "acct num",
-            "acct number",
-            "acct",
-            "acct #",
-            "iban",
-            "routing number",
-            "accountnumber",
-            "guarantor number",
-            "bank account",
-        ],
-    ),
-    (
-        Cues::ACCOUNT,
-        &["account", "accounts", "acc no", "a c no", "routing", "aba"],
-    ),
-    (
-        Cues(Cues::HEALTH_PLAN.0 | BOTH.0),
-        &[
-            "member number",
-            "member no",
-            "member #",
-            "subscriber id",
-            "subscriber number",
-            "subscriber no",
-            "subscriber #",
-            "policy number",
-            "policy no",
-            "policy #",
-            "mbi",
-            "hicn",
-            "medicare id",
-            "medicare number",
-            "medicare no",
-            "medicare #",
-            "medicaid id",
-            "medicaid number",
-            "medicaid no",
-            "medicaid #",
-            "beneficiary id",
-            "beneficiary number",
-            "insurance id",
-            "insurance number",
-            "insurance no",
-            "insurance #",
-            "health plan id",
-            "health plan number",
-            "policynumber",
-            "subscriberid",
-        ],
-    ),
-    (
-        Cues::HEALTH_PLAN,
-        &[
-            "member id",
-            "memberid",
-            "policy id",
-            "policy",
-            "health plan",
-            "beneficiary",
-            "hpid",
-        ],
-    ),
-    (
-        Cues(Cues::VIN.0 | BOTH.0),
-        &[
-            "vin",
-            "vins",
-            "vehicle id",
-            "vehicle identification",
-            "vehicle number",
-            "chassis",
-        ],
-    ),
-    (
-        Cues(Cues::ZIP.0 | BOTH.0),
-        &[
-            "zip",
-            "zips",
-            "zipcode",
-            "zip code",
-            "postal",
-            "postcode",
-            "postal code",
-            "zip5",
-        ],
-    ),
-    (
-        Cues::PO_BOX,
-        &["po box", "p o box", "post office box", "pobox"],
-    ),
-    (
-        Cues::VERSION,
-        &[
-            "version",
-            "versions",
-            "ver",
-            "v",
-            "release",
-            "build",
-            "firmware",
-            "fw",
-            "rev",
-            "revision",
-            "driver",
-            "upgraded to",
-            "oid",
-            "kernel",
-            "section",
-        ],
-    ),
-    (
-        Cues(Cues::QUANTITY.0 | BOTH.0),
-        &[
-            "id",
-            "ids",
-            "oid",
-            "pid",
-            "xid",
-            "tid",
-            "uid",
-            "gid",
-            "key",
-            "pk",
-            "fk",
-            "count",
-            "counts",
-            "cnt",
-            "amount",
-            "amt",
-            "total",
-            "totals",
-            "cents",
-            "size",
-            "bytes",
-            "byte",
-            "epoch",
-            "port",
-            "code",
-            "codes",
-            "seq",
-            "sequence",
-            "serial",
-            "version",
-            "num rows",
-            "rows",
-            "row",
-            "qty",
-            "quantity",
-            "sum",
-            "min",
-            "max",
-            "avg",
-            "price",
-            "cost",
-            "charge",
-            "charges",
-            "balance",
-            "paid",
-            "duration",
-            "ms",
-            "seconds",
-            "secs",
-            "time",
-            "timestamp",
-            "ts",
-            "offset",
-            "length",
-            "len",
-            "width",
-            "hash",
-            "lsn",
-            "txid",
-            "pages",
-            "blocks",
-            "tuples",
-            "usec",
-            "nsec",
-            "ns",
-            "us",
-            "value",
-            "order",
-            "claim",
-            "invoice",
-            "version num",
-            "number of",
-            "checksum",
-            "crc",
-            "revenue",
-            "units",
-            "pop",
-            "population",
-            "salary",
-            "distance",
-            "weight",
-            "rank",
-            "score",
-            "level",
-            "mask",
-            "flags",
-            "bits",
-            "buffers",
-            "limit",
-            "rate",
-            "freq",
-            "frequency",
-        ],
-    ),
-];
-
 /// Bytes before a number in which its label has to stand.
 const WINDOW_BYTES: usize = 64;
 /// Longest way, normalised, from the end of a label to its value.
@@ -423,7 +93,7 @@ pub(crate) fn before(text: &[u8], number: usize) -> Label {
     let none = Label {
         cues: Cues::NONE,
         start: number,
-        end: number,
+        end: 0,
     };
     let from = crate::text::run_start(text, number, WINDOW_BYTES, |b| !b.is_ascii_digit());
     let window = text.get(from..number).unwrap_or_default();
@@ -438,11 +108,7 @@ pub(crate) fn before(text: &[u8], number: usize) -> Label {
             label.cues = label.cues | cues;
             label.start = label.start.min(from + normal.origin(found.start + 1));
             let end = from + normal.origin(found.end - 2) + 1;
-            label.end = if label.end == number {
-                end
-            } else {
-                label.end.max(end)
-            };
+            label.end = label.end.max(end);
         }
     }
     label
@@ -462,10 +128,10 @@ impl Vocabulary {
     fn build() -> Self {
         let mut words = Vec::new();
         let mut cues = Vec::new();
-        for (cue, spellings) in VOCABULARY {
-            for spelling in *spellings {
+        for entry in vocabulary::VOCABULARY {
+            for spelling in entry.spellings.split(", ") {
                 words.push(format!(" {spelling} "));
-                cues.push(*cue);
+                cues.push(entry.cues);
             }
         }
         let words = AhoCorasick::builder()
@@ -523,6 +189,7 @@ impl Normal {
                 b'#' => {
                     normal.blank(at);
                     normal.push(b'#', at);
+                    normal.blank(at);
                 }
                 _ => normal.blank(at),
             }
