@@ -16,6 +16,8 @@
 
 mod bind;
 mod client;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod journal;
 mod notices;
 mod pipeline;
@@ -26,6 +28,9 @@ mod server;
 mod shape;
 mod statements;
 mod stream;
+
+#[cfg(any(test, fuzzing))]
+pub use fuzz::fuzz_session;
 
 use std::collections::HashSet;
 use std::sync::Arc;
