@@ -274,7 +274,7 @@ pub fn concat(parts: &[Vec<u8>]) -> Vec<u8> {
 
 pub fn start_up() -> Vec<u8> {
     concat(&[
-        message(b'S', b"server_version\015.18\0"),
+        message(b'S', b"server_version\x0015.18\0"),
         message(b'S', b"client_encoding\0UTF8\0"),
         message(b'K', b"\0\0\x12\x34real"),
         ready(b'I'),
