@@ -7,6 +7,8 @@
 //! * [`Judge`]: carries it out on a value that is whole in memory.
 //! * [`StreamedCell`]: the same for a value that is too large for that.
 
+mod block;
+mod fill;
 mod judge;
 mod plan;
 mod scan;

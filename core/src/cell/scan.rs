@@ -34,6 +34,8 @@ pub(super) enum Grammar {
     Xml,
     /// It is bytes.
     Bytes,
+    /// It holds parts that may be numbers, dates or text.
+    Parts,
 }
 
 impl Grammar {
@@ -93,6 +95,7 @@ impl<I: Inspect> Scanner<'_, I> {
                 return Verdict::Replaced;
             }
             (Grammar::Xml, _) => span::redact_xml(text, self.findings),
+            (Grammar::Parts, _) => span::redact_parts(text, self.findings),
             (
                 _,
                 Strategy::Partial {
@@ -114,7 +117,7 @@ impl<I: Inspect> Scanner<'_, I> {
             && match grammar {
                 Grammar::Json => true,
                 Grammar::Free => looks_like_json(text),
-                Grammar::Xml | Grammar::Bytes => false,
+                Grammar::Xml | Grammar::Bytes | Grammar::Parts => false,
             };
         let found_in_json = grammar == Grammar::Json && !self.findings.is_empty();
         if !heeds_keys && !found_in_json {
@@ -146,6 +149,12 @@ impl<I: Inspect> Scanner<'_, I> {
         }
         match (shape, encoding) {
             (Shape::Scalar(scalar), _) => self.scalar(scalar, encoding, value, out),
+            (Shape::Array { element }, Encoding::Text)
+                if types::shape(self.catalog, element) == Shape::Opaque =>
+            {
+                // Its elements may be delimited by something else than commas.
+                self.opaque(Shape::Opaque, encoding, value, out)
+            }
             (Shape::Opaque, _)
             | (Shape::Range { .. } | Shape::Multirange { .. }, Encoding::Text) => {
                 self.opaque(shape, encoding, value, out)

@@ -1,54 +1,140 @@
 //! A value too large to be held: judged block by block, with masks of the same length only.
 
-use super::{ColumnPlan, Encoding, Judge};
+use super::block::{BlockScan, Hex};
+use super::fill::Fill;
+use super::scan::Grammar;
+use super::{ColumnPlan, Decision, Encoding, Judge, Masker};
 use crate::error::{Refusal, SqlState};
 use crate::inspect::Inspect;
-use crate::limits::STREAM_BLOCK_BYTES;
+use crate::limits::{FINDING_SPAN_BYTES, ROW_WHOLE_BYTES, STREAM_BLOCK_BYTES};
+use crate::mask::types::{Scalar, Shape};
 use crate::policy::Policy;
+
+// The most that is ever held back: two horizons of hex digits, and an odd one.
+const _: () = assert!(STREAM_BLOCK_BYTES + 4 * FINDING_SPAN_BYTES < ROW_WHOLE_BYTES);
 
 /// The state of one such value.
 pub struct StreamedCell {
+    mode: Mode,
+    value_bytes: usize,
+    /// Bytes not released yet.
     rest_bytes: usize,
+    /// Bytes seen and not released.
+    held_bytes: usize,
+    counted: bool,
+}
+
+enum Mode {
+    Pass,
+    /// Overwritten whole.
+    Fill(Fill, Masker),
+    /// Overwritten with `X` from here on, because it turned out to be malformed.
+    Withheld,
+    /// Inspected as it stands.
+    Scan(Box<BlockScan>),
+    /// bytea's text: the bytes are inspected that its digits stand for.
+    Hex(Hex),
+}
+
+/// What became of a block.
+pub(super) enum Judged {
+    /// This many bytes were judged; some may have been masked.
+    Bytes(usize, Option<Masker>),
+    /// The value is not one of its type.
+    Malformed,
 }
 
 impl StreamedCell {
-    /// Begins a value of `value_bytes`.
+    /// Begins a value of `value_bytes`; `usize::MAX` if its end is not known yet.
+    ///
+    /// Strategies that change the length redact instead.
     ///
     /// # Errors
-    /// [`SqlState::PROGRAM_LIMIT_EXCEEDED`] if a value of this type cannot be judged in parts.
+    /// [`SqlState::PROGRAM_LIMIT_EXCEEDED`] if a value of this type cannot be judged in parts:
+    /// most types with parts in their binary form, and those with parts in which a rule's JSON
+    /// keys would have to be found.
     pub fn begin(
-        _policy: &Policy,
+        policy: &Policy,
         column: &ColumnPlan,
-        _encoding: Encoding,
+        encoding: Encoding,
         value_bytes: usize,
     ) -> Result<Self, Refusal> {
-        if !column.is_pass() {
-            return Err(Refusal::new(
-                SqlState::PROGRAM_LIMIT_EXCEEDED,
-                "a value is too large to be masked",
-            ));
-        }
+        let shape = column.shape.unwrap_or(Shape::Opaque);
+        let fill = |masker| Fill::of(shape, encoding, value_bytes).map(|f| Mode::Fill(f, masker));
+        let mode = match column.decision {
+            Decision::Pass => Some(Mode::Pass),
+            Decision::Scan => scan_mode(policy, shape, encoding),
+            Decision::Mask(rule) => fill(Masker::Rule(rule)),
+            Decision::MaskByDefault => fill(Masker::Default),
+        };
+        let mode = mode.ok_or_else(|| too_large(value_bytes))?;
         Ok(Self {
+            mode,
+            value_bytes,
             rest_bytes: value_bytes,
+            held_bytes: 0,
+            counted: false,
         })
     }
 
+    /// Says that the value ends after `bytes` more, those that were held back included. To be
+    /// called once for a value that was begun without a length, when fewer than
+    /// [`StreamedCell::wants`] bytes are left.
+    pub fn ends_in(&mut self, bytes: usize) {
+        self.value_bytes = (self.value_bytes - self.rest_bytes).saturating_add(bytes);
+        self.rest_bytes = bytes;
+    }
+
     /// How many bytes must be there for the next [`StreamedCell::feed`]: those that were held
-    /// back and new ones.
+    /// back and new ones. Less than [`ROW_WHOLE_BYTES`].
     pub fn wants(&self) -> usize {
-        self.rest_bytes.min(STREAM_BLOCK_BYTES)
+        self.rest_bytes.min(STREAM_BLOCK_BYTES + self.held_bytes)
     }
 
     /// Judges exactly [`StreamedCell::wants`] bytes and returns how many of them, from the
     /// first, may be released. The others come again at the head of the next call.
     pub fn feed<I: Inspect>(
         &mut self,
-        _judge: &mut Judge<'_, I>,
-        _column: &ColumnPlan,
+        judge: &mut Judge<'_, I>,
+        column: &ColumnPlan,
         bytes: &mut [u8],
     ) -> usize {
-        let judged = bytes.len().min(self.rest_bytes);
+        let given = bytes.len().min(self.wants());
+        let bytes = bytes.get_mut(..given).unwrap_or_default();
+        let is_last = given == self.rest_bytes;
+        let judged = match &mut self.mode {
+            Mode::Pass => Judged::Bytes(given, None),
+            Mode::Fill(fill, masker) => {
+                // Until the end is known, the last byte may be where the suffix belongs.
+                let judged = given - usize::from(!is_last && given > 0);
+                let offset = self.value_bytes - self.rest_bytes;
+                fill.write(
+                    offset,
+                    self.value_bytes,
+                    bytes.get_mut(..judged).unwrap_or_default(),
+                );
+                Judged::Bytes(judged, Some(*masker))
+            }
+            Mode::Withheld => Judged::Malformed,
+            Mode::Scan(scan) => scan.feed(judge, column, bytes, is_last),
+            Mode::Hex(hex) => hex.feed(judge, column, bytes, is_last),
+        };
+        let (judged, masker) = match judged {
+            Judged::Bytes(judged, masker) => (judged, masker),
+            Judged::Malformed => {
+                self.mode = Mode::Withheld;
+                bytes.fill(b'X');
+                (given, Some(Masker::Default))
+            }
+        };
+        if let Some(masker) = masker
+            && !self.counted
+        {
+            self.counted = true;
+            judge.tally.add(masker);
+        }
         self.rest_bytes -= judged;
+        self.held_bytes = given - judged;
         judged
     }
 
@@ -56,4 +142,29 @@ impl StreamedCell {
     pub fn is_done(&self) -> bool {
         self.rest_bytes == 0
     }
+}
+
+fn scan_mode(policy: &Policy, shape: Shape, encoding: Encoding) -> Option<Mode> {
+    let keys = policy.json_keys();
+    let scan = |grammar, head_bytes| {
+        let scan = BlockScan::new(grammar, head_bytes, !keys.is_empty());
+        Some(Mode::Scan(Box::new(scan)))
+    };
+    match (shape, encoding) {
+        (Shape::Scalar(Scalar::Bytea), Encoding::Text) => Some(Mode::Hex(Hex::default())),
+        (Shape::Scalar(Scalar::Jsonb), Encoding::Binary) => scan(Grammar::Json, 1),
+        (Shape::Scalar(scalar), _) => match (Grammar::of(scalar, encoding), encoding) {
+            (Some(grammar), _) => scan(grammar, 0),
+            (None, Encoding::Text) => scan(Grammar::Parts, 0),
+            (None, Encoding::Binary) => None,
+        },
+        (_, Encoding::Text) if keys.is_empty() || !shape.may_hold_json() => scan(Grammar::Parts, 0),
+        _ => None,
+    }
+}
+
+fn too_large(value_bytes: usize) -> Refusal {
+    let message = format!("a value of {value_bytes} bytes is too large to be masked");
+    Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
+        .with_hint("Values of this type are masked whole. Select a part of it, or its text.")
 }

@@ -3,7 +3,7 @@
 use super::Malformed;
 
 /// `X` in hex.
-const MASK_HEX: [u8; 2] = *b"58";
+pub(crate) const MASK_HEX: [u8; 2] = *b"58";
 
 /// The digits of the hex form; `None` if the value is in the escape format.
 pub(crate) fn hex_digits(value: &[u8]) -> Option<&[u8]> {
@@ -16,7 +16,7 @@ pub(crate) fn redact_text(value: &[u8], out: &mut Vec<u8>) -> Result<(), Malform
         out.resize(out.len() + value.len(), b'X');
         return Ok(());
     };
-    if digits.len() % 2 != 0 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return Err(Malformed);
     }
     out.extend_from_slice(b"\\x");
@@ -28,7 +28,7 @@ pub(crate) fn redact_text(value: &[u8], out: &mut Vec<u8>) -> Result<(), Malform
 
 /// Appends the bytes that hex digits stand for.
 pub(crate) fn decode_hex(digits: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err(Malformed);
     }
     for pair in digits.chunks_exact(2) {

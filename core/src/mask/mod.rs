@@ -86,6 +86,12 @@ impl Whole<'_> {
                 Encoding::Text => scalar_text::mask(scalar, strategy, value, out),
                 Encoding::Binary => scalar_binary::mask(scalar, strategy, value, out),
             },
+            // NULL for every element would say how many there are, and no more.
+            (_, Shape::Array { element })
+                if types::shape(self.catalog, element) == Shape::Opaque =>
+            {
+                Outcome::Null
+            }
             (_, Shape::Range { .. }) => range::mask(encoding, out),
             (_, Shape::Multirange { .. }) => range::mask_multi(encoding, out),
             _ => parts(self.catalog, shape, encoding, value, depth, &mut self, out),

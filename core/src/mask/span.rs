@@ -37,6 +37,20 @@ pub(crate) fn redact_xml(text: &mut [u8], findings: &[Finding]) {
     }
 }
 
+/// The same in the text of a value with parts, of which some may be numbers, dates or times:
+/// a one stands for a digit in all of them.
+pub(crate) fn redact_parts(text: &mut [u8], findings: &[Finding]) {
+    for finding in findings {
+        for byte in covered(text, finding) {
+            if byte.is_ascii_digit() {
+                *byte = b'1';
+            } else if is_masked(*byte) {
+                *byte = b'X';
+            }
+        }
+    }
+}
+
 /// Masks every finding in place but for its first and last characters. A character that any
 /// finding hides is hidden; a finding that would be kept whole is redacted.
 pub(crate) fn partial(text: &mut [u8], findings: &[Finding], keep_first: usize, keep_last: usize) {
