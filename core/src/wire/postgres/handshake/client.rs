@@ -360,14 +360,11 @@ impl ClientHandshake {
             .with_hint("Connect over TLS with sslcert and sslkey.")
             .into()),
             names if names.iter().any(|found| found == name) => Ok(()),
-            _ => Err(Denial {
-                fault: Refusal::new(
-                    SqlState::INVALID_AUTHORIZATION,
-                    "certificate authentication failed",
-                )
-                .into(),
-                user: Some(user.to_owned()),
-            }),
+            _ => Err(Denial::of_user(
+                SqlState::INVALID_AUTHORIZATION,
+                "certificate authentication failed",
+                user,
+            )),
         }
     }
 

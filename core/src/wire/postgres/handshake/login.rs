@@ -49,14 +49,11 @@ impl Login {
                 write_authentication(out, SASL_FINAL, answer.as_bytes());
                 Ok(true)
             }
-            Proof::Wrong => Err(Refusal::new(
+            Proof::Wrong => Err(Denial::of_user(
                 SqlState::INVALID_PASSWORD,
-                format!(
-                    "password authentication failed for user \"{}\"",
-                    self.startup.user
-                ),
-            )
-            .into()),
+                "password authentication failed",
+                &self.startup.user,
+            )),
         }
     }
 
@@ -96,10 +93,18 @@ impl Login {
 /// anybody can make up, is kept apart from it: the client alone is told.
 pub(super) struct Denial {
     pub(super) fault: Fault,
-    pub(super) user: Option<String>,
+    user: Option<String>,
 }
 
 impl Denial {
+    /// `message`, to which the client alone reads ` for user "…"` added.
+    pub(super) fn of_user(code: SqlState, message: &str, user: &str) -> Self {
+        Self {
+            fault: Refusal::new(code, message).into(),
+            user: Some(user.to_owned()),
+        }
+    }
+
     /// In PostgreSQL's words.
     pub(super) fn told(&self) -> Refusal {
         let mut refusal = self.fault.to_refusal();

@@ -32,6 +32,8 @@ mod scram;
 mod scram_client;
 mod scram_server;
 mod startup;
+#[cfg(test)]
+mod tests;
 mod upstream;
 mod verifier;
 

@@ -252,3 +252,71 @@ fn violation(what: &'static str) -> Fault {
 fn unsupported(message: &str) -> Fault {
     Refusal::new(SqlState::FEATURE_NOT_SUPPORTED, message).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7677 section 3: user `user`, password `pencil`.
+    #[test]
+    fn the_example_of_the_rfc() {
+        let salt = BASE64_STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let verifier = ScramVerifier::build(b"pencil", &salt, 4_096);
+        let mut scram = ScramServer::new(verifier, false, &[0; 18], None);
+        scram.stage = Stage::First {
+            nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0".to_owned(),
+        };
+        let first = scram.first(false, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
+        assert_eq!(
+            first.as_deref(),
+            Ok("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096")
+        );
+        let last = scram.last(
+            b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+              p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+        );
+        let Ok(Proof::Right(answer)) = last else {
+            panic!("the proof is right")
+        };
+        assert_eq!(answer, "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+        assert!(scram.last(b"c=biws").is_err(), "an exchange ends once");
+    }
+
+    #[test]
+    fn final_messages_that_are_refused() {
+        let key = "A".repeat(43) + "=";
+        let nonce = "abc".to_owned() + &BASE64_STANDARD.encode([1; 18]);
+        let last = |message: String| {
+            let verifier = ScramVerifier::build(b"pencil", b"salt", 1);
+            let mut scram = ScramServer::new(verifier, false, &[1; 18], None);
+            scram.first(false, b"n,,n=,r=abc").unwrap();
+            scram.last(message.as_bytes())
+        };
+        assert!(matches!(
+            last(format!("c=biws,r={nonce},p={key}")),
+            Ok(Proof::Wrong)
+        ));
+        assert!(matches!(
+            last(format!("c=biws,r={nonce},x=1,p={key}")),
+            Ok(Proof::Wrong)
+        ));
+        for message in [
+            format!("c=eSws,r={nonce},p={key}"),
+            format!("c=,r={nonce},p={key}"),
+            format!("c=biws,r={nonce}x,p={key}"),
+            format!("c=biws,r=abc,p={key}"),
+            format!("c=biws,p={key}"),
+            format!("r={nonce},p={key}"),
+            format!("c=biws,r={nonce}"),
+            format!("c=biws,r={nonce},p="),
+            format!("c=biws,r={nonce},p=AAAA"),
+            format!("c=biws,r={nonce},p={key},x=1"),
+            format!("c=biws,r={nonce},p={key},"),
+            format!("c=biws,r={nonce},p={key}\0"),
+            String::new(),
+        ] {
+            assert!(last(message.clone()).is_err(), "{message}");
+        }
+    }
+}
