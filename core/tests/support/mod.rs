@@ -30,7 +30,7 @@ impl Inspect for Dashed {
                 3 | 6 => text[start + i] == b'-',
                 _ => digit(start + i),
             });
-            let bounded = !(start > 0 && digit(start - 1)) && !digit(start + 11);
+            let bounded = (start == 0 || !digit(start - 1)) && !digit(start + 11);
             if shape && bounded {
                 out.push(Finding {
                     start,

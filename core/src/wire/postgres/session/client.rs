@@ -196,21 +196,24 @@ impl<I: Inspect> Session<I> {
         now: Timestamp,
     ) -> Result<(), Halt> {
         let text = sole_text(body)?;
-        let statement = match self.probed_statement() {
-            Some(statement) => statement,
+        // Analysed once, however often the query has to wait at the head of the window.
+        let statement = match &self.head_statement {
+            Some(statement) => Rc::clone(statement),
             None => Statement::new(StatementText::new(text, &self.tokens)),
         };
+        self.head_statement = Some(Rc::clone(&statement));
         if !self.pipeline.is_skipping() {
             match self.probe_copies(&statement, window, now)? {
                 Probed::Forward => {}
                 Probed::Rejected => {
                     window.skip(header.frame_bytes);
-                    self.head_intent = None;
+                    self.head_statement = None;
                     return Ok(());
                 }
             }
         }
         let ordinal = self.intend(&statement.text, Channel::Simple, &[], now)?;
+        self.head_statement = None;
         self.probe = None;
         if statement.text.may_rename {
             self.names_epoch += 1;

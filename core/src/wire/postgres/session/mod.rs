@@ -11,17 +11,21 @@
 //!
 //! Rooms: `client` and `server` are the two directions, `pipeline` the answers owed, `names`
 //! in `statements` what statements and portals stand for, `shape` what results look like,
-//! `rows` and `stream` the rows, `notices` the texts of errors and notices, `probe` the columns
+//! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
+//! `notices` the texts of errors and notices, `probe` the columns
 //! of a COPY, `journal` the records.
 
 mod bind;
 mod client;
+mod copy;
+mod describe;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 mod journal;
 mod notices;
 mod pipeline;
 mod probe;
+mod results;
 mod rows;
 mod rulebook;
 mod server;
@@ -33,6 +37,7 @@ mod stream;
 pub use fuzz::fuzz_session;
 
 use std::collections::HashSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::audit::record::{Body, Record, SessionId, Status};
@@ -53,7 +58,7 @@ use pipeline::Pipeline;
 use probe::Probe;
 use rulebook::Rulebook;
 use server::Answering;
-use statements::Names;
+use statements::{Names, Statement};
 
 /// What a session is made of.
 pub struct SessionSetup<I> {
@@ -141,7 +146,9 @@ pub struct Session<I> {
     pipeline: Pipeline,
     /// Transaction status of the last ReadyForQuery.
     transaction: u8,
-    /// Number of the INTENT that the message at the head of the client's window waits for.
+    /// The simple query at the head of the client's window.
+    head_statement: Option<Rc<Statement>>,
+    /// Ordinal and record number of the INTENT that the message at the head of the client's window waits for.
     head_intent: Option<(u64, u64)>,
     probe: Option<Probe>,
     /// A client frame that passes in parts: bytes left of it.
@@ -192,6 +199,7 @@ impl<I: Inspect> Session<I> {
             names_epoch: 1,
             pipeline: Pipeline::new(),
             transaction: b'I',
+            head_statement: None,
             head_intent: None,
             probe: None,
             client_passing: 0,

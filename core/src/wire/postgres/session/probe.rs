@@ -18,15 +18,9 @@ use super::{Halt, Session, Step};
 
 const PROBE_NAME: &[u8] = b"velum probe";
 
-/// A probe that stands before a simple query.
-pub(super) struct Probe {
-    statement: Rc<Statement>,
-    pub(super) state: ProbeState,
-}
-
-/// How far it is.
+/// How far the probe of the simple query at the head of the client's window is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum ProbeState {
+pub(super) enum Probe {
     /// The answer is still to come.
     Sent,
     /// It failed inside of a transaction block: the client gets that error as its answer.
@@ -46,11 +40,6 @@ pub(super) enum Probed {
 }
 
 impl<I: Inspect> Session<I> {
-    /// The statement at the head of the client's window, if it is waiting for its probe.
-    pub(super) fn probed_statement(&self) -> Option<Rc<Statement>> {
-        self.probe.as_ref().map(|probe| Rc::clone(&probe.statement))
-    }
-
     /// Finds the columns of a simple query's COPYs.
     pub(super) fn probe_copies(
         &mut self,
@@ -58,7 +47,7 @@ impl<I: Inspect> Session<I> {
         window: &mut Window,
         now: Timestamp,
     ) -> Result<Probed, Halt> {
-        match self.probe.as_ref().map(|probe| probe.state) {
+        match self.probe {
             None if statement.text.copies.is_empty() || self.rules.judges_nothing() => {
                 Ok(Probed::Forward)
             }
@@ -66,17 +55,13 @@ impl<I: Inspect> Session<I> {
                 self.inject_copy_probes(statement, window);
                 window.insert_with(message::write_sync);
                 self.await_answer(Awaited::Sync { injected: true }, now);
-                let state = ProbeState::Sent;
-                self.probe = Some(Probe {
-                    statement: Rc::clone(statement),
-                    state,
-                });
+                self.probe = Some(Probe::Sent);
                 Err(Halt::Step(Step::AwaitPeer))
             }
-            Some(ProbeState::Sent | ProbeState::Failing) => Err(Halt::Step(Step::AwaitPeer)),
+            Some(Probe::Sent | Probe::Failing) => Err(Halt::Step(Step::AwaitPeer)),
             // Kept until the query is on its way, which its INTENT may delay.
-            Some(ProbeState::Answered) => Ok(Probed::Forward),
-            Some(ProbeState::Rejected) => {
+            Some(Probe::Answered) => Ok(Probed::Forward),
+            Some(Probe::Rejected) => {
                 self.probe = None;
                 Ok(Probed::Rejected)
             }
@@ -115,28 +100,23 @@ impl<I: Inspect> Session<I> {
     /// An error came while a simple query's probe is out. True if it is to be swallowed.
     pub(super) fn probe_failed(&mut self) -> bool {
         let in_block = self.transaction != b'I';
-        match &mut self.probe {
-            Some(probe) if probe.state == ProbeState::Sent => {
-                if in_block {
-                    probe.state = ProbeState::Failing;
-                }
-                !in_block
-            }
-            _ => false,
+        if self.probe != Some(Probe::Sent) {
+            return false;
         }
+        if in_block {
+            self.probe = Some(Probe::Failing);
+        }
+        !in_block
     }
 
     /// The probe's ReadyForQuery came. True if it is to be swallowed.
     pub(super) fn probe_ready(&mut self) -> bool {
-        let Some(probe) = &mut self.probe else {
-            return true;
-        };
-        let failing = probe.state == ProbeState::Failing;
-        probe.state = if failing {
-            ProbeState::Rejected
+        let failing = self.probe == Some(Probe::Failing);
+        self.probe = Some(if failing {
+            Probe::Rejected
         } else {
-            ProbeState::Answered
-        };
+            Probe::Answered
+        });
         !failing
     }
 }

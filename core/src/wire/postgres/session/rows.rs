@@ -6,7 +6,7 @@ use crate::error::{Peer, Violation};
 use crate::inspect::Inspect;
 
 use super::super::frame::HEADER_BYTES;
-use super::server::ResultPlan;
+use super::results::ResultPlan;
 
 const MALFORMED: Violation = Violation {
     peer: Peer::Server,

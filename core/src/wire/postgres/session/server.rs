@@ -1,45 +1,31 @@
 //! The server's direction: each answer is framed, matched with what was asked, and judged
 //! before a byte of it is released.
 
-use std::rc::Rc;
-
 use crate::audit::record::Status;
 use crate::bytes::Window;
-use crate::cell::{ColumnPlan, Encoding};
 use crate::error::{Peer, Refusal, SqlState, Violation};
 use crate::inspect::Inspect;
-use crate::limits;
 use crate::time::Timestamp;
 
-use super::super::copy_out::{CopyOut, StreamStep};
+use super::super::copy_out::CopyOut;
 use super::super::frame::{self, HEADER_BYTES, Header};
 use super::super::message::server;
-use super::pipeline::{Awaited, FunctionResult, Target};
-use super::rows::{self, RowEdits};
-use super::shape::{Formats, RowShape};
-use super::statements::{Described, Statement};
+use super::pipeline::{Awaited, FunctionResult};
+use super::results::ResultPlan;
+use super::rows::RowEdits;
 use super::stream::RowStream;
 use super::{Halt, SERVER, Session, Step};
 
-fn violation(what: &'static str) -> Violation {
+pub(super) fn violation(what: &'static str) -> Violation {
     Violation {
         peer: Peer::Server,
         what,
     }
 }
 
-/// How the columns of the result at hand are judged.
-pub(super) struct ResultPlan {
-    /// Epoch of the rules that it was made by.
-    epoch: u64,
-    shape: Rc<RowShape>,
-    pub(super) columns: Rc<[ColumnPlan]>,
-    pub(super) formats: Formats,
-}
-
 /// A frame that does not fit, or a run of them.
 #[derive(Default)]
-enum Flow {
+pub(super) enum Flow {
     /// Whole frames.
     #[default]
     Frames,
@@ -54,18 +40,18 @@ enum Flow {
 /// What is being answered.
 #[derive(Default)]
 pub(super) struct Answering {
-    flow: Flow,
+    pub(super) flow: Flow,
     /// The result whose rows are coming.
-    result: Option<ResultPlan>,
+    pub(super) result: Option<ResultPlan>,
     /// The COPY TO STDOUT whose rows are coming.
-    copy_out: Option<CopyOut>,
+    pub(super) copy_out: Option<CopyOut>,
     /// COPY TO STDOUTs of this statement that are over.
-    copies: usize,
+    pub(super) copies: usize,
     /// COPY FROM STDIN is going on.
-    copy_in: bool,
+    pub(super) copy_in: bool,
     /// The statement at the front failed: only ReadyForQuery may follow.
     failed: bool,
-    edits: RowEdits,
+    pub(super) edits: RowEdits,
 }
 
 impl Answering {
@@ -138,208 +124,6 @@ impl<I: Inspect> Session<I> {
         self.whole_frame(header, window, now)
     }
 
-    // -- rows --------------------------------------------------------------------------------
-
-    fn data_row(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
-        self.expect_rows()?;
-        let bytes = header.frame_bytes;
-        if self.rules.judges_nothing() {
-            self.journal.count(1, bytes);
-            return self.begin_passing(header, window);
-        }
-        if bytes > limits::ROW_WHOLE_BYTES {
-            self.answering.flow = Flow::Row(RowStream::new(header));
-            return Ok(());
-        }
-        if window.unjudged().len() < bytes {
-            return Err(self.need_whole(SERVER, bytes));
-        }
-        let plan = self
-            .answering
-            .result
-            .as_ref()
-            .ok_or(violation("DataRow out of place"))?;
-        let mut judge = self.rules.judge();
-        rows::judge_row(&mut judge, plan, &mut self.answering.edits, window, bytes)?;
-        self.journal.count(1, bytes);
-        Ok(())
-    }
-
-    /// Makes sure that rows are due now, and that it is known how to judge them.
-    fn expect_rows(&mut self) -> Result<(), Halt> {
-        self.pipeline.drop_doubtful();
-        if let Some(result) = &self.answering.result
-            && result.epoch == self.rules.epoch()
-        {
-            return Ok(());
-        }
-        let (shape, formats) = match (self.answering.result.take(), self.pipeline.front()) {
-            (Some(old), _) => (old.shape, old.formats),
-            (None, Some(Awaited::Execute { portal, .. })) => match portal.shape() {
-                Some(described) => described,
-                None if self.rules.judges_nothing() => (RowShape::unseen(), Formats::TEXT),
-                None => return Err(violation("rows without a description").into()),
-            },
-            _ => return Err(violation("DataRow out of place").into()),
-        };
-        self.begin_result(shape, formats);
-        Ok(())
-    }
-
-    fn begin_result(&mut self, shape: Rc<RowShape>, formats: Formats) {
-        let columns = shape.plans(&self.rules);
-        let epoch = self.rules.epoch();
-        self.answering.result = Some(ResultPlan {
-            epoch,
-            shape,
-            columns,
-            formats,
-        });
-    }
-
-    fn begin_passing(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
-        let part = header.frame_bytes.min(window.unjudged().len());
-        window.pass(part);
-        if part < header.frame_bytes {
-            self.answering.flow = Flow::Passing(header.frame_bytes - part);
-        }
-        Ok(())
-    }
-
-    fn pass_server_part(&mut self, window: &mut Window) {
-        let Flow::Passing(left) = &mut self.answering.flow else {
-            return;
-        };
-        let part = (*left).min(window.unjudged().len());
-        *left -= part;
-        if *left == 0 {
-            self.answering.flow = Flow::Frames;
-        }
-        window.pass(part);
-    }
-
-    fn stream_row(&mut self, window: &mut Window) -> Result<(), Halt> {
-        let Flow::Row(row) = &mut self.answering.flow else {
-            return Ok(());
-        };
-        let plan = self
-            .answering
-            .result
-            .as_ref()
-            .ok_or(violation("DataRow out of place"))?;
-        let released = window.released_bytes();
-        let needs = row.feed(&mut self.rules, plan, window)?;
-        self.journal.count(0, window.released_bytes() - released);
-        match needs {
-            Some(bytes) => Err(self.need_part(bytes)),
-            None => {
-                self.answering.flow = Flow::Frames;
-                self.journal.count(1, 0);
-                Ok(())
-            }
-        }
-    }
-
-    // -- COPY TO STDOUT ----------------------------------------------------------------------
-
-    fn copy_data(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
-        let Some(copy) = &mut self.answering.copy_out else {
-            return Err(violation("CopyData out of place").into());
-        };
-        let bytes = header.frame_bytes;
-        if self.rules.judges_nothing() {
-            self.journal.count(1, bytes);
-            return self.begin_passing(header, window);
-        }
-        if bytes > limits::ROW_WHOLE_BYTES {
-            window.pass(HEADER_BYTES);
-            copy.stream_begin(header.body_bytes());
-            self.answering.flow = Flow::Copy;
-            return Ok(());
-        }
-        if window.unjudged().len() < bytes {
-            return Err(self.need_whole(SERVER, bytes));
-        }
-        let rows = copy.frame(&mut self.rules.judge(), window, bytes)?;
-        self.journal.count(rows, bytes);
-        Ok(())
-    }
-
-    fn stream_copy(&mut self, window: &mut Window) -> Result<(), Halt> {
-        let Some(copy) = &mut self.answering.copy_out else {
-            return Ok(());
-        };
-        let released = window.released_bytes();
-        let step = copy.stream_feed(&mut self.rules.judge(), window)?;
-        self.journal.count(0, window.released_bytes() - released);
-        match step {
-            StreamStep::NeedBytes(bytes) => Err(self.need_part(bytes)),
-            StreamStep::Done { rows } => {
-                self.answering.flow = Flow::Frames;
-                self.journal.count(rows, 0);
-                Ok(())
-            }
-        }
-    }
-
-    fn begin_copy_out(&mut self, body: &[u8]) -> Result<(), Halt> {
-        let (binary, columns) = copy_response(body)?;
-        let index = self.answering.copies;
-        let judged = !self.rules.judges_nothing();
-        let Some(statement) = self.copying_statement() else {
-            return Err(violation("CopyOutResponse out of place").into());
-        };
-        self.answering.copies = index + 1;
-        let options = statement
-            .text
-            .copies
-            .get(index)
-            .map(|(copy, _)| copy.options.clone());
-        let plans = match statement.copy_shape(index) {
-            Some(shape) if judged => self.copy_plans(&shape, columns),
-            _ => None,
-        };
-        let unknown = || vec![ColumnPlan::whole_by_default(&b""[..], 0); columns];
-        let options = if plans.is_some() {
-            options
-        } else {
-            options.filter(|_| !judged)
-        };
-        let plans = plans.unwrap_or_else(unknown);
-        self.answering.copy_out = Some(CopyOut::new(options, binary, plans));
-        Ok(())
-    }
-
-    /// Plans of a COPY's columns, if the probe's columns are those that the server announced.
-    fn copy_plans(&self, shape: &RowShape, columns: usize) -> Option<Vec<ColumnPlan>> {
-        let facts = shape.facts();
-        let plans = shape.plans(&self.rules);
-        if facts.len() == columns {
-            return Some(plans.to_vec());
-        }
-        // COPY leaves generated columns out, the probe's `*` does not.
-        let catalog = self.rules.catalog();
-        let is_generated = |table, attnum| {
-            catalog
-                .column(table, attnum)
-                .is_some_and(|(_, column)| column.generated)
-        };
-        let kept = facts.iter().zip(plans.iter());
-        let kept = kept.filter(|(facts, _)| !is_generated(facts.table_oid, facts.attnum));
-        let kept: Vec<_> = kept.map(|(_, plan)| plan.clone()).collect();
-        (kept.len() == columns).then_some(kept)
-    }
-
-    /// The statement that may be copying now.
-    fn copying_statement(&mut self) -> Option<Rc<Statement>> {
-        self.pipeline.drop_doubtful();
-        match self.pipeline.front() {
-            Some(Awaited::Query { statement, .. }) => Some(Rc::clone(statement)),
-            Some(Awaited::Execute { portal, .. }) => Some(Rc::clone(&portal.statement)),
-            _ => None,
-        }
-    }
-
     // -- whole frames ------------------------------------------------------------------------
 
     fn whole_frame(
@@ -409,114 +193,6 @@ impl<I: Inspect> Session<I> {
         }
     }
 
-    fn row_description(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
-        let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
-        let (shape, formats) = RowShape::parse(body)?;
-        let mut unknown = self.rules.unknown_tables(shape.facts()).collect::<Vec<_>>();
-        unknown.retain(|oid| !self.tables_asked.contains(oid));
-        if !unknown.is_empty() {
-            if self.tables_asked.len() > limits::COLUMNS {
-                self.tables_asked.clear();
-            }
-            self.tables_asked.extend(unknown);
-            self.awaits_catalog = true;
-            return Err(Halt::Step(Step::AwaitCatalog));
-        }
-        let shape = Rc::new(shape);
-        match self.pipeline.front() {
-            Some(Awaited::Query { .. }) if self.answering.result.is_none() => {
-                self.begin_result(shape, formats);
-            }
-            Some(Awaited::Describe { target, injected }) => {
-                let injected = *injected;
-                let described = Described::Rows(Rc::clone(&shape));
-                match target {
-                    Target::Statement(statement, name) => {
-                        self.names.charge(name, statement, shape.state_bytes());
-                        statement.take_description(described);
-                    }
-                    Target::Portal(portal) => portal.take_description(described, Some(formats)),
-                    Target::Copy(statement, index) => statement.set_copy_shape(*index, shape),
-                }
-                return self.end_describe(header, injected, window);
-            }
-            _ => return Err(violation("RowDescription out of place").into()),
-        }
-        self.rules.veil_names(body_mut(window, header));
-        window.pass(header.frame_bytes);
-        Ok(())
-    }
-
-    /// The answer to a Describe is complete.
-    fn end_describe(
-        &mut self,
-        header: Header,
-        injected: bool,
-        window: &mut Window,
-    ) -> Result<(), Halt> {
-        self.pipeline.pop();
-        if injected {
-            window.skip(header.frame_bytes);
-        } else {
-            if header.tag == server::ROW_DESCRIPTION {
-                self.rules.veil_names(body_mut(window, header));
-            }
-            window.pass(header.frame_bytes);
-        }
-        Ok(())
-    }
-
-    fn parameter_description(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
-        let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
-        let count = body
-            .first_chunk::<2>()
-            .map(|count| u16::from_be_bytes(*count));
-        if count.is_none_or(|count| body.len() != 2 + usize::from(count) * 4) {
-            return Err(violation("malformed ParameterDescription").into());
-        }
-        match self.pipeline.front() {
-            Some(Awaited::Describe { injected: true, .. }) => window.skip(header.frame_bytes),
-            Some(Awaited::Describe {
-                target: Target::Statement(..),
-                ..
-            }) => {
-                window.pass(header.frame_bytes);
-            }
-            _ => return Err(violation("ParameterDescription out of place").into()),
-        }
-        Ok(())
-    }
-
-    /// ParseComplete, BindComplete, CloseComplete and NoData.
-    fn bare_answer(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
-        if header.body_bytes() != 0 {
-            return Err(violation("message with an unexpected body").into());
-        }
-        let injected = match (header.tag, self.pipeline.front()) {
-            (server::PARSE_COMPLETE, Some(Awaited::Parse { injected, .. }))
-            | (server::CLOSE_COMPLETE, Some(Awaited::Close { injected, .. })) => *injected,
-            (server::BIND_COMPLETE, Some(Awaited::Bind { .. })) => false,
-            (server::NO_DATA, Some(Awaited::Describe { target, injected })) => {
-                match target {
-                    Target::Statement(statement, _) => {
-                        statement.take_description(Described::NoRows);
-                    }
-                    Target::Portal(portal) => portal.take_description(Described::NoRows, None),
-                    Target::Copy(..) => {}
-                }
-                *injected
-            }
-            _ => return Err(violation("answer out of place").into()),
-        };
-        self.pipeline.pop();
-        if injected {
-            window.skip(header.frame_bytes);
-        } else {
-            window.pass(header.frame_bytes);
-        }
-        Ok(())
-    }
-
     fn command_complete(
         &mut self,
         header: Header,
@@ -571,25 +247,6 @@ impl<I: Inspect> Session<I> {
             }
             _ => Err(violation("end of a result out of place").into()),
         }
-    }
-
-    fn begin_copy_in(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
-        copy_response(&window.unjudged()[HEADER_BYTES..header.frame_bytes])?;
-        if self.copying_statement().is_none() || self.answering.is_mid_result() {
-            return Err(violation("CopyInResponse out of place").into());
-        }
-        self.pipeline.begin_copy_in();
-        self.answering.copy_in = true;
-        window.pass(header.frame_bytes);
-        Ok(())
-    }
-
-    fn copy_done(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
-        if header.body_bytes() != 0 || self.answering.copy_out.take().is_none() {
-            return Err(violation("CopyDone out of place").into());
-        }
-        window.pass(header.frame_bytes);
-        Ok(())
     }
 
     fn function_call_response(
@@ -742,20 +399,6 @@ const NULL_FUNCTION_RESULT: [u8; 9] = [
 ];
 
 /// The body of the whole frame at the head of the window.
-fn body_mut(window: &mut Window, header: Header) -> &mut [u8] {
+pub(super) fn body_mut(window: &mut Window, header: Header) -> &mut [u8] {
     &mut window.unjudged_mut()[HEADER_BYTES..header.frame_bytes]
-}
-
-/// CopyInResponse and CopyOutResponse: overall format, number of columns, their formats.
-fn copy_response(body: &[u8]) -> Result<(bool, usize), Violation> {
-    let malformed = violation("malformed CopyOutResponse or CopyInResponse");
-    let Some((&[format, high, low], formats)) = body.split_first_chunk::<3>() else {
-        return Err(malformed);
-    };
-    let columns = usize::from(u16::from_be_bytes([high, low]));
-    let overall = super::shape::encoding(i16::from(format)).ok_or(malformed)?;
-    if columns > limits::COLUMNS || formats.len() != columns * 2 {
-        return Err(malformed);
-    }
-    Ok((overall == Encoding::Binary, columns))
 }

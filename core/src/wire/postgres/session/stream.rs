@@ -7,8 +7,8 @@ use crate::error::{Peer, Violation};
 use crate::inspect::Inspect;
 
 use super::super::frame::{HEADER_BYTES, Header};
+use super::results::ResultPlan;
 use super::rulebook::Rulebook;
-use super::server::ResultPlan;
 use super::{Halt, SERVER, Session, Step};
 
 const MALFORMED: Violation = Violation {

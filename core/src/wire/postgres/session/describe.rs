@@ -1,0 +1,133 @@
+//! Descriptions: what statements and portals return, kept for when their rows come.
+
+use std::rc::Rc;
+
+use crate::bytes::Window;
+use crate::inspect::Inspect;
+use crate::limits;
+
+use super::super::frame::{HEADER_BYTES, Header};
+use super::super::message::server;
+use super::pipeline::{Awaited, Target};
+use super::server::{body_mut, violation};
+use super::shape::RowShape;
+use super::statements::Described;
+use super::{Halt, Session, Step};
+
+impl<I: Inspect> Session<I> {
+    pub(super) fn row_description(
+        &mut self,
+        header: Header,
+        window: &mut Window,
+    ) -> Result<(), Halt> {
+        let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
+        let (shape, formats) = RowShape::parse(body)?;
+        let mut unknown = self.rules.unknown_tables(shape.facts()).collect::<Vec<_>>();
+        unknown.retain(|oid| !self.tables_asked.contains(oid));
+        if !unknown.is_empty() {
+            if self.tables_asked.len() > limits::COLUMNS {
+                self.tables_asked.clear();
+            }
+            self.tables_asked.extend(unknown);
+            self.awaits_catalog = true;
+            return Err(Halt::Step(Step::AwaitCatalog));
+        }
+        let shape = Rc::new(shape);
+        match self.pipeline.front() {
+            Some(Awaited::Query { .. }) if self.answering.result.is_none() => {
+                self.begin_result(shape, formats);
+            }
+            Some(Awaited::Describe { target, injected }) => {
+                let injected = *injected;
+                let described = Described::Rows(Rc::clone(&shape));
+                match target {
+                    Target::Statement(statement, name) => {
+                        self.names.charge(name, statement, shape.state_bytes());
+                        statement.take_description(described);
+                    }
+                    Target::Portal(portal) => portal.take_description(described, Some(formats)),
+                    Target::Copy(statement, index) => statement.set_copy_shape(*index, shape),
+                }
+                return self.end_describe(header, injected, window);
+            }
+            _ => return Err(violation("RowDescription out of place").into()),
+        }
+        self.rules.veil_names(body_mut(window, header));
+        window.pass(header.frame_bytes);
+        Ok(())
+    }
+
+    /// The answer to a Describe is complete.
+    pub(super) fn end_describe(
+        &mut self,
+        header: Header,
+        injected: bool,
+        window: &mut Window,
+    ) -> Result<(), Halt> {
+        self.pipeline.pop();
+        if injected {
+            window.skip(header.frame_bytes);
+        } else {
+            if header.tag == server::ROW_DESCRIPTION {
+                self.rules.veil_names(body_mut(window, header));
+            }
+            window.pass(header.frame_bytes);
+        }
+        Ok(())
+    }
+
+    pub(super) fn parameter_description(
+        &mut self,
+        header: Header,
+        window: &mut Window,
+    ) -> Result<(), Halt> {
+        let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
+        let count = body
+            .first_chunk::<2>()
+            .map(|count| u16::from_be_bytes(*count));
+        if count.is_none_or(|count| body.len() != 2 + usize::from(count) * 4) {
+            return Err(violation("malformed ParameterDescription").into());
+        }
+        match self.pipeline.front() {
+            Some(Awaited::Describe { injected: true, .. }) => window.skip(header.frame_bytes),
+            Some(Awaited::Describe {
+                target: Target::Statement(..),
+                ..
+            }) => {
+                window.pass(header.frame_bytes);
+            }
+            _ => return Err(violation("ParameterDescription out of place").into()),
+        }
+        Ok(())
+    }
+
+    /// ParseComplete, BindComplete, CloseComplete and NoData.
+    pub(super) fn bare_answer(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        if header.body_bytes() != 0 {
+            return Err(violation("message with an unexpected body").into());
+        }
+        let injected = match (header.tag, self.pipeline.front()) {
+            (server::PARSE_COMPLETE, Some(Awaited::Parse { injected, .. }))
+            | (server::CLOSE_COMPLETE, Some(Awaited::Close { injected, .. })) => *injected,
+            (server::BIND_COMPLETE, Some(Awaited::Bind { .. })) => false,
+            (server::NO_DATA, Some(Awaited::Describe { target, injected })) => {
+                match target {
+                    Target::Statement(statement, _) => {
+                        statement.take_description(Described::NoRows);
+                    }
+                    Target::Portal(portal) => portal.take_description(Described::NoRows, None),
+                    Target::Copy(..) => {}
+                }
+                *injected
+            }
+            _ => return Err(violation("answer out of place").into()),
+        };
+        self.pipeline.pop();
+        if injected {
+            window.skip(header.frame_bytes);
+        } else {
+            window.pass(header.frame_bytes);
+        }
+        Ok(())
+    }
+}
