@@ -307,6 +307,41 @@ fn a_statement_is_described_anew_after_names_may_have_changed() {
 }
 
 #[test]
+fn a_portal_whose_name_was_given_to_a_cursor_is_described_anew() {
+    let mut harness = masked();
+    let id = row_description(&[ID]);
+    harness.client(&concat(&[
+        parse("s", "SELECT id FROM patients"),
+        bind("p", "s", b"1", &[]),
+        describe(b'P', "p"),
+        parse("", "DECLARE p CURSOR FOR SELECT ssn FROM patients"),
+        bind("", "", b"1", &[]),
+        execute(""),
+        describe(b'S', "s"),
+    ]));
+    let answered = |parts: &[Vec<u8>]| concat(parts);
+    harness.server(&answered(&[
+        message(b'1', b""),
+        message(b'2', b""),
+        id.clone(),
+        message(b'1', b""),
+        message(b'2', b""),
+        message(b'n', b""),
+        complete("DECLARE CURSOR"),
+        message(b't', &[0, 0]),
+        id,
+    ]));
+    harness.take_server();
+    harness.client(&concat(&[execute("p"), sync()]));
+    assert_eq!(tags(&harness.to_server), "DES");
+    harness.server(&concat(&[
+        row_description(&[SSN]),
+        data_row(&[Some(b"no pattern")]),
+    ]));
+    assert!(!contains(&harness.to_client, b"no pattern"));
+}
+
+#[test]
 fn errors_notices_notifications_and_parameters_are_judged() {
     let canary = "531-77-0294";
     let detail = format!("Failing row contains (1, {canary}, Miller).");

@@ -88,12 +88,13 @@ impl BindStream {
         }
     }
 
-    /// The portal that was described.
-    pub(super) fn into_portal(self, statement: Rc<Statement>) -> Rc<Portal> {
+    /// The portal that it makes.
+    pub(super) fn into_portal(self, statement: Rc<Statement>, epoch: u64) -> Rc<Portal> {
         Portal::new(
             statement,
             Formats::from_codes(&self.result_formats),
             self.binds,
+            epoch,
         )
     }
 

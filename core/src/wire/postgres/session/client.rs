@@ -320,7 +320,7 @@ impl<I: Inspect> Session<I> {
             .statement(&bind.statement)
             .unwrap_or_else(|| Statement::new(StatementText::unknown()));
         let name = bind.portal.clone();
-        let portal = bind.into_portal(statement);
+        let portal = bind.into_portal(statement, self.names_epoch);
         let undo = Some(self.names.set_portal(&name, Some(Rc::clone(&portal))));
         self.pipeline.push(Awaited::Bind { portal, undo });
         Ok(())

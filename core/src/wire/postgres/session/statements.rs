@@ -181,6 +181,8 @@ pub(super) struct Portal {
     formats: RefCell<Formats>,
     /// Tokens of its bind values.
     pub(super) binds: Vec<Option<Token>>,
+    /// Names' epoch at which it was bound: the statement's name stood for the statement then.
+    bound_at: u64,
     /// Its own description, which stands above the statement's.
     described: RefCell<Described>,
     described_at: Cell<u64>,
@@ -191,8 +193,10 @@ impl Portal {
         statement: Rc<Statement>,
         formats: Formats,
         binds: Vec<Option<Token>>,
+        epoch: u64,
     ) -> Rc<Self> {
         Rc::new(Self {
+            bound_at: epoch,
             statement,
             formats: RefCell::new(formats),
             binds,
@@ -208,7 +212,7 @@ impl Portal {
             record,
             ..StatementText::unknown()
         };
-        Self::new(Statement::new(text), Formats::TEXT, Vec::new())
+        Self::new(Statement::new(text), Formats::TEXT, Vec::new(), 0)
     }
 
     /// Takes the answer to a Describe of this portal.
@@ -228,8 +232,11 @@ impl Portal {
     /// True if rows of this portal can be judged by what is known or on its way, with no name
     /// having changed its meaning since.
     pub(super) fn is_described(&self, epoch: u64) -> bool {
-        let own = !matches!(*self.described.borrow(), Described::Unknown);
-        (own && self.described_at.get() == epoch) || self.statement.described_now(epoch)
+        if matches!(*self.described.borrow(), Described::Unknown) {
+            self.bound_at == epoch && self.statement.described_now(epoch)
+        } else {
+            self.described_at.get() == epoch
+        }
     }
 
     /// What its rows look like; `None` if that is not known, or if it returns none.
