@@ -32,6 +32,8 @@ pub(crate) struct Stops {
     pub(crate) labels: bool,
     /// `|`.
     pub(crate) bars: bool,
+    /// `www.`.
+    pub(crate) hosts: bool,
 }
 
 impl Stops {
@@ -43,6 +45,7 @@ impl Stops {
             at_signs: enabled.contains(Detector::Email),
             labels: colons.iter().any(|detector| enabled.contains(*detector)),
             bars: enabled.meets(hl7::DETECTORS),
+            hosts: enabled.contains(Detector::Url),
         }
     }
 }
@@ -112,7 +115,8 @@ mod tests {
                 numbers: false,
                 at_signs: true,
                 labels: false,
-                bars: false
+                bars: false,
+                hosts: false
             }
         );
         let all = Stops::of(Set::ALL);
@@ -122,7 +126,8 @@ mod tests {
                 numbers: true,
                 at_signs: true,
                 labels: true,
-                bars: true
+                bars: true,
+                hosts: true
             }
         );
     }

@@ -131,6 +131,12 @@ proptest! {
         prop_assert_eq!(union, inspect(&Detectors::standard(), &text));
     }
 
+}
+
+proptest! {
+    // These texts are long.
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
     /// What lies further from a finding than the horizon does not decide about it.
     #[test]
     fn findings_depend_on_nothing_beyond_the_horizon(

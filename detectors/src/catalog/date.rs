@@ -3,7 +3,7 @@
 //! Dates without a cue stay: masking them all would break every time series.
 
 use super::Detector;
-use crate::context::Cues;
+use crate::context::{self, Cues};
 use crate::scan::{Candidate, Scan, Shape};
 use crate::text::{run_start, starts_word};
 use crate::validate::calendar;
@@ -36,7 +36,7 @@ pub(crate) const SHAPES: &[Shape] = &[
 ];
 
 fn has_cue(scan: &Scan<'_>, at: &Candidate<'_>) -> bool {
-    at.number.cues(scan).has(Cues::BIRTH)
+    at.number.cues(scan).has(Cues::BIRTH) || context::named_behind(scan.text, at.end, Cues::BIRTH)
 }
 
 fn parts(scan: &mut Scan<'_>, at: &Candidate<'_>) {

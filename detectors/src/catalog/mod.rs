@@ -160,6 +160,7 @@ pub(crate) const SHAPES: &[&[Shape]] = &[
 
 /// What hangs on a digit run but has no fixed shape that begins with it.
 pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
+    ssn::number(scan, number);
     phone::number(scan, number);
     address::number(scan, number);
     dea::number(scan, number);

@@ -10,6 +10,8 @@ use crate::text::{char_end, ends_escape, run_end, run_start, starts_word};
 const LABEL_BYTES: usize = 40;
 /// Blanks, quotes and parentheses between a label's sign and its value.
 const GAP_BYTES: usize = 6;
+/// Names of a list.
+const NAMES: usize = 4;
 const WORDS: usize = 5;
 const WORD_BYTES: usize = 32;
 
@@ -33,10 +35,28 @@ pub(crate) fn label_end(scan: &mut Scan<'_>, at: usize) {
     let from = run_end(scan.text, at + 1, GAP_BYTES, |byte| {
         matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'(' | b'*' | b'[')
     });
-    let Some(end) = value_end(scan, from, strength) else {
-        return;
-    };
-    scan.report(Detector::Name, from, end);
+    let mut next = Some(from);
+    for _ in 0..NAMES {
+        let Some(from) = next else { return };
+        let Some(end) = value_end(scan, from, strength) else {
+            return;
+        };
+        scan.report(Detector::Name, from, end);
+        next = next_of_list(scan, end);
+    }
+}
+
+/// The next string of a JSON list: `"given":["Peter","James"]`. A string before a colon is the
+/// next key.
+fn next_of_list(scan: &Scan<'_>, end: usize) -> Option<usize> {
+    let rest = scan.slice(end, scan.text.len()).strip_prefix(b"\",")?;
+    let rest = rest
+        .strip_prefix(b" ")
+        .unwrap_or(rest)
+        .strip_prefix(b"\"")?;
+    let from = scan.text.len() - rest.len();
+    let close = run_end(scan.text, from, LABEL_BYTES, |byte| byte != b'"');
+    (scan.byte(close + 1) != Some(b':')).then_some(from)
 }
 
 fn label_before(scan: &Scan<'_>, at: usize) -> Option<Strength> {
@@ -54,7 +74,10 @@ fn label_before(scan: &Scan<'_>, at: usize) -> Option<Strength> {
     let label = fold(scan.slice(start, end), &mut folded);
     // `Name:` alone is a person's only at the start of a line; as a key it names all sorts.
     let alone = label == b"name" && scan.byte(end) == Some(b':') && start_of_line(scan, start);
+    // HL7 FHIR's HumanName.
+    let key = scan.byte(end) == Some(b'"');
     match label {
+        b"family" | b"given" if key => Some(Strength::Sure),
         _ if alone => Some(Strength::Likely),
         _ if SURE.iter().any(|word| label.ends_with(word)) => Some(Strength::Sure),
         _ if LIKELY
@@ -168,10 +191,11 @@ fn value_end(scan: &Scan<'_>, from: usize, strength: Strength) -> Option<usize> 
         let dot = usize::from(scan.byte(end) == Some(b'.') && word.len() <= 3);
         end += dot;
         let comma = usize::from(words == 1 && scan.byte(end) == Some(b','));
-        if scan.byte(end + comma) != Some(b' ') {
+        let blank = usize::from(scan.byte(end + comma) == Some(b' '));
+        if comma + blank == 0 {
             break;
         }
-        next = end + comma + 1;
+        next = end + comma + blank;
     }
     let ends_value = !scan
         .byte(end)

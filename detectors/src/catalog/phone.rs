@@ -17,6 +17,11 @@ pub(crate) const SHAPES: &[Shape] = &[
         pattern: r"[0-9]{3}\)(?: ?- ?|[ .]{0,2}|\xC2\xA0)[0-9]{3}(?: ?- ?|[ .]?|\xC2\xA0|\xE2\x80[\x90-\x94])[0-9]{4}",
         judge: parenthesised,
     },
+    // Trunk prefixes of other countries: `(03) 5555 6473`.
+    Shape {
+        pattern: r"0[0-9]{1,4}\)[ -]?[0-9]{3,4}[ -]?[0-9]{3,4}",
+        judge: parenthesised,
+    },
     Shape {
         pattern: r"[0-9]{10}|1[0-9]{10}",
         judge: bare,
@@ -82,10 +87,15 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     // A local number needs seven digits; most runs end this here.
     let end = end_of(scan.text, number.start);
     let slice = scan.slice(number.start, end);
-    let separated = slice.len() > digits(slice);
-    let least = if separated { 7 } else { 8 };
-    if digits(slice) >= least && number.label(scan).cues.has(Cues::PHONE) {
-        finish(scan, number.start, end);
+    if digits(slice) < 7 {
+        return;
+    }
+    let nearest = number.label(scan).nearest;
+    // Seven digits without a separator are any number behind a word such as `call`.
+    let sure = slice.len() > 7 || nearest.has(Cues::IN_COLUMNS);
+    if nearest.has(Cues::PHONE) && sure {
+        let opens = scan.byte_before(number.start, 1) == Some(b'(') && slice.contains(&b')');
+        finish(scan, number.start - usize::from(opens), end);
     }
 }
 

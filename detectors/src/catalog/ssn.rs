@@ -2,8 +2,8 @@
 
 use super::Detector;
 use crate::context::{self, Cues};
-use crate::scan::{Candidate, Scan, Shape};
-use crate::text::ends_word;
+use crate::scan::{Candidate, Number, Scan, Shape};
+use crate::text::{ends_word, run_start};
 use crate::validate::ranges;
 
 /// Separators: hyphen, dot, blank, no-break blank, the Unicode hyphens and dashes, with a blank
@@ -32,7 +32,7 @@ fn separated(scan: &mut Scan<'_>, at: &Candidate<'_>) {
 }
 
 fn bare(scan: &mut Scan<'_>, at: &Candidate<'_>) {
-    if at.number.cues(scan).has(Cues::SSN) || named_behind(scan, at.end) {
+    if at.number.cues(scan).has(Cues::SSN) || context::named_behind(scan.text, at.end, Cues::SSN) {
         scan.report(Detector::Ssn, at.start, at.end);
         return;
     }
@@ -44,19 +44,25 @@ fn bare(scan: &mut Scan<'_>, at: &Candidate<'_>) {
     }
 }
 
-/// Whether the number is followed by its name in parentheses: `531770294 (SSN)`.
-fn named_behind(scan: &Scan<'_>, end: usize) -> bool {
-    const NAME_BYTES: usize = 20;
-    let rest = scan.slice(end, scan.text.len().min(end + NAME_BYTES));
-    let rest = rest.strip_prefix(b" ").unwrap_or(rest);
-    let Some(rest) = rest.strip_prefix(b"(") else {
-        return false;
+/// The last four digits: behind the masked others (`XXX-XX-6789`), or behind a label
+/// (`last 4 SSN 6789`).
+pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
+    if number.len() != 4 || !scan.wants(Detector::Ssn) || !ends_word(scan.text, number.end) {
+        return;
+    }
+    let start = run_start(scan.text, number.start, MASK_BYTES, |byte| {
+        matches!(byte, b'X' | b'x' | b'*' | b'#' | b'-' | b' ')
+    });
+    let mask = scan.slice(start, number.start);
+    let masked = mask.len() == MASK_BYTES && mask[3] == mask[6] && mask[3] != mask[0];
+    let labelled = || {
+        let label = number.label(scan);
+        label.nearest.has(Cues::SSN) && !scan.digit_then(number.end, b'-')
     };
-    let words = rest
-        .iter()
-        .position(|byte| *byte == b')')
-        .map(|close| &rest[..close]);
-    words.is_some_and(|words| {
-        ends_word(words, words.len()) && context::of_column(words).has(Cues::SSN)
-    })
+    if masked || labelled() {
+        scan.report(Detector::Ssn, number.start, number.end);
+    }
 }
+
+/// `XXX-XX-`.
+const MASK_BYTES: usize = 7;

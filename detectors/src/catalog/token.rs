@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::{Detector, account, health_plan, mrn, vin};
-use crate::context::Cues;
+use crate::context::{Cues, PREFIX_BYTES};
 use crate::scan::{Number, Scan};
 use crate::text::{digits, ends_escape, run_end, run_start};
 
@@ -18,8 +18,6 @@ pub(crate) struct Rule {
 
 const RULES: [&Rule; 4] = [&mrn::RULE, &account::RULE, &health_plan::RULE, &vin::RULE];
 
-/// Letters and hyphens that a token may have before its first digit.
-const PREFIX_BYTES: usize = 12;
 /// Bytes that a token may have from its first digit on.
 const SUFFIX_BYTES: usize = 40;
 
@@ -62,8 +60,12 @@ fn end_of(text: &[u8], from: usize) -> usize {
             return end - usize::from(end > from);
         }
         end = word;
-        let joined = matches!(text.get(end), Some(b'-' | b'/' | b'.'))
-            && text.get(end + 1).is_some_and(u8::is_ascii_digit);
+        let joined = match (text.get(end), text.get(end + 1)) {
+            (Some(b'-' | b'/' | b'.'), Some(next)) if next.is_ascii_digit() => true,
+            // `445566-C`, but not `445566-stable`.
+            (Some(b'-'), Some(next)) => next.is_ascii_uppercase(),
+            _ => false,
+        };
         if !joined {
             return end;
         }

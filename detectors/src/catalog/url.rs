@@ -1,13 +1,15 @@
-//! Web addresses: found at `://`, back over the scheme, forward to the first byte that no URL
-//! holds (RFC 3986).
+//! Web addresses: found at `://`, back over the scheme, or at `www.`; forward to the first byte
+//! that no URL holds (RFC 3986).
 
 use super::Detector;
 use crate::scan::Scan;
-use crate::text::{char_end, ends_escape, run_start};
+use crate::text::{char_end, ends_escape, run_start, starts_word};
 
 /// Longest URL that is one finding; the rest of a longer one is judged as text.
 pub(crate) const SPAN_BYTES: usize = 2048;
 const SCHEME_BYTES: usize = 16;
+/// How an address without a scheme begins.
+pub(crate) const WWW: &[u8] = b"www.";
 
 /// Judges the `:` at `at`.
 pub(crate) fn colon(scan: &mut Scan<'_>, at: usize) {
@@ -27,13 +29,22 @@ pub(crate) fn colon(scan: &mut Scan<'_>, at: usize) {
     }
 }
 
+/// Judges the `www.` at `at`: an address without a scheme.
+pub(crate) fn www(scan: &mut Scan<'_>, at: usize) {
+    let end = end_of(scan.text, at + WWW.len());
+    if end > at + WWW.len() && starts_word(scan.text, at) {
+        scan.report(Detector::Url, at, end);
+    }
+}
+
 fn end_of(text: &[u8], from: usize) -> usize {
     let limit = text.len().min(from + SPAN_BYTES - SCHEME_BYTES - 3);
     let mut end = from;
     while end < limit {
         match text.get(end..) {
-            // The next URL reports itself: a flood of schemes costs one walk over each byte.
+            // The next URL reports itself: a flood of them costs one walk over each byte.
             Some([b':', b'/', b'/', ..]) => break,
+            Some([b'w', b'w', b'w', b'.', ..]) if end > from && starts_word(text, end) => break,
             Some([byte, ..]) if is_part(*byte) => end += 1,
             _ => break,
         }

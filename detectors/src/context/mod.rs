@@ -4,10 +4,13 @@
 //! and matched against one vocabulary, so that `SSN:`, `"patient_ssn":` and a column called
 //! `patientSsn` say the same.
 
+use std::cmp::Ordering;
 use std::ops::BitOr;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use crate::text::{ends_escape, run_start};
 
 mod vocabulary;
 
@@ -19,6 +22,8 @@ pub(crate) struct Cues(u32);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Label {
     pub(crate) cues: Cues,
+    /// What the last of the cues says.
+    pub(crate) nearest: Cues,
     /// Offset where the first cue begins.
     pub(crate) start: usize,
     /// Offset where the last cue ends, 0 without one; the value begins here or later.
@@ -43,8 +48,10 @@ impl Cues {
     /// Keys, counts and amounts: against bare numbers in a column of that name. Not `max` and
     /// `min`: those are also what aggregates over identifiers are called.
     pub(crate) const QUANTITY: Self = Self(1 << 12);
+    /// The cue counts only if its value follows at once: `policy 4455667`.
+    const AT_ONCE: Self = Self(1 << 30);
     /// The cue is as good in a column name as before a value.
-    const IN_COLUMNS: Self = Self(1 << 31);
+    pub(crate) const IN_COLUMNS: Self = Self(1 << 31);
 
     pub(crate) const fn has(self, cue: Self) -> bool {
         self.0 & cue.0 != 0
@@ -72,6 +79,12 @@ impl BitOr for Cues {
 const WINDOW_BYTES: usize = 64;
 /// Longest way, normalised, from the end of a label to its value.
 const GAP_BYTES: usize = 28;
+/// The same for a cue that counts only if its value follows at once.
+const SHORT_GAP_BYTES: usize = 4;
+/// Letters and hyphens that a value may have before its first digit.
+pub(crate) const PREFIX_BYTES: usize = 12;
+/// Digits that may end a label: `phone2=`, `Contact 1:`.
+const ORDINAL_DIGITS: usize = 2;
 /// Normalising at most doubles the window and adds a blank at both ends.
 const NORMAL_BYTES: usize = 2 * WINDOW_BYTES + 4;
 /// Longest column name that is read; PostgreSQL's own are at most 63 bytes.
@@ -88,30 +101,75 @@ pub(crate) fn warm_up() {
     LazyLock::force(&WORDS);
 }
 
-/// The label before the number that starts at `number`. No digit stands between the two.
+/// The label before the number that starts at `number`. No digit stands between the two, but
+/// for an ordinal that ends the label.
 pub(crate) fn before(text: &[u8], number: usize) -> Label {
-    let none = Label {
+    let mut label = Label {
         cues: Cues::NONE,
+        nearest: Cues::NONE,
         start: number,
         end: 0,
     };
-    let from = crate::text::run_start(text, number, WINDOW_BYTES, |b| !b.is_ascii_digit());
+    let from = window_start(text, number);
     let window = text.get(from..number).unwrap_or_default();
     if !window.iter().any(u8::is_ascii_alphabetic) {
-        return none;
+        return label;
     }
     let whole_words = from == 0 || from + WINDOW_BYTES > number;
     let normal = Normal::of(window, whole_words);
-    let mut label = none;
+    // Letters that are glued to the number are part of the value: `policy BCBS-4455667`.
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let glued = number - run_start(text, number, PREFIX_BYTES, is_part);
     for (cues, found) in WORDS.find(normal.bytes()) {
-        if normal.bytes().len() - found.end <= GAP_BYTES {
-            label.cues = label.cues | cues;
-            label.start = label.start.min(from + normal.origin(found.start + 1));
-            let end = from + normal.origin(found.end - 2) + 1;
-            label.end = label.end.max(end);
+        let limit = if cues.has(Cues::AT_ONCE) {
+            SHORT_GAP_BYTES
+        } else {
+            GAP_BYTES
+        };
+        if normal.bytes().len() - found.end > limit + glued {
+            continue;
         }
+        let end = from + normal.origin(found.end - 2) + 1;
+        label.nearest = match end.cmp(&label.end) {
+            Ordering::Less => label.nearest,
+            Ordering::Equal => label.nearest | cues,
+            Ordering::Greater => cues,
+        };
+        label.cues = label.cues | cues;
+        label.start = label.start.min(from + normal.origin(found.start + 1));
+        label.end = label.end.max(end);
     }
     label
+}
+
+/// Whether the value that ends at `end` is followed by its name in parentheses:
+/// `531770294 (SSN)`.
+pub(crate) fn named_behind(text: &[u8], end: usize, cue: Cues) -> bool {
+    const NAME_BYTES: usize = 24;
+    let rest = text
+        .get(end..text.len().min(end + NAME_BYTES))
+        .unwrap_or_default();
+    let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+    let Some(rest) = rest.strip_prefix(b"(") else {
+        return false;
+    };
+    let name = rest.split(|byte| *byte == b')').next().unwrap_or_default();
+    name.len() < rest.len() && of_column(name).has(cue)
+}
+
+fn window_start(text: &[u8], number: usize) -> usize {
+    let back = |at, limit| run_start(text, at, limit, |byte| !byte.is_ascii_digit());
+    let from = back(number, WINDOW_BYTES);
+    let ends_label = matches!(
+        text.get(from),
+        Some(b':' | b'=' | b'"' | b'\'' | b')' | b'.')
+    );
+    let ordinal = run_start(text, from, ORDINAL_DIGITS + 1, |byte| byte.is_ascii_digit());
+    if from == number || !ends_label || from - ordinal > ORDINAL_DIGITS {
+        return from;
+    }
+    let rest = WINDOW_BYTES.saturating_sub(number - ordinal);
+    back(ordinal, rest)
 }
 
 /// What the name of a column says.
@@ -176,7 +234,7 @@ impl Normal {
         let mut lower_before = false;
         for (at, byte) in window.iter().enumerate() {
             let at = at as u8;
-            let escape = crate::text::ends_escape(window, usize::from(at) + 1);
+            let escape = ends_escape(window, usize::from(at) + 1);
             match byte {
                 _ if escape => normal.blank(at),
                 b'A'..=b'Z' => {
@@ -270,6 +328,28 @@ mod tests {
         assert_eq!((label.start, label.end), (3, 11));
         let glued = before(b"x MRN123456", 5);
         assert_eq!((glued.start, glued.end), (2, 5));
+    }
+
+    #[test]
+    fn an_ordinal_ends_a_label_and_other_digits_hide_it() {
+        assert!(said("phone2=").has(Cues::PHONE));
+        assert!(said("Phone 1: ").has(Cues::PHONE));
+        assert!(!said("phone 4155552671: ").has(Cues::PHONE));
+        assert!(!said("phone 2 of ").has(Cues::PHONE));
+    }
+
+    #[test]
+    fn a_weak_cue_counts_only_at_once() {
+        assert!(said("policy: ").has(Cues::HEALTH_PLAN));
+        assert!(!said("policy of paying ").has(Cues::HEALTH_PLAN));
+    }
+
+    #[test]
+    fn the_nearest_cue_is_told_apart() {
+        let text = b"Call me, SSN ";
+        let label = before(text, text.len());
+        assert!(label.cues.has(Cues::PHONE) && label.cues.has(Cues::SSN));
+        assert!(label.nearest.has(Cues::SSN) && !label.nearest.has(Cues::PHONE));
     }
 
     #[test]

@@ -25,6 +25,14 @@ const fn in_text(cue: Cues, spellings: &'static str) -> Entry {
     }
 }
 
+/// Words that say it only if the value follows at once.
+const fn at_once(cue: Cues, spellings: &'static str) -> Entry {
+    Entry {
+        cues: cue.and(Cues::AT_ONCE),
+        spellings,
+    }
+}
+
 pub(super) const VOCABULARY: &[Entry] = &[
     in_columns(
         Cues::SSN,
@@ -39,9 +47,10 @@ pub(super) const VOCABULARY: &[Entry] = &[
     ),
     in_text(
         Cues::MRN,
-        "chart, patient id, patient identifier, patient no, patient number, patient #, pt id, \
-         pt no, pt #, unit no, record number, record no, record #, patientid, mr",
+        "patient id, patient identifier, patient no, patient number, patient #, pt id, \
+         pt no, pt #, unit no, record number, record no, record #, patientid",
     ),
+    at_once(Cues::MRN, "chart, mr"),
     in_columns(
         Cues::PHONE,
         "phone, phones, telephone, tel, mobile, cellphone, fax, facsimile, pager, homephone, \
@@ -77,7 +86,11 @@ pub(super) const VOCABULARY: &[Entry] = &[
     ),
     in_text(
         Cues::HEALTH_PLAN,
-        "member id, memberid, policy id, policy, health plan, beneficiary, hpid",
+        "member id, memberid, policy id, beneficiary, hpid",
+    ),
+    at_once(
+        Cues::HEALTH_PLAN,
+        "policy, health plan, medicare, medicaid, insurance, subscriber, member",
     ),
     in_columns(
         Cues::VIN,

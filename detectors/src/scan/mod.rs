@@ -1,7 +1,9 @@
 //! The walk over a text: stops at the bytes where a finding can hang, and asks the catalog.
 
 use std::cell::OnceCell;
+use std::sync::LazyLock;
 
+use memchr::memmem;
 use velum_core::inspect::{DetectorId, Finding, Surroundings};
 
 use crate::catalog::{self, Detector, Set, email, hl7, ip, name, url};
@@ -13,6 +15,8 @@ mod automaton;
 mod classes;
 
 pub(crate) use automaton::Shape;
+
+static WWW: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(url::WWW));
 
 /// Longest digit run that is looked at as one number.
 const RUN_BYTES: usize = 64;
@@ -50,6 +54,11 @@ pub(crate) fn warm_up() {
 
 /// Visits every stop of the text.
 pub(crate) fn run(scan: &mut Scan<'_>, stops: Stops) {
+    if stops.hosts && scan.text.len() > url::WWW.len() {
+        for at in WWW.find_iter(scan.text) {
+            url::www(scan, at);
+        }
+    }
     let mut carry = 0;
     let text = scan.text;
     for (block, bytes) in text.chunks(classes::BLOCK_BYTES).enumerate() {
