@@ -4,9 +4,11 @@
 //! writes. [`planes`] holds everything that crosses between them. [`demo`] shows the whole to a
 //! newcomer, on a throw-away PostgreSQL that the tests use too.
 //!
+//! * [`audit`]: the log on disk.
 //! * [`cli`]: the command line.
 //! * [`config`]: `velum.toml`, checked whole.
 
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -1,0 +1,164 @@
+//! The file operations that a log needs: through io_uring, through plain system calls, and with
+//! faults in tests.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::segment;
+
+/// Makes, writes and syncs segments. A log holds one file at a time.
+#[allow(
+    async_fn_in_trait,
+    reason = "the control thread's futures never cross threads"
+)]
+pub trait Medium {
+    /// An open segment.
+    type File;
+
+    /// Makes a segment that begins with `sequence`, of `bytes` bytes, header and name on disk.
+    ///
+    /// # Errors
+    /// The system's; nothing was promised for this segment yet.
+    async fn create(&self, sequence: u64, bytes: u64) -> io::Result<Self::File>;
+
+    /// Writes `bytes` at offset `at`; returns how many were written, and the buffer.
+    async fn write_at(
+        &self,
+        file: &Self::File,
+        bytes: Vec<u8>,
+        at: u64,
+    ) -> (io::Result<usize>, Vec<u8>);
+
+    /// Returns when all bytes written so far are on disk.
+    ///
+    /// # Errors
+    /// The system's; what was written since the last sync may be lost.
+    async fn sync(&self, file: &Self::File) -> io::Result<()>;
+
+    /// Cuts the segment to the bytes that were used, and closes it.
+    ///
+    /// # Errors
+    /// The system's.
+    async fn finish(&self, file: Self::File, bytes: u64) -> io::Result<()>;
+}
+
+/// A directory, by plain system calls that block the thread.
+#[derive(Debug)]
+pub struct PlainDisk {
+    directory: PathBuf,
+}
+
+impl PlainDisk {
+    /// Segments in `directory`.
+    pub fn new(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+        }
+    }
+}
+
+impl Medium for PlainDisk {
+    type File = File;
+
+    async fn create(&self, sequence: u64, bytes: u64) -> io::Result<File> {
+        create_segment(&self.directory, sequence, bytes)
+    }
+
+    async fn write_at(&self, file: &File, bytes: Vec<u8>, at: u64) -> (io::Result<usize>, Vec<u8>) {
+        (file.write_at(&bytes, at), bytes)
+    }
+
+    async fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    async fn finish(&self, file: File, bytes: u64) -> io::Result<()> {
+        file.set_len(bytes)?;
+        file.sync_all()
+    }
+}
+
+/// A directory, by io_uring: the thread does other work while the disk is busy. Must be used
+/// inside of a tokio-uring runtime.
+#[derive(Debug)]
+pub struct RingDisk {
+    directory: PathBuf,
+}
+
+impl RingDisk {
+    /// Segments in `directory`.
+    pub fn new(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+        }
+    }
+}
+
+/// A segment of a [`RingDisk`].
+pub struct RingFile {
+    ring: tokio_uring::fs::File,
+    /// For what tokio-uring has no operation.
+    plain: File,
+}
+
+impl Medium for RingDisk {
+    type File = RingFile;
+
+    async fn create(&self, sequence: u64, bytes: u64) -> io::Result<RingFile> {
+        let plain = create_segment(&self.directory, sequence, bytes)?;
+        Ok(RingFile {
+            ring: tokio_uring::fs::File::from_std(plain.try_clone()?),
+            plain,
+        })
+    }
+
+    async fn write_at(
+        &self,
+        file: &RingFile,
+        bytes: Vec<u8>,
+        at: u64,
+    ) -> (io::Result<usize>, Vec<u8>) {
+        file.ring.write_at(bytes, at).submit().await
+    }
+
+    async fn sync(&self, file: &RingFile) -> io::Result<()> {
+        file.ring.sync_data().await
+    }
+
+    async fn finish(&self, file: RingFile, bytes: u64) -> io::Result<()> {
+        file.plain.set_len(bytes)?;
+        file.ring.sync_all().await?;
+        file.ring.close().await
+    }
+}
+
+/// Once in a segment's life, so it may block.
+fn create_segment(directory: &Path, sequence: u64, bytes: u64) -> io::Result<File> {
+    let path = directory.join(segment::file_name(sequence));
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    preallocate(&file, bytes)?;
+    file.write_all_at(&segment::header(sequence), 0)?;
+    file.sync_all()?;
+    sync_directory(directory)?;
+    Ok(file)
+}
+
+/// Takes the space now, so that a full disk shows before anything was promised.
+fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
+        // A file system that cannot: writes take the space as they come.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Puts the names of a directory on disk.
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}

@@ -1,0 +1,176 @@
+//! The loop between the data threads' queue and the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use velum_core::audit::record::Record;
+
+use super::log::{Log, LogFailed};
+use super::medium::Medium;
+use crate::config::model::AuditMode;
+use crate::planes::{Batch, Shared};
+
+/// A group is committed when it holds this much, whatever still waits.
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
+
+/// What the control thread itself asks of the writer.
+pub enum Command {
+    /// Write records of its own; answered when they are on disk.
+    Append(Vec<Record>, oneshot::Sender<()>),
+    /// Write what is queued, end the log in good order and return.
+    Close,
+}
+
+/// See the module's text.
+pub struct Writer<M: Medium> {
+    log: Log<M>,
+    mode: AuditMode,
+    shared: Arc<Shared>,
+    /// By thread: the newest sequence that is staged, and whether it was acknowledged.
+    marks: Vec<Mark>,
+    appended: Vec<oneshot::Sender<()>>,
+    /// When the oldest record that is not on disk was staged.
+    oldest: Option<Instant>,
+    scratch: Vec<u8>,
+    closing: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    staged: u64,
+    acknowledged: u64,
+}
+
+impl<M: Medium> Writer<M> {
+    /// A writer that acknowledges to the threads of `shared`.
+    pub fn new(log: Log<M>, mode: AuditMode, shared: Arc<Shared>) -> Self {
+        let marks = vec![Mark::default(); shared.threads.len()];
+        let scratch = Vec::new();
+        Self {
+            log,
+            mode,
+            shared,
+            marks,
+            appended: vec![],
+            oldest: None,
+            scratch,
+            closing: false,
+        }
+    }
+
+    /// Runs until [`Command::Close`], or until the queue of commands is closed.
+    ///
+    /// # Errors
+    /// When the log fails. Nothing more was acknowledged since, and nothing will be.
+    pub async fn run(
+        mut self,
+        mut batches: mpsc::Receiver<Batch>,
+        mut commands: mpsc::Receiver<Command>,
+    ) -> Result<(), LogFailed> {
+        while !self.closing {
+            tokio::select! {
+                Some(batch) = batches.recv() => self.take(batch)?,
+                command = commands.recv() => self.obey(command.unwrap_or(Command::Close))?,
+                () = until(self.deadline()) => {}
+            }
+            while let Ok(batch) = batches.try_recv() {
+                self.take(batch)?;
+                if self.log.staged_bytes() >= GROUP_BYTES {
+                    break;
+                }
+            }
+            self.settle().await?;
+        }
+        while let Ok(batch) = batches.try_recv() {
+            self.take(batch)?;
+        }
+        self.commit().await?;
+        self.log.close().await
+    }
+
+    /// Stages the records of a batch.
+    fn take(&mut self, batch: Batch) -> Result<(), LogFailed> {
+        let mut rest = batch.bytes.as_slice();
+        while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+            let length = u32::from_be_bytes(*length) as usize;
+            // A length that reaches beyond the batch is staged as nothing, which fails the log.
+            let (record, behind) = behind.split_at_checked(length).unwrap_or((&[], &[]));
+            self.log.stage(record)?;
+            rest = behind;
+        }
+        if let Some(mark) = self.marks.get_mut(batch.thread) {
+            mark.staged = mark.staged.max(batch.last_sequence);
+        }
+        self.oldest.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    fn obey(&mut self, command: Command) -> Result<(), LogFailed> {
+        match command {
+            Command::Close => self.closing = true,
+            Command::Append(records, done) => {
+                for record in records {
+                    self.scratch.clear();
+                    record.encode(&mut self.scratch);
+                    self.log.stage(&self.scratch)?;
+                }
+                self.appended.push(done);
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits now, or acknowledges ahead of the disk where the mode allows it.
+    async fn settle(&mut self) -> Result<(), LogFailed> {
+        let AuditMode::Bounded { within, bytes } = self.mode else {
+            return self.commit().await;
+        };
+        let staged = self.log.staged_bytes() as u64;
+        let age = self
+            .oldest
+            .map_or(Duration::ZERO, |oldest| oldest.elapsed());
+        // At half of both bounds, so that they hold while the disk works.
+        if age >= within / 2 || staged >= bytes / 2 || !self.appended.is_empty() {
+            return self.commit().await;
+        }
+        self.acknowledge();
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), LogFailed> {
+        self.log.commit().await?;
+        self.oldest = None;
+        for done in self.appended.drain(..) {
+            // Nobody waits any more: that changes nothing about the log.
+            let _nobody_waits = done.send(());
+        }
+        self.acknowledge();
+        Ok(())
+    }
+
+    fn acknowledge(&mut self) {
+        for (mark, thread) in self.marks.iter_mut().zip(&self.shared.threads) {
+            if mark.staged > mark.acknowledged {
+                mark.acknowledged = mark.staged;
+                thread.durable.advance(mark.staged);
+                thread.wake.signal();
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.mode {
+            AuditMode::Durable => None,
+            AuditMode::Bounded { within, .. } => self.oldest.map(|oldest| oldest + within / 2),
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
