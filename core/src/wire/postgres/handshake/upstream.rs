@@ -47,8 +47,9 @@ pub enum UpstreamStep {
     /// feed again, with an empty window if nothing has arrived. The window is empty now.
     StartTls,
     /// The database let us in, and has proven that it knows the password if SCRAM was used.
-    /// What it says next (ParameterStatus, BackendKeyData, ReadyForQuery) is unjudged in the
-    /// window.
+    /// What it says next is unjudged in the window: ParameterStatus, BackendKeyData,
+    /// ReadyForQuery, or an ErrorResponse, since PostgreSQL looks for the database and judges
+    /// `options` only now.
     Authenticated {
         /// Protocol 3.`minor` was agreed: 0 or 2.
         minor: u16,
