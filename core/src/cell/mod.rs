@@ -13,6 +13,8 @@ mod judge;
 mod plan;
 mod scan;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use judge::{Judge, Scratch, Verdict};
 pub use plan::{ColumnPlan, Decision};

@@ -211,9 +211,7 @@ impl<I: Inspect> Scanner<'_, I> {
         out: &mut Vec<u8>,
     ) -> Outcome {
         if encoding == Encoding::Text {
-            if scalar != Scalar::Bool {
-                self.inspect(value);
-            }
+            self.inspect(value);
         } else {
             let mut text = std::mem::take(self.text);
             text.clear();

@@ -72,8 +72,8 @@ fn binary(scalar: Scalar, text: &[u8], out: &mut Vec<u8>) -> Result<(), Malforme
         Scalar::Int8 => out.extend_from_slice(&parse::<i64>(text)?.to_be_bytes()),
         Scalar::Oid => out.extend_from_slice(&parse::<u32>(text)?.to_be_bytes()),
         Scalar::Xid8 => out.extend_from_slice(&parse::<u64>(text)?.to_be_bytes()),
-        Scalar::Float4 => out.extend_from_slice(&parse::<f32>(text)?.to_be_bytes()),
-        Scalar::Float8 => out.extend_from_slice(&parse::<f64>(text)?.to_be_bytes()),
+        Scalar::Float4 => out.extend_from_slice(&finite(parse::<f32>(text)?)?.to_be_bytes()),
+        Scalar::Float8 => out.extend_from_slice(&finite(parse::<f64>(text)?)?.to_be_bytes()),
         Scalar::Numeric => number::numeric_binary(text, out)?,
         Scalar::Date => out.extend_from_slice(&temporal::parse_date(text)?.to_be_bytes()),
         Scalar::Time => out.extend_from_slice(&temporal::parse_time(text)?.to_be_bytes()),
@@ -86,7 +86,20 @@ fn binary(scalar: Scalar, text: &[u8], out: &mut Vec<u8>) -> Result<(), Malforme
     Ok(())
 }
 
+/// Infinities are spelled otherwise in SQL than in Rust.
+fn finite<T: Copy + Into<f64>>(number: T) -> Result<T, Malformed> {
+    if number.into().is_finite() {
+        Ok(number)
+    } else {
+        Err(Malformed)
+    }
+}
+
 fn parse<T: FromStr>(text: &[u8]) -> Result<T, Malformed> {
+    // Readers of PostgreSQL's output do not expect a plus sign.
+    if text.first() == Some(&b'+') {
+        return Err(Malformed);
+    }
     std::str::from_utf8(text)
         .ok()
         .and_then(|text| text.parse().ok())

@@ -8,10 +8,11 @@
 //! | value under a matching key | becomes |
 //! |---|---|
 //! | string | `X` for every byte between the quotes |
-//! | number | `0`, padded with blanks |
+//! | number | `0`, padded with blanks; also if a finding covers its first digit |
 //! | `true`, `false` | `null`, padded with blanks |
 //! | object, array | the same, leaf by leaf; nested keys stay |
 
+use super::span;
 use crate::cell::Masker;
 use crate::limits::NESTING_DEPTH;
 use crate::policy::{Glob, RuleId};
@@ -169,17 +170,9 @@ impl KeyMasker {
         match self.place {
             Place::Between => self.between(keys, byte, found),
             Place::String { masked, escape } => self.in_string(byte, found, masked, escape),
-            Place::Number { masked, digit_seen } if !ends_token(byte) => {
-                let digit_seen_now = digit_seen || byte.is_ascii_digit();
-                self.place = Place::Number {
-                    masked,
-                    digit_seen: digit_seen_now,
-                };
-                match masked {
-                    true => Some(b' '),
-                    false if found => number_byte(byte, digit_seen),
-                    false => None,
-                }
+            Place::Number { masked: true, .. } if !ends_token(byte) => Some(b' '),
+            Place::Number { digit_seen, .. } if !ends_token(byte) => {
+                self.in_number(byte, found, digit_seen)
             }
             Place::Word { masked, literal } if !ends_token(byte) => {
                 self.in_word(byte, found, masked, literal)
@@ -239,19 +232,31 @@ impl KeyMasker {
     }
 
     fn open_number(&mut self, keys: &JsonKeys, byte: u8, found: bool) -> Option<u8> {
-        let masked = self.mask_value(keys);
+        if !self.mask_value(keys) {
+            return self.in_number(byte, found, false);
+        }
+        self.note_hit();
+        self.place = Place::Number {
+            masked: true,
+            digit_seen: true,
+        };
+        Some(b'0')
+    }
+
+    /// A byte of a number that no key governs. JSON forbids leading zeros: where a finding
+    /// covers the first digit, the rest of the number becomes blank.
+    fn in_number(&mut self, byte: u8, found: bool, digit_seen: bool) -> Option<u8> {
+        let is_digit = byte.is_ascii_digit();
+        let masked = found && is_digit && !digit_seen;
         self.place = Place::Number {
             masked,
-            digit_seen: byte.is_ascii_digit(),
+            digit_seen: digit_seen || is_digit,
         };
-        if masked {
-            self.note_hit();
-            return Some(b'0');
-        }
-        if found {
-            number_byte(byte, false)
-        } else {
-            None
+        match byte {
+            _ if !found => None,
+            b'0'..=b'9' => Some(b'0'),
+            b'e' | b'E' => None,
+            _ => span::is_masked(byte).then_some(b'X'),
         }
     }
 
@@ -332,8 +337,7 @@ impl KeyMasker {
                         return None;
                     }
                     self.key.push(byte);
-                    let hidden =
-                        masked || (found && (byte.is_ascii_alphanumeric() || byte >= 0x80));
+                    let hidden = masked || (found && span::is_masked(byte));
                     (Escape::None, hidden.then_some(b'X'))
                 }
             }
@@ -421,21 +425,8 @@ impl KeyMasker {
             }
             return Some(replacement);
         }
-        let hidden = found && !is_literal && (byte.is_ascii_alphanumeric() || byte >= 0x80);
+        let hidden = found && !is_literal && span::is_masked(byte);
         hidden.then_some(b'X')
-    }
-}
-
-/// A byte of a number in a finding: the number keeps its length and form, and tells nothing but
-/// them. JSON forbids leading zeros, hence the one.
-fn number_byte(byte: u8, digit_seen: bool) -> Option<u8> {
-    match byte {
-        b'0' => None,
-        b'1'..=b'9' if digit_seen => Some(b'0'),
-        b'1'..=b'9' => Some(b'1'),
-        b'e' | b'E' => None,
-        _ if byte.is_ascii_alphabetic() || byte >= 0x80 => Some(b'X'),
-        _ => None,
     }
 }
 

@@ -8,6 +8,8 @@
 
 mod glob;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use glob::{Glob, GlobError};
 
