@@ -3,10 +3,11 @@
 use super::block::{BlockScan, Hex};
 use super::fill::Fill;
 use super::scan::Grammar;
-use super::{ColumnPlan, Decision, Encoding, Judge, Masker};
+use super::{ColumnPlan, Decision, Encoding, Judge, Masker, Verdict};
 use crate::error::{Refusal, SqlState};
 use crate::inspect::Inspect;
 use crate::limits::{FINDING_SPAN_BYTES, ROW_WHOLE_BYTES, STREAM_BLOCK_BYTES};
+use crate::mask::Strategy;
 use crate::mask::types::{Scalar, Shape};
 use crate::policy::Policy;
 
@@ -28,6 +29,8 @@ enum Mode {
     Pass,
     /// Overwritten whole.
     Fill(Fill, Masker),
+    /// Judged whole: it fits into a block, and its type has no other way.
+    Whole(Encoding),
     /// Overwritten with `X` from here on, because it turned out to be malformed.
     Withheld,
     /// Inspected as it stands.
@@ -50,8 +53,8 @@ impl StreamedCell {
     /// Strategies that change the length redact instead.
     ///
     /// # Errors
-    /// [`SqlState::PROGRAM_LIMIT_EXCEEDED`] if a value of this type cannot be judged in parts:
-    /// most types with parts in their binary form, and those with parts in which a rule's JSON
+    /// [`SqlState::PROGRAM_LIMIT_EXCEEDED`] if a value is longer than a block and its type cannot
+    /// be judged in parts: most types with parts in their binary form, and those with parts in which a rule's JSON
     /// keys would have to be found.
     pub fn begin(
         policy: &Policy,
@@ -67,7 +70,8 @@ impl StreamedCell {
             Decision::Mask(rule) => fill(Masker::Rule(rule)),
             Decision::MaskByDefault => fill(Masker::Default),
         };
-        let mode = mode.ok_or_else(|| too_large(value_bytes))?;
+        let whole = (value_bytes <= STREAM_BLOCK_BYTES).then_some(Mode::Whole(encoding));
+        let mode = mode.or(whole).ok_or_else(|| too_large(value_bytes))?;
         Ok(Self {
             mode,
             value_bytes,
@@ -93,12 +97,15 @@ impl StreamedCell {
 
     /// Judges exactly [`StreamedCell::wants`] bytes and returns how many of them, from the
     /// first, may be released. The others come again at the head of the next call.
+    ///
+    /// # Errors
+    /// [`SqlState::PROGRAM_LIMIT_EXCEEDED`] if a small value has no mask of its own length.
     pub fn feed<I: Inspect>(
         &mut self,
         judge: &mut Judge<'_, I>,
         column: &ColumnPlan,
         bytes: &mut [u8],
-    ) -> usize {
+    ) -> Result<usize, Refusal> {
         let given = bytes.len().min(self.wants());
         let bytes = bytes.get_mut(..given).unwrap_or_default();
         let is_last = given == self.rest_bytes;
@@ -115,6 +122,7 @@ impl StreamedCell {
                 );
                 Judged::Bytes(judged, Some(*masker))
             }
+            Mode::Whole(encoding) => whole(judge, column, *encoding, bytes)?,
             Mode::Withheld => Judged::Malformed,
             Mode::Scan(scan) => scan.feed(judge, column, bytes, is_last),
             Mode::Hex(hex) => hex.feed(judge, column, bytes, is_last),
@@ -135,12 +143,33 @@ impl StreamedCell {
         }
         self.rest_bytes -= judged;
         self.held_bytes = given - judged;
-        judged
+        Ok(judged)
     }
 
     /// True if every byte was released.
     pub fn is_done(&self) -> bool {
         self.rest_bytes == 0
+    }
+}
+
+/// Judges a value that stands whole in `bytes`; the judge counts it.
+fn whole<I: Inspect>(
+    judge: &mut Judge<'_, I>,
+    column: &ColumnPlan,
+    encoding: Encoding,
+    bytes: &mut [u8],
+) -> Result<Judged, Refusal> {
+    let redacting = ColumnPlan {
+        strategy: Strategy::Redact,
+        ..column.clone()
+    };
+    match judge.cell(&redacting, encoding, bytes) {
+        Verdict::Unchanged | Verdict::InPlace => Ok(Judged::Bytes(bytes.len(), None)),
+        Verdict::Replaced | Verdict::Null => Err(Refusal::new(
+            SqlState::PROGRAM_LIMIT_EXCEEDED,
+            "a row is too large to mask one of its values with one of another length",
+        )
+        .with_hint("Select the large values and the small ones apart.")),
     }
 }
 
@@ -164,7 +193,10 @@ fn scan_mode(policy: &Policy, shape: Shape, encoding: Encoding) -> Option<Mode> 
 }
 
 fn too_large(value_bytes: usize) -> Refusal {
-    let message = format!("a value of {value_bytes} bytes is too large to be masked");
+    let message = match value_bytes {
+        usize::MAX => "a value is too large to be masked".to_owned(),
+        _ => format!("a value of {value_bytes} bytes is too large to be masked"),
+    };
     Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
         .with_hint("Values of this type are masked whole. Select a part of it, or its text.")
 }

@@ -122,7 +122,7 @@ impl RowStream {
             Place::Judging(cell) => {
                 let column = plan.columns.get(self.column).ok_or(MALFORMED)?;
                 let bytes = window.unjudged_mut().get_mut(..needed).ok_or(MALFORMED)?;
-                let judged = cell.feed(&mut rules.judge(), column, bytes);
+                let judged = cell.feed(&mut rules.judge(), column, bytes)?;
                 if cell.is_done() {
                     self.next_column();
                 }

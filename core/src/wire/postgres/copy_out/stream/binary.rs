@@ -84,7 +84,7 @@ impl Field {
             }
             Place::Judging(cell) => {
                 let plan = columns.get(progress.column).ok_or(OTHER_COLUMNS)?;
-                let judged = cell.feed(judge, plan, bytes);
+                let judged = cell.feed(judge, plan, bytes)?;
                 if cell.is_done() {
                     self.next(progress, progress.column + 1);
                 }

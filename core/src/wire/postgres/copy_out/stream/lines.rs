@@ -231,7 +231,7 @@ impl Open {
                 }
                 if !cell.is_done() {
                     let block = self.decoded.get_mut(..cell.wants()).ok_or(UNFINISHED)?;
-                    let judged = cell.feed(judge, plan, block);
+                    let judged = cell.feed(judge, plan, block)?;
                     self.release(judged, progress, dialect, window)?;
                 }
             }
