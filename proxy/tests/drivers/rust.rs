@@ -114,92 +114,30 @@ async fn connect(target: &Target) -> Client {
     }
 }
 
+/// Prints columns of a row, each as its type; for both drivers' rows.
+macro_rules! columns {
+    ($out:expr, $case:expr, $number:expr, $row:expr, $($name:literal: $type:ty,)*) => {$(
+        let value: $type = $row.get($name);
+        line($out, $case, $number, $name, value);
+    )*};
+}
+
 fn show(out: &mut String, case: &str, rows: &[Row]) {
     for (number, row) in rows.iter().enumerate() {
-        line(out, case, number, "id", row.get::<_, i32>("id"));
-        line(
-            out,
-            case,
-            number,
-            "city",
-            row.get::<_, Option<String>>("city"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "amount",
-            row.get::<_, Option<String>>("amount"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "score",
-            row.get::<_, Option<f64>>("score"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "active",
-            row.get::<_, Option<bool>>("active"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "tags",
-            row.get::<_, Option<Vec<String>>>("tags"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "small",
-            row.get::<_, Option<i16>>("small"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "ssn",
-            row.get::<_, Option<String>>("ssn"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "hidden",
-            row.get::<_, Option<String>>("hidden"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "ssn_number",
-            row.get::<_, Option<i64>>("ssn_number"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "nick",
-            row.get::<_, Option<String>>("nick"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "note",
-            row.get::<_, Option<String>>("note"),
-        );
-        line(
-            out,
-            case,
-            number,
-            "photo",
-            row.get::<_, Option<Vec<u8>>>("photo"),
+        columns!(out, case, number, row,
+            "id": i32,
+            "city": Option<String>,
+            "amount": Option<String>,
+            "score": Option<f64>,
+            "active": Option<bool>,
+            "tags": Option<Vec<String>>,
+            "small": Option<i16>,
+            "ssn": Option<String>,
+            "hidden": Option<String>,
+            "ssn_number": Option<i64>,
+            "nick": Option<String>,
+            "note": Option<String>,
+            "photo": Option<Vec<u8>>,
         );
     }
 }
@@ -225,65 +163,18 @@ pub fn sqlx(target: &Target) -> String {
             let query = sqlx::query(QUESTION).bind(turn);
             let rows = query.fetch_all(&mut connection).await.expect("rows");
             for (number, row) in rows.iter().enumerate() {
-                let case = format!("cached_{turn}");
-                line(&mut out, &case, number, "id", row.get::<i32, _>("id"));
-                line(
-                    &mut out,
-                    &case,
-                    number,
-                    "city",
-                    row.get::<Option<String>, _>("city"),
-                );
-                line(
-                    &mut out,
-                    &case,
-                    number,
-                    "score",
-                    row.get::<Option<f64>, _>("score"),
-                );
-                line(
-                    &mut out,
-                    &case,
-                    number,
-                    "tags",
-                    row.get::<Option<Vec<String>>, _>("tags"),
-                );
-                line(
-                    &mut out,
-                    &case,
-                    number,
-                    "ssn",
-                    row.get::<Option<String>, _>("ssn"),
-                );
-                line(
-                    &mut out,
-                    &case,
-                    number,
-                    "hidden",
-                    row.get::<Option<String>, _>("hidden"),
-                );
-                let number_ = row.get::<Option<i64>, _>("ssn_number");
-                line(&mut out, &case, number, "ssn_number", number_);
-                line(
-                    &mut out,
-                    &case,
-                    number,
-                    "nick",
-                    row.get::<Option<String>, _>("nick"),
-                );
-                line(
-                    &mut out,
-                    &case,
-                    number,
-                    "note",
-                    row.get::<Option<String>, _>("note"),
-                );
-                line(
-                    &mut out,
-                    &case,
-                    number,
-                    "photo",
-                    row.get::<Option<Vec<u8>>, _>("photo"),
+                let case = &format!("cached_{turn}");
+                columns!(&mut out, case, number, row,
+                    "id": i32,
+                    "city": Option<String>,
+                    "score": Option<f64>,
+                    "tags": Option<Vec<String>>,
+                    "ssn": Option<String>,
+                    "hidden": Option<String>,
+                    "ssn_number": Option<i64>,
+                    "nick": Option<String>,
+                    "note": Option<String>,
+                    "photo": Option<Vec<u8>>,
                 );
             }
         }

@@ -8,7 +8,8 @@ pub struct Source {
     pub raw: Vec<String>,
     /// The same with comments, strings and character literals blanked.
     pub code: Vec<String>,
-    /// False for lines inside of `#[cfg(test)]` items and in files that hold only tests.
+    /// False for lines inside of `#[cfg(test)]` items, in files that hold only tests, and in
+    /// bodies of fuzz targets.
     pub production: Vec<bool>,
 }
 
@@ -83,9 +84,10 @@ impl Source {
     }
 }
 
-/// True for a file that is nothing but tests.
+/// True for a file that is nothing but tests or the body of a fuzz target.
 fn is_test_file(path: &str) -> bool {
-    path.contains("/tests/") || path.ends_with("/tests.rs") || path.ends_with("_tests.rs")
+    let names = ["/tests.rs", "_tests.rs", "/fuzz.rs"];
+    path.contains("/tests/") || names.iter().any(|name| path.ends_with(name))
 }
 
 /// Where `word` stands on its own in `line`.
@@ -124,11 +126,15 @@ fn mark_production(code: &[String]) -> Vec<bool> {
     let mut at = 0;
     while at < code.len() {
         let line = &code[at];
-        let Some(column) = line.find("#[cfg(test)]") else {
+        let marks = ["#[cfg(test)]", "#[cfg(any(test, fuzzing))]"];
+        let Some(after) = marks
+            .iter()
+            .find_map(|it| line.find(it).map(|at| at + it.len()))
+        else {
             at += 1;
             continue;
         };
-        let end = end_of_item(code, at, column + "#[cfg(test)]".len()).unwrap_or(at + 1);
+        let end = end_of_item(code, at, after).unwrap_or(at + 1);
         let end = end.min(code.len() - 1);
         production[at..=end].fill(false);
         at = end + 1;
