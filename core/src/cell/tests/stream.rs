@@ -34,7 +34,9 @@ fn stream(
     while !cell.is_done() {
         let wants = cell.wants();
         assert!(wants < ROW_WHOLE_BYTES);
-        let judged = cell.feed(&mut judge, &plan, &mut bytes[done..done + wants]);
+        let judged = cell
+            .feed(&mut judge, &plan, &mut bytes[done..done + wants])
+            .unwrap();
         assert!(judged > 0);
         done += judged;
         let left = value.len() - done;
