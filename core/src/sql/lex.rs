@@ -419,13 +419,10 @@ mod tests {
         assert_eq!(kinds("+--x\n-"), [(Operator, "+"), (Operator, "-")]);
         assert_eq!(kinds("$1$$x$$"), [(Parameter, "$1"), (Dollar, "$$x$$")]);
         assert_eq!(kinds("a$$b"), [(Word, "a$$b")]);
-        let dots = [
-            (Number, "1"),
-            (Punctuation, "."),
-            (Punctuation, "."),
-            (Number, "2"),
-        ];
-        assert_eq!(kinds("1..2"), dots);
+        assert_eq!(
+            kinds("1..2"),
+            [(Number, "1"), (Punctuation, "."), (Number, ".2")]
+        );
         assert_eq!(kinds("ne'x'"), [(Word, "ne"), (Standard, "'x'")]);
     }
 
