@@ -10,12 +10,13 @@
 //! judged when so much is known to both of its sides; hence the result is that of inspecting
 //! the whole value at once.
 
-use super::scan::{Covered, Grammar};
+use super::scan::Grammar;
 use super::stream::Judged;
 use super::{ColumnPlan, Judge, Masker};
 use crate::inspect::{Finding, Inspect, Surroundings};
 use crate::limits::FINDING_SPAN_BYTES;
 use crate::mask::json::KeyMasker;
+use crate::mask::span::Covered;
 use crate::mask::{bytea, span};
 use crate::policy::Policy;
 
@@ -160,13 +161,8 @@ impl BlockScan {
         }
         let is_json = self.grammar == Grammar::Json;
         if is_json || self.keys == Keys::Yes {
-            let mut covered = Covered::new(if is_json { findings } else { &[] });
-            for (index, byte) in text.iter_mut().enumerate() {
-                let found = covered.contains(index);
-                if let Some(mask) = self.machine.step_found(policy.json_keys(), *byte, found) {
-                    *byte = mask;
-                }
-            }
+            let covered = Covered::new(if is_json { findings } else { &[] });
+            self.machine.run(policy.json_keys(), text, covered);
         }
         match self.grammar {
             Grammar::Json => {}

@@ -124,13 +124,8 @@ impl<I: Inspect> Scanner<'_, I> {
             return false;
         }
         let findings: &[Finding] = if found_in_json { self.findings } else { &[] };
-        let mut covered = Covered::new(findings);
         let mut machine = KeyMasker::default();
-        for (index, byte) in text.iter_mut().enumerate() {
-            if let Some(mask) = machine.step_found(keys, *byte, covered.contains(index)) {
-                *byte = mask;
-            }
-        }
+        machine.run(keys, text, span::Covered::new(findings));
         self.masker = self.masker.or(machine.hit());
         machine.hit().is_some()
     }
@@ -356,31 +351,4 @@ impl<I: Inspect> Visit for Scanner<'_, I> {
 pub(super) fn looks_like_json(text: &[u8]) -> bool {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     matches!(first, Some(b'{' | b'['))
-}
-
-/// Answers for rising offsets whether a finding covers them.
-pub(super) struct Covered<'a> {
-    /// Sorted by start.
-    rest: &'a [Finding],
-    /// Everything before this that is at or after the last start is covered.
-    until: usize,
-}
-
-impl<'a> Covered<'a> {
-    pub(super) fn new(findings: &'a [Finding]) -> Self {
-        Self {
-            rest: findings,
-            until: 0,
-        }
-    }
-
-    pub(super) fn contains(&mut self, offset: usize) -> bool {
-        while let Some((first, rest)) = self.rest.split_first()
-            && first.start <= offset
-        {
-            self.until = self.until.max(first.end);
-            self.rest = rest;
-        }
-        offset < self.until
-    }
 }

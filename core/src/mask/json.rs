@@ -12,7 +12,7 @@
 //! | `true`, `false` | `null`, padded with blanks |
 //! | object, array | the same, leaf by leaf; nested keys stay |
 
-use super::span;
+use super::span::{self, Covered};
 use crate::cell::Masker;
 use crate::limits::NESTING_DEPTH;
 use crate::policy::{Glob, RuleId};
@@ -50,7 +50,7 @@ impl JsonKeys {
 }
 
 /// The machine. Feed it every byte of one value in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct KeyMasker {
     place: Place,
     /// Open objects and arrays.
@@ -124,7 +124,7 @@ impl Literal {
 }
 
 /// The decoded text of the last string.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Key {
     bytes: [u8; KEY_BYTES],
     /// More than [`KEY_BYTES`] means that it did not fit.
@@ -146,6 +146,12 @@ impl Key {
             *slot = byte;
         }
         self.len = (self.len + 1).min(KEY_BYTES + 1);
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        for &byte in bytes.iter().take(KEY_BYTES + 1) {
+            self.push(byte);
+        }
     }
 
     fn push_char(&mut self, character: char) {
@@ -181,6 +187,43 @@ impl KeyMasker {
                 self.place = Place::Between;
                 self.between(keys, byte, found)
             }
+        }
+    }
+
+    /// Takes a stretch of the text and masks it in place; `covered` says what findings cover.
+    pub(crate) fn run(&mut self, keys: &JsonKeys, text: &mut [u8], mut covered: Covered<'_>) {
+        let mut index = 0;
+        while let Some(byte) = text.get_mut(index) {
+            if covered.is_past(index)
+                && let Place::String {
+                    masked,
+                    escape: Escape::None,
+                } = self.place
+            {
+                // Nothing happens in a string before its end or an escape.
+                let rest = text.get_mut(index..).unwrap_or_default();
+                let length = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+                let plain = rest.get_mut(..length).unwrap_or_default();
+                if masked {
+                    plain.fill(b'X');
+                } else {
+                    self.key.extend(plain);
+                }
+                index += length;
+                if length > 0 {
+                    continue;
+                }
+                // The quote or the backslash.
+                let Some(byte) = text.get_mut(index) else {
+                    break;
+                };
+                *byte = self.step_found(keys, *byte, false).unwrap_or(*byte);
+            } else {
+                *byte = self
+                    .step_found(keys, *byte, covered.contains(index))
+                    .unwrap_or(*byte);
+            }
+            index += 1;
         }
     }
 

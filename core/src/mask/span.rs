@@ -14,6 +14,38 @@ fn covered<'a>(text: &'a mut [u8], finding: &Finding) -> &'a mut [u8] {
         .unwrap_or_default()
 }
 
+/// Answers for rising offsets whether a finding covers them.
+pub(crate) struct Covered<'a> {
+    /// Sorted by start.
+    rest: &'a [Finding],
+    /// Everything before this that is at or after the last start is covered.
+    until: usize,
+}
+
+impl<'a> Covered<'a> {
+    pub(crate) fn new(findings: &'a [Finding]) -> Self {
+        Self {
+            rest: findings,
+            until: 0,
+        }
+    }
+
+    /// True if neither `offset` nor any after it is covered.
+    pub(crate) fn is_past(&self, offset: usize) -> bool {
+        self.rest.is_empty() && self.until <= offset
+    }
+
+    pub(crate) fn contains(&mut self, offset: usize) -> bool {
+        while let Some((first, rest)) = self.rest.split_first()
+            && first.start <= offset
+        {
+            self.until = self.until.max(first.end);
+            self.rest = rest;
+        }
+        offset < self.until
+    }
+}
+
 /// Masks every finding in place.
 pub(crate) fn redact(text: &mut [u8], findings: &[Finding]) {
     for finding in findings {

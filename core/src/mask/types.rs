@@ -1,5 +1,7 @@
 //! What a type's values look like: as much as masking has to know.
 
+use std::collections::HashSet;
+
 pub(crate) use super::builtin::built_in;
 use crate::catalog::{Catalog, TypeKind};
 
@@ -117,6 +119,35 @@ pub(crate) fn shape(catalog: &Catalog, type_oid: u32) -> Shape {
         }
     }
     Shape::Opaque
+}
+
+/// The type and every type that it is built from, each with its name. Ends for types that the
+/// catalog describes in circles.
+pub(crate) fn inside(catalog: &Catalog, type_oid: u32) -> Vec<(u32, &str)> {
+    let mut seen = HashSet::from([type_oid]);
+    let mut open = vec![type_oid];
+    let mut found = Vec::new();
+    while let Some(oid) = open.pop() {
+        let mut follow = |part| {
+            if seen.insert(part) {
+                open.push(part);
+            }
+        };
+        if let Some(built_in) = built_in(oid) {
+            found.push((oid, built_in.name));
+            built_in.shape.part().into_iter().for_each(follow);
+        } else if let Some((name, kind)) = catalog.types.get(&oid) {
+            found.push((oid, name));
+            match kind {
+                TypeKind::Domain { base: part }
+                | TypeKind::Array { element: part }
+                | TypeKind::Range { subtype: part } => follow(*part),
+                TypeKind::Composite { attributes } => attributes.iter().copied().for_each(follow),
+                TypeKind::Base | TypeKind::Enum | TypeKind::Multirange => {}
+            }
+        }
+    }
+    found
 }
 
 /// The catalog's name for a type as people write it: lower case, without schema `pg_catalog`,

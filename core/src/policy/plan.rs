@@ -60,11 +60,14 @@ impl<'a> Origins<'a> {
             known: Vec::new(),
             incomplete: false,
         };
-        if facts.table_oid == 0 {
-            return origins;
+        let mut open = Vec::new();
+        match (facts.table_oid, facts.attnum) {
+            (0, _) => {}
+            (table_oid, 0) => origins.open_row(catalog, table_oid, &mut open),
+            column => open.push(column),
         }
-        let mut seen = HashSet::from([(facts.table_oid, facts.attnum)]);
-        let mut open = vec![(facts.table_oid, facts.attnum)];
+        open.extend(row_type_columns(catalog, facts.type_oid));
+        let mut seen: HashSet<(u32, i16)> = open.iter().copied().collect();
         while let Some((table_oid, attnum)) = open.pop() {
             let Some((relation, column)) = catalog.column(table_oid, attnum) else {
                 origins.incomplete = true;
@@ -89,6 +92,14 @@ impl<'a> Origins<'a> {
             }
         }
         origins
+    }
+
+    /// A reference to a whole row (`SELECT t FROM t`) shows every column of the table.
+    fn open_row(&mut self, catalog: &Catalog, table_oid: u32, open: &mut Vec<(u32, i16)>) {
+        match catalog.relations.get(&table_oid) {
+            Some(relation) => open.extend(relation.columns.iter().map(|c| (table_oid, c.attnum))),
+            None => self.incomplete = true,
+        }
     }
 
     fn match_rule(&self, catalog: &Catalog, facts: &ColumnFacts, selector: &Selector) -> bool {
@@ -125,36 +136,34 @@ impl<'a> Origins<'a> {
     }
 }
 
+/// The columns of the relations whose row type, by its name, is in the type: a row keeps its
+/// columns' contents wherever it goes (`array_agg(t)`, a function that returns rows).
+fn row_type_columns(catalog: &Catalog, type_oid: u32) -> Vec<(u32, i16)> {
+    let is_row = |oid: &u32| {
+        matches!(
+            catalog.types.get(oid),
+            Some((_, TypeKind::Composite { .. }))
+        )
+    };
+    let inside = types::inside(catalog, type_oid);
+    let rows: Vec<&str> = inside
+        .iter()
+        .filter(|(oid, _)| is_row(oid))
+        .map(|(_, n)| *n)
+        .collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let relations = catalog.relations.iter();
+    let shown = relations.filter(|(_, relation)| rows.contains(&relation.name.as_str()));
+    shown
+        .flat_map(|(&oid, relation)| relation.columns.iter().map(move |c| (oid, c.attnum)))
+        .collect()
+}
+
 /// Is the type called `wanted`, or built from one that is?
 fn contains_type(catalog: &Catalog, oid: u32, wanted: &str) -> bool {
-    let mut seen = HashSet::from([oid]);
-    let mut open = vec![oid];
-    while let Some(oid) = open.pop() {
-        let mut follow = |next| {
-            if seen.insert(next) {
-                open.push(next);
-            }
-        };
-        if let Some(built_in) = types::built_in(oid) {
-            if built_in.name == wanted {
-                return true;
-            }
-            built_in.shape.part().into_iter().for_each(&mut follow);
-            continue;
-        }
-        let Some((name, kind)) = catalog.types.get(&oid) else {
-            continue;
-        };
-        if name.eq_ignore_ascii_case(wanted) {
-            return true;
-        }
-        match kind {
-            TypeKind::Domain { base: part }
-            | TypeKind::Array { element: part }
-            | TypeKind::Range { subtype: part } => follow(*part),
-            TypeKind::Composite { attributes } => attributes.iter().copied().for_each(follow),
-            TypeKind::Base | TypeKind::Enum | TypeKind::Multirange => {}
-        }
-    }
-    false
+    types::inside(catalog, oid)
+        .iter()
+        .any(|(_, name)| name.eq_ignore_ascii_case(wanted))
 }

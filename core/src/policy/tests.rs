@@ -12,6 +12,8 @@ const BROKEN_VIEW: u32 = 16_404;
 const ADDRESS: u32 = 20_000;
 const ADDRESSES: u32 = 20_001;
 const CONTACT: u32 = 20_002;
+const ROW: u32 = 20_003;
+const ROWS: u32 = 20_004;
 
 fn column(attnum: i16, name: &str, type_oid: u32, origins: &[(u32, i16)]) -> Column {
     let origins = origins.to_vec();
@@ -60,6 +62,14 @@ fn catalog() -> Catalog {
         .insert(BROKEN_VIEW, relation("b", &[], broken));
     for (oid, name, kind) in [
         (ADDRESS, "address", TypeKind::Domain { base: 869 }),
+        (
+            ROW,
+            "patients",
+            TypeKind::Composite {
+                attributes: vec![20, 25],
+            },
+        ),
+        (ROWS, "_patients", TypeKind::Array { element: ROW }),
         (ADDRESSES, "_address", TypeKind::Array { element: ADDRESS }),
         (
             CONTACT,
@@ -140,6 +150,27 @@ fn a_column_rule_follows_aliases_views_and_partitions() {
         Decision::Pass
     );
     assert_eq!(decide(vec![by_column("*", "PAT*", "s?n")], &x), MASK);
+}
+
+#[test]
+fn a_row_shows_its_columns() {
+    for (facts, wanted) in [
+        (facts("p", PATIENTS, 0, ROW), MASK),
+        (facts("p", PATIENTS, 0, 2249), MASK),
+        (facts("p", VIEW, 0, 2249), MASK),
+        (facts("p", 0, 0, ROW), MASK),
+        (facts("p", 0, 0, ROWS), MASK),
+        (facts("p", BROKEN_VIEW, 0, 2249), Decision::Pass),
+        (facts("p", 0, 0, CONTACT), Decision::Pass),
+        (facts("p", 77_777, 0, 2249), Decision::Pass),
+        (facts("ssn", 77_777, 0, 2249), MASK),
+    ] {
+        let decision = decide(vec![by_column("ehr", "patients", "ssn")], &facts);
+        assert_eq!(decision, wanted, "{facts:?}");
+        let unknown = [77_777, BROKEN_VIEW].contains(&facts.table_oid);
+        let masked = decide(vec![by_column("*", "none", "*")], &facts) == MASK;
+        assert_eq!(masked, unknown, "{facts:?}");
+    }
 }
 
 #[test]

@@ -125,7 +125,8 @@ proptest! {
         prop_assert_eq!(outcome.tally.total(), u64::from(outcome.verdict != Verdict::Unchanged));
         if let Some(once) = outcome.value {
             let again = scan(Strategy::Redact, type_oid, encoding, &once);
-            prop_assert_eq!(again.verdict, Verdict::Unchanged, "{:?}", String::from_utf8_lossy(&once));
+            let shown = String::from_utf8_lossy(&once);
+            prop_assert_eq!(again.verdict, Verdict::Unchanged, "{:?}", shown);
         }
     }
 
