@@ -30,9 +30,11 @@ pub enum Driver {
 }
 
 impl Driver {
-    /// Both; `VELUM_TEST_DRIVERS=epoll` leaves io_uring out where a container forbids it.
+    /// Both; `VELUM_TEST_DRIVERS=epoll` leaves io_uring out where a container forbids it, and
+    /// `none` leaves only what runs without a gateway.
     pub fn under_test() -> &'static [Driver] {
         match std::env::var("VELUM_TEST_DRIVERS").as_deref() {
+            Ok("none") => &[],
             Ok("epoll") => &[Driver::Epoll],
             Ok("io_uring") => &[Driver::IoUring],
             _ => &[Driver::IoUring, Driver::Epoll],
