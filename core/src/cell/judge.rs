@@ -124,6 +124,25 @@ impl<I: Inspect> Judge<'_, I> {
         settle(outcome, out, value)
     }
 
+    /// Redacts a value whole, whatever its strategy, without counting it. True if that kept its
+    /// length; if not, the value is as it was.
+    pub(super) fn redact(
+        &mut self,
+        column: &ColumnPlan,
+        encoding: Encoding,
+        value: &mut [u8],
+    ) -> bool {
+        let shape = self.shape(column);
+        let out = &mut self.scratch.replacement;
+        out.clear();
+        let whole = Whole {
+            catalog: self.catalog,
+            strategy: &Strategy::Redact,
+        };
+        let outcome = whole.mask(shape, encoding, value, 0, out);
+        settle(outcome, out, value) == Verdict::InPlace
+    }
+
     fn scan(&mut self, column: &ColumnPlan, encoding: Encoding, value: &mut [u8]) -> Verdict {
         let shape = self.shape(column);
         let Scratch {

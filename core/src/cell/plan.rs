@@ -1,5 +1,7 @@
 //! What was decided about an output column, once per result header.
 
+use std::borrow::Cow;
+
 use crate::mask::Strategy;
 use crate::mask::types::{Shape, built_in};
 use crate::policy::RuleId;
@@ -59,6 +61,17 @@ impl ColumnPlan {
             decision: Decision::MaskByDefault,
             strategy: Strategy::Redact,
             shape: built_in(type_oid).map(|built_in| built_in.shape),
+        }
+    }
+
+    /// The plan for values whose length must not change.
+    pub(super) fn keeping_length(&self) -> Cow<'_, Self> {
+        match self.strategy {
+            Strategy::Redact | Strategy::Partial { .. } => Cow::Borrowed(self),
+            Strategy::Constant(_) | Strategy::Null => Cow::Owned(Self {
+                strategy: Strategy::Redact,
+                ..self.clone()
+            }),
         }
     }
 

@@ -7,7 +7,6 @@ use super::{ColumnPlan, Decision, Encoding, Judge, Masker, Verdict};
 use crate::error::{Refusal, SqlState};
 use crate::inspect::Inspect;
 use crate::limits::{FINDING_SPAN_BYTES, ROW_WHOLE_BYTES, STREAM_BLOCK_BYTES};
-use crate::mask::Strategy;
 use crate::mask::types::{Scalar, Shape};
 use crate::policy::Policy;
 
@@ -27,10 +26,11 @@ pub struct StreamedCell {
 
 enum Mode {
     Pass,
+    /// So small that it comes at once, and is judged like a value of any other row; if it
+    /// cannot keep its length, like a large one.
+    Whole(Encoding, Option<Box<Mode>>),
     /// Overwritten whole.
     Fill(Fill, Masker),
-    /// Judged whole: it fits into a block, and its type has no other way.
-    Whole(Encoding),
     /// Overwritten with `X` from here on, because it turned out to be malformed.
     Withheld,
     /// Inspected as it stands.
@@ -50,12 +50,13 @@ pub(super) enum Judged {
 impl StreamedCell {
     /// Begins a value of `value_bytes`; `usize::MAX` if its end is not known yet.
     ///
-    /// Strategies that change the length redact instead.
+    /// Constants and NULL have another length: they redact instead. A value that fits into one
+    /// block is otherwise judged as in any other row; in a larger one partial masks redact, too.
     ///
     /// # Errors
-    /// [`SqlState::PROGRAM_LIMIT_EXCEEDED`] if a value is longer than a block and its type cannot
-    /// be judged in parts: most types with parts in their binary form, and those with parts in which a rule's JSON
-    /// keys would have to be found.
+    /// [`SqlState::PROGRAM_LIMIT_EXCEEDED`] if the value is longer than a block and its type
+    /// cannot be judged in parts: most types with parts in their binary form, and those with
+    /// parts in which a rule's JSON keys would have to be found.
     pub fn begin(
         policy: &Policy,
         column: &ColumnPlan,
@@ -70,8 +71,14 @@ impl StreamedCell {
             Decision::Mask(rule) => fill(Masker::Rule(rule)),
             Decision::MaskByDefault => fill(Masker::Default),
         };
-        let whole = (value_bytes <= STREAM_BLOCK_BYTES).then_some(Mode::Whole(encoding));
-        let mode = mode.or(whole).ok_or_else(|| too_large(value_bytes))?;
+        let mode = match mode {
+            Some(Mode::Pass) => Some(Mode::Pass),
+            mode if value_bytes <= STREAM_BLOCK_BYTES => {
+                Some(Mode::Whole(encoding, mode.map(Box::new)))
+            }
+            mode => mode,
+        };
+        let mode = mode.ok_or_else(|| too_large(value_bytes))?;
         Ok(Self {
             mode,
             value_bytes,
@@ -109,6 +116,19 @@ impl StreamedCell {
         let given = bytes.len().min(self.wants());
         let bytes = bytes.get_mut(..given).unwrap_or_default();
         let is_last = given == self.rest_bytes;
+        if let Mode::Whole(encoding, instead) = &mut self.mode {
+            if !is_last {
+                return Err(too_large(self.value_bytes));
+            }
+            self.counted = true;
+            let (encoding, instead) = (*encoding, instead.take());
+            match judge.cell(&column.keeping_length(), encoding, bytes) {
+                Verdict::Unchanged | Verdict::InPlace => self.mode = Mode::Pass,
+                Verdict::Replaced | Verdict::Null => {
+                    self.mode = other_mode(judge, column, encoding, bytes, instead)?;
+                }
+            }
+        }
         let judged = match &mut self.mode {
             Mode::Pass => Judged::Bytes(given, None),
             Mode::Fill(fill, masker) => {
@@ -122,8 +142,7 @@ impl StreamedCell {
                 );
                 Judged::Bytes(judged, Some(*masker))
             }
-            Mode::Whole(encoding) => whole(judge, column, *encoding, bytes)?,
-            Mode::Withheld => Judged::Malformed,
+            Mode::Whole(..) | Mode::Withheld => Judged::Malformed,
             Mode::Scan(scan) => scan.feed(judge, column, bytes, is_last),
             Mode::Hex(hex) => hex.feed(judge, column, bytes, is_last),
         };
@@ -152,24 +171,24 @@ impl StreamedCell {
     }
 }
 
-/// Judges a value that stands whole in `bytes`; the judge counts it.
-fn whole<I: Inspect>(
+/// What to do with a small value whose masked form has another length: a scan masks the
+/// findings alone; else the value is redacted, in its type's usual form if that has the length.
+fn other_mode<I: Inspect>(
     judge: &mut Judge<'_, I>,
     column: &ColumnPlan,
     encoding: Encoding,
     bytes: &mut [u8],
-) -> Result<Judged, Refusal> {
-    let redacting = ColumnPlan {
-        strategy: Strategy::Redact,
-        ..column.clone()
-    };
-    match judge.cell(&redacting, encoding, bytes) {
-        Verdict::Unchanged | Verdict::InPlace => Ok(Judged::Bytes(bytes.len(), None)),
-        Verdict::Replaced | Verdict::Null => Err(Refusal::new(
-            SqlState::PROGRAM_LIMIT_EXCEEDED,
-            "a row is too large to mask one of its values with one of another length",
-        )
-        .with_hint("Select the large values and the small ones apart.")),
+    instead: Option<Box<Mode>>,
+) -> Result<Mode, Refusal> {
+    match instead {
+        Some(mode) if column.decision == Decision::Scan => Ok(*mode),
+        _ if judge.redact(column, encoding, bytes) => Ok(Mode::Pass),
+        Some(mode) => Ok(*mode),
+        None => {
+            let message = "a row is too large to give one of its values another length";
+            Err(Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
+                .with_hint("Select the large values and the small ones apart."))
+        }
     }
 }
 

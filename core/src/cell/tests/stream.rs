@@ -207,8 +207,97 @@ fn values_with_parts_stream_as_text_or_are_refused() {
     let keys = policy(&[("ssn", Strategy::Redact)], Some(Strategy::Redact));
     assert!(stream(&keys, 1009, Text, rows.as_bytes(), false).is_none());
     let ruled = policy(&[("c", Strategy::Redact)], None);
-    for (type_oid, encoding) in [(1007, Binary), (1082, Text), (UNKNOWN, Text), (2249, Text)] {
+    for (type_oid, encoding) in [(1007, Binary), (UNKNOWN, Text), (2249, Text), (23, Binary)] {
         assert!(stream(&ruled, type_oid, encoding, rows.as_bytes(), false).is_none());
+    }
+}
+
+/// A small value of a large row under a rule.
+fn small(strategy: Strategy, type_oid: u32, encoding: Encoding, value: &[u8]) -> Option<Vec<u8>> {
+    let policy = policy(&[("c", strategy)], None);
+    let (bytes, tally) = stream(&policy, type_oid, encoding, value, false)?;
+    assert_eq!((bytes.len(), tally.total()), (value.len(), 1));
+    Some(bytes)
+}
+
+#[test]
+fn small_values_of_large_rows_keep_their_length() {
+    let constant = || Strategy::Constant(b"1".to_vec());
+    let partial = Strategy::Partial {
+        keep_first: 0,
+        keep_last: 4,
+    };
+    let number = 531_770_294_i32.to_be_bytes();
+    let numeric = [0, 2, 0, 1, 0, 0, 0, 2, 0, 12, 0x13, 0x88];
+    let zeros = [0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    for (strategy, type_oid, encoding, value, masked) in [
+        (partial, 25, Text, &b"531-77-0294"[..], &b"XXXXXXX0294"[..]),
+        (constant(), 25, Text, b"531-77-0294", b"XXXXXXXXXXX"),
+        (constant(), 23, Binary, &number, &[0; 4]),
+        (Strategy::Null, 23, Binary, &number, &[0; 4]),
+        (Strategy::Null, 23, Text, b"531", b"000"),
+        (Strategy::Null, 114, Text, b"7", b"0"),
+        (Strategy::Null, 16, Text, b"t", b"f"),
+        (Strategy::Redact, 1700, Binary, &numeric, &zeros),
+        (Strategy::Redact, 869, Text, b"10.1.2.3/24", b"11.1.1.1/11"),
+        (Strategy::Redact, 869, Text, b"fe80::1", b"1111::1"),
+        (Strategy::Redact, 1082, Text, b"1957-03-14", b"2000-01-01"),
+        (Strategy::Redact, 1082, Text, b"12957-03-14", b"11111-11-11"),
+        (Strategy::Null, 1186, Text, b"1 day", b"0 day"),
+        (Strategy::Redact, 1009, Text, b"{a,b}", b"{X,X}"),
+        (Strategy::Null, 17, Binary, b"a", b"X"),
+    ] {
+        let got = small(strategy, type_oid, encoding, value);
+        assert_eq!(got.as_deref(), Some(masked), "type {type_oid}, {value:?}");
+    }
+}
+
+#[test]
+fn small_values_of_large_rows_are_refused_if_they_must_change_length() {
+    for (type_oid, encoding) in [(UNKNOWN, Text), (ENUM, Binary), (3904, Binary), (600, Text)] {
+        let policy = policy(&[("c", Strategy::Redact)], None);
+        let catalog = catalog();
+        let plan = policy.plan(&catalog, &facts("c", type_oid));
+        let mut cell = StreamedCell::begin(&policy, &plan, encoding, 20).unwrap();
+        let (mut tally, mut scratch) = (Tally::default(), Scratch::default());
+        let mut judge = Judge {
+            policy: &policy,
+            catalog: &catalog,
+            inspector: &Numbers,
+            tally: &mut tally,
+            scratch: &mut scratch,
+        };
+        assert!(
+            cell.feed(&mut judge, &plan, &mut [b'5'; 20]).is_err(),
+            "type {type_oid}"
+        );
+    }
+}
+
+#[test]
+fn small_values_of_large_rows_are_scanned_like_others() {
+    for content in [
+        Strategy::Redact,
+        Strategy::Constant(b"[id]".to_vec()),
+        Strategy::Null,
+    ] {
+        let policy = policy(&[], Some(content));
+        for (type_oid, encoding, value, masked) in [
+            (25, Text, &b"a 531-77-0294"[..], &b"a XXX-XX-XXXX"[..]),
+            (20, Binary, &531_770_294_i64.to_be_bytes(), &[0; 8]),
+            (
+                114,
+                Text,
+                b"{\"a\":\"531-77-0294\"}",
+                b"{\"a\":\"XXX-XX-XXXX\"}",
+            ),
+            (UNKNOWN, Text, b"a 531-77-0294", b"a 111-11-1111"),
+            (25, Text, b"nothing", b"nothing"),
+        ] {
+            let (bytes, tally) = stream(&policy, type_oid, encoding, value, false).unwrap();
+            assert_eq!(bytes, masked, "type {type_oid}");
+            assert_eq!(tally.total(), u64::from(bytes != value));
+        }
     }
 }
 
