@@ -12,5 +12,8 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod drive;
+pub mod epoll;
 pub mod planes;
 pub mod relay;
+pub mod ring;

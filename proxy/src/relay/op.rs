@@ -64,15 +64,30 @@ impl Outgoing {
         self.len() == 0
     }
 
-    /// The next bytes in order, in at most [`SLICES`] slices.
-    pub fn fill<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) {
+    /// Puts the next bytes in order into `slices`, as far as those go, and says how many it used.
+    pub fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut used = 0;
+        let mut places = slices.iter_mut();
+        let mut put = |bytes: &'a [u8]| match places.next() {
+            Some(place) => {
+                *place = IoSlice::new(bytes);
+                used += 1;
+                true
+            }
+            None => false,
+        };
         match self {
             Outgoing::Judged(window) => {
-                slices.extend(window.released().slices().take(SLICES).map(IoSlice::new));
+                window.released().slices().all(put);
             }
-            Outgoing::Authored(outbox) => slices.push(IoSlice::new(outbox.pending())),
-            Outgoing::Sealed(sealed) => slices.push(IoSlice::new(sealed.pending())),
+            Outgoing::Authored(outbox) => {
+                put(outbox.pending());
+            }
+            Outgoing::Sealed(sealed) => {
+                put(sealed.pending());
+            }
         }
+        used
     }
 
     /// Notes that the first `n` bytes were sent.
