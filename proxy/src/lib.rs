@@ -7,13 +7,17 @@
 //! * [`audit`]: the log on disk.
 //! * [`cli`]: the command line.
 //! * [`config`]: `velum.toml`, checked whole.
+//! * [`control`]: the thread that decides, loads and writes.
 
 pub mod audit;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod demo;
+pub mod doctor;
 pub mod drive;
 pub mod epoll;
+pub mod observe;
 pub mod planes;
 pub mod relay;
 pub mod ring;

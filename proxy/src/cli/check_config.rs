@@ -1,16 +1,15 @@
 //! `velum check-config`
 
-use std::io::Write;
 use std::path::Path;
 
-use super::{DONE, FOUND, MISUSE};
+use super::{DONE, FOUND, MISUSE, complain, print};
 use crate::config::{self, ConfigError};
 
 /// Checks a file and prints what is wrong with it.
 pub(super) fn run(path: &Path, json: bool) -> u8 {
-    let (status, json_text, text) = match config::load(path) {
+    let (status, document, text) = match config::load(path) {
         Ok(config) => {
-            let summary = format!(
+            let text = format!(
                 "{}: fine ({} listeners, {} identities, {} resources, {} policies)\n",
                 path.display(),
                 config.listeners.len(),
@@ -21,22 +20,22 @@ pub(super) fn run(path: &Path, json: bool) -> u8 {
             (
                 DONE,
                 serde_json::json!({ "file": path, "ok": true, "mistakes": [] }),
-                summary,
+                text,
             )
         }
         Err(ConfigError::Mistakes(problems)) => (FOUND, problems.to_json(), problems.to_text()),
         Err(error @ ConfigError::Unreadable { .. }) => {
-            let document =
-                serde_json::json!({ "file": path, "ok": false, "error": error.to_string() });
+            let error = error.to_string();
+            let document = serde_json::json!({ "file": path, "ok": false, "error": error });
             (MISUSE, document, format!("{error}\n"))
         }
     };
-    let written = match (json, status) {
-        (true, _) => writeln!(std::io::stdout(), "{json_text:#}"),
-        (false, DONE) => write!(std::io::stdout(), "{text}"),
-        (false, _) => write!(std::io::stderr(), "{text}"),
-    };
-    // A closed pipe changes nothing about the answer.
-    drop(written);
+    if json {
+        print(&format!("{document:#}\n"));
+    } else if status == DONE {
+        print(&text);
+    } else {
+        complain(&text);
+    }
     status
 }

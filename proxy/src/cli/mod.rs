@@ -2,12 +2,16 @@
 //!
 //! Exit status: 0 done, 1 the check found something, 2 misuse or bad input.
 
+mod audit;
 mod check_config;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::{control, doctor};
 
 /// Everything is fine.
 pub const DONE: u8 = 0;
@@ -32,6 +36,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the gateway. SIGHUP reloads its configuration, SIGTERM drains it.
+    Serve {
+        /// The configuration.
+        #[arg(long, default_value = CONFIG)]
+        config: PathBuf,
+    },
     /// Check a configuration: all mistakes at once.
     CheckConfig {
         /// The file.
@@ -41,12 +51,40 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Check this machine: driver, limits, configuration, databases, clock, audit directory.
+    Doctor {
+        /// The configuration.
+        #[arg(long, default_value = CONFIG)]
+        config: PathBuf,
+        /// As a JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the audit log.
+    #[command(subcommand)]
+    Audit(audit::Audit),
 }
 
 /// Runs the command of this process' arguments.
 pub fn run() -> ExitCode {
     let status = match Cli::parse().command {
+        Command::Serve { config } => control::serve(&config),
         Command::CheckConfig { config, json } => check_config::run(&config, json),
+        Command::Doctor { config, json } => doctor::run(&config, json),
+        Command::Audit(command) => audit::run(command),
     };
     ExitCode::from(status)
+}
+
+/// Writes to standard output; false if nobody reads it any more.
+pub(crate) fn print(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_ok()
+}
+
+/// Writes to standard error. One that is closed changes nothing.
+pub(crate) fn complain(text: &str) {
+    let _closed = std::io::stderr().write_all(text.as_bytes());
 }

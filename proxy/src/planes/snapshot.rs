@@ -47,7 +47,8 @@ impl Snapshot {
 
 impl Accounts for Snapshot {
     fn account(&self, user: &str) -> Option<&Account> {
-        self.accounts.get(user)
+        // `*` is anybody, who is trusted: the configuration allows it on loopback only.
+        self.accounts.get(user).or_else(|| self.accounts.get("*"))
     }
 }
 
@@ -134,12 +135,21 @@ pub struct ResourceSnapshot {
     pub policies: HashMap<String, Arc<Policy>>,
     /// What the control thread knows of the databases behind this resource.
     pub catalogs: Catalogs,
-    /// The content detectors.
-    pub detectors: Arc<Detectors>,
+    /// The content detectors of each policy, by the identity's name as `policies`.
+    pub detectors: HashMap<String, Arc<Detectors>>,
     /// Key of the tokens in records.
     pub tokens: Arc<TokenKey>,
     /// SCRAM keys of the last log-in, which save the next one 4,096 hashes.
     pub scram_keys: ArcSwapOption<ScramKeys>,
+}
+
+impl ResourceSnapshot {
+    /// What looks at content for an identity; all detectors if its policy names none.
+    pub fn detectors_for(&self, identity: &str) -> Arc<Detectors> {
+        self.detectors
+            .get(identity)
+            .map_or_else(Default::default, Arc::clone)
+    }
 }
 
 /// Catalogs by database name. A reload passes it on from snapshot to snapshot, so that a
@@ -262,7 +272,7 @@ pub(crate) mod tests {
             parameters: Vec::new(),
             policies: HashMap::new(),
             catalogs: Catalogs::default(),
-            detectors: Arc::new(Detectors::standard()),
+            detectors: HashMap::new(),
             tokens: Arc::new(TokenKey::new(&[0; 32])),
             scram_keys: ArcSwapOption::empty(),
         })

@@ -224,7 +224,7 @@ impl Dialing {
             server_tls: self.resource.tls.is_some(),
             policy: Arc::clone(&self.policy),
             catalog: self.slot.load(),
-            inspector: Arc::clone(&self.resource.detectors),
+            inspector: self.resource.detectors_for(&self.startup.identity.name),
             tokens: Arc::clone(&self.resource.tokens),
             cancel_key: key.to_vec(),
         };

@@ -1,0 +1,201 @@
+//! `velum audit`
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use velum_core::audit::record::{Body, Record};
+
+use super::{DONE, FOUND, complain, print};
+use crate::audit::read;
+use crate::observe::rfc3339;
+
+/// How often a followed log is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+#[derive(Subcommand)]
+pub(super) enum Audit {
+    /// Print all records.
+    Show(Which),
+    /// Print the last records, and those that follow.
+    Tail {
+        #[command(flatten)]
+        which: Which,
+        /// How many of the last.
+        #[arg(long, default_value_t = 10)]
+        lines: u64,
+        /// Stop at the end of the log.
+        #[arg(long)]
+        no_follow: bool,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Which {
+    /// The audit directory.
+    directory: PathBuf,
+    /// A JSON document a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints records.
+pub(super) fn run(command: Audit) -> u8 {
+    match command {
+        Audit::Show(which) => match show(&which, 0) {
+            Ok(_) => DONE,
+            Err(error) => failed(&error),
+        },
+        Audit::Tail {
+            which,
+            lines,
+            no_follow,
+        } => tail(&which, lines, !no_follow),
+    }
+}
+
+fn tail(which: &Which, lines: u64, follow: bool) -> u8 {
+    let mut last = 0;
+    let end = read::for_each(&which.directory, 0, |sequence, _| {
+        last = sequence;
+        true
+    });
+    if let Err(error) = end {
+        return failed(&error);
+    }
+    let mut next = (last + 1).saturating_sub(lines).max(1);
+    loop {
+        match show(which, next) {
+            Ok(Some(after)) => next = after,
+            // Nobody reads what is printed.
+            Ok(None) => return DONE,
+            Err(error) => return failed(&error),
+        }
+        if !follow {
+            return DONE;
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Prints the records from `from` on; gives the sequence to go on with, or `None` if standard
+/// output is closed.
+fn show(which: &Which, from: u64) -> Result<Option<u64>, read::ReadError> {
+    let mut next = from;
+    let mut open = true;
+    read::for_each(&which.directory, from, |sequence, record| {
+        let line = match which.json {
+            true => json_line(sequence, &record),
+            false => text_line(sequence, &record),
+        };
+        open = print(&line);
+        next = sequence + 1;
+        open
+    })?;
+    Ok(open.then_some(next))
+}
+
+fn failed(error: &read::ReadError) -> u8 {
+    complain(&format!("{error}\n"));
+    FOUND
+}
+
+/// The record's own line, with its sequence as the first member.
+fn json_line(sequence: u64, record: &Record) -> String {
+    let json = record.to_json();
+    let members = json.trim_start_matches('{');
+    let comma = if members.starts_with('}') { "" } else { "," };
+    format!("{{\"sequence\":{sequence}{comma}{members}\n")
+}
+
+fn text_line(sequence: u64, record: &Record) -> String {
+    let session = record.session.0;
+    let session = if session == 0 {
+        "-".to_owned()
+    } else {
+        format!("{:08x}", session >> 96)
+    };
+    let whom = match (&*record.identity, &*record.resource) {
+        ("", "") => "-".to_owned(),
+        (identity, resource) => format!("{identity}@{resource}"),
+    };
+    let time = rfc3339(record.time);
+    format!(
+        "{sequence:>8} {time} {session:>8} {whom} {}\n",
+        what(&record.body)
+    )
+}
+
+fn what(body: &Body) -> String {
+    match body {
+        Body::SessionOpened {
+            method,
+            client_address,
+            role,
+            database,
+            ..
+        } => {
+            format!("opened by {method} from {client_address} as {role} in {database}")
+        }
+        Body::SessionClosed {
+            reason,
+            statements,
+            bytes,
+        } => {
+            format!("closed: {reason} ({statements} statements, {bytes} bytes)")
+        }
+        Body::Intent {
+            statement,
+            effect,
+            text,
+            decision,
+            ..
+        } => {
+            format!(
+                "#{statement} {effect:?} {decision}: {}",
+                text.escape_debug()
+            )
+        }
+        Body::Outcome {
+            statement,
+            status,
+            command,
+            sqlstate,
+            rows,
+            bytes,
+            masked,
+            duration_us,
+        } => {
+            let masked: Vec<_> = masked
+                .iter()
+                .map(|(masker, cells)| format!("{masker} {cells}"))
+                .collect();
+            let masked = match masked.is_empty() {
+                true => String::new(),
+                false => format!(", masked {}", masked.join(", ")),
+            };
+            let error = sqlstate.map_or_else(String::new, |state| {
+                format!(" {}", String::from_utf8_lossy(&state))
+            });
+            format!(
+                "#{statement} {status:?} {command}{error}: {rows} rows, {bytes} bytes, \
+                 {duration_us} us{masked}"
+            )
+        }
+        Body::OutcomeUnknown { statement } => format!("#{statement} outcome unknown"),
+        Body::ConnectionRefused {
+            client_address,
+            sqlstate,
+        } => {
+            format!(
+                "refused {client_address}: {}",
+                String::from_utf8_lossy(sqlstate)
+            )
+        }
+        Body::ConfigurationLoaded { sha256 } => {
+            let digest: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("configuration {digest}")
+        }
+        Body::Gateway { event } => format!("gateway {event}"),
+    }
+}

@@ -1,0 +1,152 @@
+//! Relations, columns, types and words.
+
+use std::collections::HashMap;
+
+use tokio_postgres::{Client, Row};
+use velum_core::catalog::{Catalog, Column, Relation, TypeKind};
+
+use super::LoadError;
+
+const DOING: &str = "reading the catalog";
+
+/// Tables, views, materialised views, foreign and partitioned tables; row types too, for the
+/// attributes of composite types.
+const RELATIONS: &str = "
+    select c.oid, n.nspname::text, c.relname::text, c.relkind::text
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'v', 'm', 'f', 'p', 't', 'c')";
+
+const COLUMNS: &str = "
+    select a.attrelid, a.attnum, a.attname::text, a.atttypid, a.attgenerated <> ''
+    from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+    where a.attnum > 0 and not a.attisdropped
+      and c.relkind in ('r', 'v', 'm', 'f', 'p', 't', 'c')
+    order by a.attrelid, a.attnum";
+
+const PARENTS: &str = "select inhrelid, inhparent from pg_catalog.pg_inherits";
+
+/// `int2vector` and `oidvector` are arrays on the wire without being anybody's `typarray`.
+const TYPES: &str = "
+    select t.oid, t.typname::text, t.typtype::text, t.typbasetype, t.typrelid,
+           case when t.typtype = 'b' and t.typcategory = 'A' then t.typelem else 0 end,
+           coalesce(r.rngsubtype, 0)
+    from pg_catalog.pg_type t left join pg_catalog.pg_range r on r.rngtypid = t.oid";
+
+const WORDS: &str = "
+    select nspname::text from pg_catalog.pg_namespace
+    union select relname::text from pg_catalog.pg_class
+    union select attname::text from pg_catalog.pg_attribute where not attisdropped
+    union select typname::text from pg_catalog.pg_type
+    union select conname::text from pg_catalog.pg_constraint
+    union select proname::text from pg_catalog.pg_proc
+    union select tgname::text from pg_catalog.pg_trigger
+    union select rulename::text from pg_catalog.pg_rewrite
+    union select polname::text from pg_catalog.pg_policy
+    union select extname::text from pg_catalog.pg_extension
+    union select lanname::text from pg_catalog.pg_language
+    union select collname::text from pg_catalog.pg_collation
+    union select srvname::text from pg_catalog.pg_foreign_server
+    union select spcname::text from pg_catalog.pg_tablespace
+    union select datname::text from pg_catalog.pg_database
+    union select rolname::text from pg_catalog.pg_roles";
+
+/// Reads everything but the origins of views' columns, in one snapshot of the database.
+pub(super) async fn read(client: &Client) -> Result<Catalog, LoadError> {
+    let run = async |sql: &'static str| {
+        client
+            .query(sql, &[])
+            .await
+            .map_err(|error| LoadError::new(DOING, &error))
+    };
+    let transaction = async |sql: &'static str| {
+        client
+            .batch_execute(sql)
+            .await
+            .map_err(|error| LoadError::new(DOING, &error))
+    };
+    transaction("begin isolation level repeatable read read only").await?;
+    let relations = run(RELATIONS).await?;
+    let columns = run(COLUMNS).await?;
+    let parents = run(PARENTS).await?;
+    let types = run(TYPES).await?;
+    let words = run(WORDS).await?;
+    transaction("commit").await?;
+
+    let mut catalog = Catalog::default();
+    build(
+        &mut catalog,
+        [&relations, &columns, &parents, &types, &words],
+    )
+    .map_err(|error| LoadError::new(DOING, &error))?;
+    Ok(catalog)
+}
+
+fn build(catalog: &mut Catalog, tables: [&[Row]; 5]) -> Result<(), tokio_postgres::Error> {
+    let [relations, columns, parents, types, words] = tables;
+    let mut row_types: HashMap<u32, Vec<u32>> = HashMap::new();
+    for row in relations {
+        let (oid, kind) = (row.try_get(0)?, row.try_get::<_, &str>(3)?);
+        if kind == "c" {
+            continue;
+        }
+        let (schema, name) = (row.try_get(1)?, row.try_get(2)?);
+        let relation = Relation {
+            schema,
+            name,
+            columns: Vec::new(),
+            parents: Vec::new(),
+        };
+        catalog.relations.insert(oid, relation);
+    }
+    for row in columns {
+        let (relation, type_oid) = (row.try_get(0)?, row.try_get(3)?);
+        row_types.entry(relation).or_default().push(type_oid);
+        if let Some(relation) = catalog.relations.get_mut(&relation) {
+            relation.columns.push(Column {
+                attnum: row.try_get(1)?,
+                name: row.try_get(2)?,
+                type_oid,
+                generated: row.try_get(4)?,
+                origins: Vec::new(),
+            });
+        }
+    }
+    for row in parents {
+        if let Some(child) = catalog.relations.get_mut(&row.try_get(0)?) {
+            child.parents.push(row.try_get(1)?);
+        }
+    }
+    for row in types {
+        let kind = type_kind(row, &mut row_types)?;
+        catalog
+            .types
+            .insert(row.try_get(0)?, (row.try_get(1)?, kind));
+    }
+    for row in words {
+        catalog.words.insert(row.try_get(0)?);
+    }
+    Ok(())
+}
+
+fn type_kind(
+    row: &Row,
+    row_types: &mut HashMap<u32, Vec<u32>>,
+) -> Result<TypeKind, tokio_postgres::Error> {
+    let element: u32 = row.try_get(5)?;
+    Ok(match row.try_get::<_, &str>(2)? {
+        "d" => TypeKind::Domain {
+            base: row.try_get(3)?,
+        },
+        "c" => {
+            let attributes = row_types.remove(&row.try_get(4)?).unwrap_or_default();
+            TypeKind::Composite { attributes }
+        }
+        "e" => TypeKind::Enum,
+        "r" => TypeKind::Range {
+            subtype: row.try_get(6)?,
+        },
+        "m" => TypeKind::Multirange,
+        _ if element != 0 => TypeKind::Array { element },
+        _ => TypeKind::Base,
+    })
+}

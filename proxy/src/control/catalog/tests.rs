@@ -1,0 +1,215 @@
+//! Against a real PostgreSQL.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use velum_core::catalog::{Catalog, Relation, TypeKind};
+
+use super::*;
+use crate::config::Secret;
+use crate::config::model::{NameOrAny, Resource, ResourceAddress, UpstreamTlsMode};
+use crate::demo::cluster::{Cluster, ClusterOptions};
+
+const SCHEMA: &str = "
+    create schema clinic;
+    create domain clinic.ssn as text;
+    create type clinic.mood as enum ('good', 'bad');
+    create type clinic.address as (street text, zip int);
+    create type clinic.span as range (subtype = date);
+    create table clinic.patient (
+        id int primary key, gone int, ssn clinic.ssn, name text, mood clinic.mood, home clinic.address,
+        phones text[], initials text generated always as (left(name, 1)) stored);
+    alter table clinic.patient drop column gone;
+    create table clinic.note (id int, body text);
+    create view clinic.plain as select ssn as number, upper(name) as shout, id from clinic.patient;
+    create view clinic.over as select p.number from clinic.plain p join clinic.note n using (id);
+    create view clinic.both as select ssn::text as t from clinic.patient union all select body from clinic.note;
+    create materialized view clinic.kept as select name, ssn from clinic.patient;
+    create table clinic.log (at date, ssn text) partition by range (at);
+    create table clinic.log_2026 partition of clinic.log for values from ('2026-01-01') to ('2027-01-01');
+    create role reader login password 'reader';
+    create view clinic.closed as select name from clinic.patient;
+";
+
+fn resource(cluster: &Cluster, user: &str, password: &str) -> Resource {
+    let name = |name: &str| NameOrAny::Fixed(name.to_owned());
+    Resource {
+        name: "ehr".to_owned(),
+        address: ResourceAddress::Tcp {
+            host: "127.0.0.1".to_owned(),
+            port: cluster.port(),
+        },
+        database: name("postgres"),
+        user: name(user),
+        catalog_user: Some(user.to_owned()),
+        tls_mode: UpstreamTlsMode::Disable,
+        tls: None,
+        password: Some(Secret::new(password.as_bytes().to_vec(), "a test")),
+    }
+}
+
+fn upstream(cluster: &Cluster) -> Upstream {
+    let resource = resource(cluster, cluster.superuser(), cluster.superuser_password());
+    Upstream::home(&resource, Duration::from_secs(10)).unwrap()
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, future)
+}
+
+fn relation<'c>(catalog: &'c Catalog, name: &str) -> (u32, &'c Relation) {
+    let mut all = catalog.relations.iter();
+    let (oid, found) = all
+        .find(|(_, it)| it.schema == "clinic" && it.name == name)
+        .expect("the relation is there");
+    (*oid, found)
+}
+
+fn column(catalog: &Catalog, table: &str, column: &str) -> (u32, i16) {
+    let (oid, relation) = relation(catalog, table);
+    let found = relation
+        .columns
+        .iter()
+        .find(|it| it.name == column)
+        .unwrap();
+    (oid, found.attnum)
+}
+
+fn origins(catalog: &Catalog, table: &str, name: &str) -> Vec<(u32, i16)> {
+    let (oid, attnum) = column(catalog, table, name);
+    let mut origins = catalog.column(oid, attnum).unwrap().1.origins.clone();
+    origins.sort();
+    origins
+}
+
+#[test]
+fn a_real_database_is_read_and_changes_are_seen() {
+    let cluster = Cluster::start(ClusterOptions::default()).unwrap();
+    cluster.psql(SCHEMA).unwrap();
+    let upstream = upstream(&cluster);
+    let (catalog, known) = run(load(&upstream, None, 7)).unwrap().unwrap();
+    assert_eq!(catalog.epoch, 7);
+
+    let (_, patient) = relation(&catalog, "patient");
+    let names: Vec<_> = patient.columns.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["id", "ssn", "name", "mood", "home", "phones", "initials"]
+    );
+    assert_eq!(
+        patient.columns[1].attnum, 3,
+        "a dropped column keeps its number"
+    );
+    let generated: Vec<_> = patient.columns.iter().filter(|it| it.generated).collect();
+    assert_eq!(generated.len(), 1);
+
+    let kind = |at: usize| catalog.types[&patient.columns[at].type_oid].clone();
+    assert_eq!(kind(1), ("ssn".to_owned(), TypeKind::Domain { base: 25 }));
+    assert_eq!(kind(3).1, TypeKind::Enum);
+    assert_eq!(
+        kind(4).1,
+        TypeKind::Composite {
+            attributes: vec![25, 23]
+        }
+    );
+    assert_eq!(kind(5).1, TypeKind::Array { element: 25 });
+    let range = catalog
+        .types
+        .values()
+        .find(|(name, _)| name == "span")
+        .unwrap();
+    assert_eq!(range.1, TypeKind::Range { subtype: 1082 });
+    assert_eq!(
+        catalog.types[&30].1,
+        TypeKind::Array { element: 26 },
+        "oidvector"
+    );
+
+    let ssn = column(&catalog, "patient", "ssn");
+    assert_eq!(origins(&catalog, "plain", "number"), [ssn]);
+    assert_eq!(origins(&catalog, "plain", "shout"), []);
+    assert_eq!(
+        origins(&catalog, "over", "number"),
+        [column(&catalog, "plain", "number")]
+    );
+    assert_eq!(origins(&catalog, "kept", "ssn"), [ssn]);
+    let mut either = vec![ssn, column(&catalog, "note", "body")];
+    either.sort();
+    assert_eq!(
+        origins(&catalog, "both", "t"),
+        either,
+        "a set operation shows all branches"
+    );
+
+    let (parent, _) = relation(&catalog, "log");
+    assert_eq!(relation(&catalog, "log_2026").1.parents, [parent]);
+    for word in [
+        "clinic",
+        "patient",
+        "patient_pkey",
+        "initials",
+        "mood",
+        "reader",
+        "upper",
+    ] {
+        assert!(catalog.words.contains(word), "{word}");
+    }
+
+    assert!(
+        run(load(&upstream, Some(&known), 8)).unwrap().is_none(),
+        "nothing has changed"
+    );
+    for change in [
+        "alter table clinic.patient rename column ssn to social",
+        "create or replace view clinic.closed as select social::text as name from clinic.patient",
+        "create table clinic.more (x int)",
+        "drop table clinic.more",
+    ] {
+        let (_, before) = run(load(&upstream, None, 8)).unwrap().unwrap();
+        cluster.psql(change).unwrap();
+        assert!(
+            run(load(&upstream, Some(&before), 9)).unwrap().is_some(),
+            "{change}"
+        );
+    }
+}
+
+/// A role that may not look into a schema still learns what its views could show.
+#[test]
+fn a_view_that_cannot_be_prepared_shows_all_that_it_depends_on() {
+    let cluster = Cluster::start(ClusterOptions::default()).unwrap();
+    cluster.psql(SCHEMA).unwrap();
+    let resource = resource(&cluster, "reader", "reader");
+    let upstream = Upstream::home(&resource, Duration::from_secs(10)).unwrap();
+    let (catalog, _) = run(load(&upstream, None, 1)).unwrap().unwrap();
+    assert_eq!(
+        origins(&catalog, "closed", "name"),
+        [column(&catalog, "patient", "name")]
+    );
+    let mut both = vec![
+        column(&catalog, "patient", "name"),
+        column(&catalog, "patient", "ssn"),
+    ];
+    both.sort();
+    assert_eq!(origins(&catalog, "kept", "name"), both);
+}
+
+#[test]
+fn trouble_is_named_without_the_servers_words() {
+    let cluster = Cluster::start(ClusterOptions::default()).unwrap();
+    let wrong = resource(&cluster, "postgres", "not the password");
+    let wrong = Upstream::home(&wrong, Duration::from_secs(10)).unwrap();
+    let error = run(load(&wrong, None, 1)).unwrap_err();
+    assert_eq!(error.to_string(), "connecting: the server answers 28P01");
+    let mut nowhere = resource(&cluster, "postgres", "x");
+    nowhere.address = ResourceAddress::Unix(PathBuf::from("/nonexistent/.s.PGSQL.5432"));
+    let nowhere = Upstream::home(&nowhere, Duration::from_secs(10)).unwrap();
+    assert_eq!(
+        run(load(&nowhere, None, 1)).unwrap_err().doing,
+        "connecting"
+    );
+}

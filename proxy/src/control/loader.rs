@@ -1,0 +1,181 @@
+//! Keeps catalogs and addresses fresh.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::catalog::{self, Fingerprint, Upstream};
+use crate::config::Config;
+use crate::observe::{self, Field};
+use crate::planes::{CatalogSlot, DatabaseMapping, ResourceSnapshot, Shared, UpstreamAddress};
+
+/// What was found at the last load of one database. The lock makes loads of one slot follow
+/// each other, as the slot asks for.
+#[derive(Default)]
+struct Last {
+    /// The slot that it was found for: a reload may bring another, which is empty.
+    slot: Option<Arc<CatalogSlot>>,
+    fingerprint: Option<Fingerprint>,
+    failing: bool,
+}
+
+/// See the module's text.
+pub(super) struct Loader {
+    shared: Arc<Shared>,
+    config: RefCell<Arc<Config>>,
+    last: RefCell<HashMap<(String, String), Rc<Mutex<Last>>>>,
+    epoch: Cell<u64>,
+}
+
+impl Loader {
+    pub(super) fn new(shared: Arc<Shared>, config: Arc<Config>) -> Self {
+        let config = RefCell::new(config);
+        Self {
+            shared,
+            config,
+            last: RefCell::default(),
+            epoch: Cell::new(0),
+        }
+    }
+
+    /// A reload: credentials may have changed.
+    pub(super) fn configure(&self, config: Arc<Config>) {
+        self.config.replace(config);
+    }
+
+    /// Looks at every database that sessions have named, and at those that they will, all at
+    /// the same time: one that does not answer holds up no other.
+    pub(super) async fn refresh(self: Rc<Self>) {
+        let snapshot = self.shared.snapshot.load_full();
+        let mut loads = Vec::new();
+        for resource in snapshot.resources.values() {
+            let (loader, resource) = (Rc::clone(&self), Arc::clone(resource));
+            let load = async move { loader.refresh_resource(&resource).await };
+            loads.push(tokio::task::spawn_local(load));
+        }
+        for load in loads {
+            // A task that panicked has said so; the others go on.
+            let _panicked = load.await;
+        }
+    }
+
+    async fn refresh_resource(&self, resource: &ResourceSnapshot) {
+        self.resolve(resource).await;
+        if resource
+            .policies
+            .values()
+            .all(|policy| policy.judges_nothing())
+        {
+            return;
+        }
+        if let DatabaseMapping::Fixed(database) = &resource.database {
+            resource.catalogs.slot(database);
+        }
+        for (database, slot) in resource.catalogs.all() {
+            self.load(resource, &database, &slot).await;
+        }
+    }
+
+    /// Loads one catalog if it has changed, and says so to all that wait for it.
+    pub(super) async fn load(
+        &self,
+        resource: &ResourceSnapshot,
+        database: &str,
+        slot: &Arc<CatalogSlot>,
+    ) {
+        let key = (resource.name.to_string(), database.to_owned());
+        let last = Rc::clone(self.last.borrow_mut().entry(key).or_default());
+        let mut last = last.lock().await;
+        slot.begin();
+        let known = last
+            .slot
+            .as_ref()
+            .filter(|known| Arc::ptr_eq(known, slot))
+            .is_some();
+        let known = last.fingerprint.clone().filter(|_| known);
+        let loaded = match self.upstream(&resource.name, database) {
+            Some(upstream) => catalog::load(&upstream, known.as_ref(), self.next_epoch()).await,
+            // Without a role for the gateway itself there is nothing to load, by configuration.
+            None => Ok(None),
+        };
+        let fields = [
+            ("resource", Field::Name(&resource.name)),
+            ("database", Field::Name(database)),
+        ];
+        let fresh = match loaded {
+            Ok(fresh) => {
+                if std::mem::take(&mut last.failing) {
+                    observe::event("catalog-readable-again", &fields);
+                }
+                fresh
+            }
+            Err(error) => {
+                // Once, and not every few seconds.
+                if !std::mem::replace(&mut last.failing, true) {
+                    let [resource, database] = fields;
+                    let fields = [resource, database, ("cause", Field::Cause(&error))];
+                    observe::event("catalog-unreadable", &fields);
+                }
+                None
+            }
+        };
+        let catalog = fresh.map(|(catalog, fingerprint)| {
+            last.slot = Some(Arc::clone(slot));
+            last.fingerprint = Some(fingerprint);
+            Arc::new(catalog)
+        });
+        slot.finish(catalog);
+        self.shared.wake_all();
+    }
+
+    fn upstream(&self, resource: &str, database: &str) -> Option<Upstream> {
+        let config = self.config.borrow();
+        Upstream::new(
+            config.resource(resource)?,
+            database,
+            config.limits.connect_timeout,
+        )
+    }
+
+    fn next_epoch(&self) -> u64 {
+        self.epoch.set(self.epoch.get() + 1);
+        self.epoch.get()
+    }
+
+    /// Asks the name server; what was known stays if it does not answer.
+    async fn resolve(&self, resource: &ResourceSnapshot) {
+        let UpstreamAddress::Tcp {
+            host,
+            port,
+            resolved,
+        } = &resource.address
+        else {
+            return;
+        };
+        if host.parse::<std::net::IpAddr>().is_ok() {
+            return;
+        }
+        let asked = tokio::net::lookup_host((host.as_str(), *port));
+        let timeout = self.config.borrow().limits.connect_timeout;
+        match tokio::time::timeout(timeout, asked).await {
+            Ok(Ok(found)) => {
+                let found: Vec<SocketAddr> = found.collect();
+                if !found.is_empty() && **resolved.load() != found {
+                    resolved.store(Arc::new(found));
+                }
+            }
+            Ok(Err(error)) if resolved.load().is_empty() => observe::event(
+                "address-unknown",
+                &[
+                    ("resource", Field::Name(&resource.name)),
+                    ("cause", Field::Cause(&error)),
+                ],
+            ),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The control thread: it decides, loads and writes; the data threads apply.
+//!
+//! ```text
+//! signals ─ Order ─▶ control thread ─▶ Snapshot, CatalogSlot, DurableMark ─▶ data threads
+//!                       ▲   └─ writer ─▶ audit segments                        │
+//!                       └──────────── Batch · ControlRequest ◀─────────────────┘
+//! ```
+//!
+//! It runs on tokio-uring where the kernel lets it, so that a sync of the log holds up nothing
+//! else; on plain tokio otherwise.
+//!
+//! * [`start`]: from a configuration to a running gateway.
+//! * `run`: the loop.
+//! * `loader`: keeps catalogs and addresses fresh.
+//! * [`catalog`]: reads one database's catalog.
+//! * [`snapshot`]: makes of a configuration what data threads work by.
+//! * [`serve`]: the process around it, with signals.
+
+pub mod catalog;
+mod loader;
+mod run;
+pub mod serve;
+pub mod snapshot;
+pub mod start;
+
+pub use serve::serve;
+pub use start::{Gateway, StartError};

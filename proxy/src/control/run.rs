@@ -1,0 +1,413 @@
+//! The control thread's loop.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use velum_core::audit::record::{Body, Record, SessionId};
+
+use super::loader::Loader;
+use super::snapshot::{self, Keys};
+use super::start::{StartError, choice, control_uses_ring};
+use crate::audit::log::{Log, LogFailed};
+use crate::audit::medium::{Medium, PlainDisk, RingDisk};
+use crate::audit::recover::{Recovered, STARTED};
+use crate::audit::writer::{Command, Writer};
+use crate::config::Config;
+use crate::drive::{DataPlane, Driver};
+use crate::observe::{self, Field};
+use crate::planes::{ControlRequest, Receivers, Shared, State};
+
+/// Commands that may wait for the writer.
+const COMMANDS: usize = 16;
+/// Before the listeners open, catalogs get so much time; sessions wait for late ones.
+const FIRST_LOAD: Duration = Duration::from_secs(5);
+/// After the log has failed, data threads get so much time to tell their clients.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How a gateway ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to, and everything is on disk.
+    Drained,
+    /// The log failed, or a thread did.
+    Failed,
+}
+
+/// What the process asks of the control thread.
+pub(super) enum Order {
+    /// Put a configuration in force; answered with why not.
+    Reload(Box<Config>, oneshot::Sender<Result<(), String>>),
+    /// Finish and end.
+    Drain,
+}
+
+/// What the thread is made of.
+pub(super) struct Parts {
+    pub(super) config: Arc<Config>,
+    pub(super) keys: Keys,
+    pub(super) shared: Arc<Shared>,
+    pub(super) receivers: Receivers,
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) log: Recovered,
+    pub(super) ready: oneshot::Sender<Result<Vec<SocketAddr>, StartError>>,
+}
+
+/// The thread.
+pub(super) fn thread(parts: Parts) -> Ended {
+    let directory = parts.config.audit.directory.clone();
+    if control_uses_ring(parts.config.gateway.driver) {
+        return tokio_uring::start(control(parts, RingDisk::new(&directory)));
+    }
+    match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => {
+            let tasks = tokio::task::LocalSet::new();
+            tasks.block_on(&runtime, control(parts, PlainDisk::new(&directory)))
+        }
+        Err(error) => {
+            let _starter_is_gone = parts.ready.send(Err(StartError::System(error)));
+            Ended::Failed
+        }
+    }
+}
+
+async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
+    let Parts {
+        config,
+        keys,
+        shared,
+        receivers,
+        orders,
+        log,
+        ready,
+    } = parts;
+    let Receivers { batches, requests } = receivers;
+    let Recovered {
+        next_sequence,
+        unknown,
+        torn,
+        lock,
+    } = log;
+    if let Some(torn) = torn {
+        let fields = [
+            ("segment", Field::Path(&torn.path)),
+            ("offset", Field::Number(torn.offset as u64)),
+        ];
+        observe::event("torn-tail-cut", &fields);
+    }
+    let log = Log::new(medium, config.audit.segment_bytes, next_sequence);
+    let writer = Writer::new(log, config.audit.mode, Arc::clone(&shared));
+    let (commands, obeyed) = mpsc::channel(COMMANDS);
+    let writer = tokio::task::spawn_local(writer.run(batches, obeyed));
+
+    let mut first = unknown;
+    if !first.is_empty() {
+        observe::event(
+            "outcomes-unknown",
+            &[("statements", Field::Number(first.len() as u64))],
+        );
+    }
+    first.push(record(Body::Gateway {
+        event: STARTED.to_owned(),
+    }));
+    first.push(record(Body::ConfigurationLoaded {
+        sha256: config.sha256,
+    }));
+    if !append(&commands, first).await {
+        let reason = log_failure(writer.await);
+        let _starter_is_gone = ready.send(Err(StartError::LogFailed(reason)));
+        return Ended::Failed;
+    }
+    let loader = Rc::new(Loader::new(Arc::clone(&shared), Arc::clone(&config)));
+    // Not dropped when it is late: a load that has begun must end.
+    let first_load = tokio::task::spawn_local(Rc::clone(&loader).refresh());
+    if tokio::time::timeout(FIRST_LOAD, first_load).await.is_err() {
+        observe::event("catalogs-late", &[]);
+    }
+    let plane = match DataPlane::start(&shared, choice(config.gateway.driver)) {
+        Ok(plane) => plane,
+        Err(error) => {
+            let _starter_is_gone = ready.send(Err(StartError::DataPlane(error)));
+            return close(&commands, writer).await;
+        }
+    };
+    announce(&config, &shared, &plane);
+    let _starter_is_gone = ready.send(Ok(plane.addresses().to_vec()));
+    let joined = joined(plane);
+    let control = Control {
+        config,
+        keys,
+        shared,
+        loader,
+        commands,
+    };
+    let ended = control.run(orders, requests, writer, joined).await;
+    drop(lock);
+    ended
+}
+
+/// Joins the data threads on a thread of its own: joining blocks.
+fn joined(plane: DataPlane) -> oneshot::Receiver<std::io::Result<()>> {
+    let (done, joined) = oneshot::channel();
+    let joiner = std::thread::Builder::new().name("velum-join".to_owned());
+    let spawned = joiner.spawn(move || {
+        let _nobody_waits = done.send(plane.join());
+    });
+    if let Err(error) = spawned {
+        observe::event("thread-failed", &[("cause", Field::Cause(&error))]);
+    }
+    joined
+}
+
+struct Control {
+    config: Arc<Config>,
+    keys: Keys,
+    shared: Arc<Shared>,
+    loader: Rc<Loader>,
+    commands: mpsc::Sender<Command>,
+}
+
+type WriterTask = JoinHandle<Result<(), LogFailed>>;
+
+impl Control {
+    async fn run(
+        mut self,
+        mut orders: mpsc::Receiver<Order>,
+        mut requests: mpsc::Receiver<ControlRequest>,
+        mut writer: WriterTask,
+        mut joined: oneshot::Receiver<std::io::Result<()>>,
+    ) -> Ended {
+        let mut refresh: Option<JoinHandle<()>> = None;
+        let mut due = Instant::now() + self.config.gateway.catalog_refresh;
+        let mut open = true;
+        loop {
+            tokio::select! {
+                biased;
+                written = &mut writer => {
+                    let _reason = log_failure(written);
+                    self.shared.set_state(State::LogFailed);
+                    let _late = tokio::time::timeout(LAST_WORDS, joined).await;
+                    return Ended::Failed;
+                }
+                ended = &mut joined => {
+                    let finished = matches!(ended, Ok(Ok(())));
+                    if let Ok(Err(error)) = ended {
+                        observe::event("data-thread-failed", &[("cause", Field::Cause(&error))]);
+                    }
+                    let closed = self.stop(writer).await;
+                    return if finished { closed } else { Ended::Failed };
+                }
+                order = orders.recv(), if open => match order {
+                    Some(Order::Reload(config, answer)) => {
+                        let result = self.reload(*config).await;
+                        let _nobody_waits = answer.send(result);
+                    }
+                    Some(Order::Drain) => self.drain().await,
+                    // The process has let go of the gateway.
+                    None => {
+                        open = false;
+                        self.drain().await;
+                    }
+                },
+                Some(request) = requests.recv() => self.answer(request),
+                () = tokio::time::sleep_until(due) => {
+                    due = Instant::now() + self.config.gateway.catalog_refresh;
+                    if refresh.as_ref().is_none_or(JoinHandle::is_finished) {
+                        let task = Rc::clone(&self.loader).refresh();
+                        refresh = Some(tokio::task::spawn_local(task));
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer(&self, request: ControlRequest) {
+        let ControlRequest::Catalog {
+            resource,
+            database,
+            slot,
+        } = request;
+        let loader = Rc::clone(&self.loader);
+        tokio::task::spawn_local(async move {
+            loader.load(&resource, &database, &slot).await;
+        });
+    }
+
+    async fn drain(&self) {
+        if self.shared.state() != State::Running {
+            return;
+        }
+        observe::event("draining", &[]);
+        self.shared.set_state(State::Draining);
+        append(
+            &self.commands,
+            vec![record(Body::Gateway {
+                event: "draining".to_owned(),
+            })],
+        )
+        .await;
+    }
+
+    /// All or nothing; the record is on disk before the first session starts by it.
+    async fn reload(&mut self, config: Config) -> Result<(), String> {
+        if let Some(what) = needs_restart(&self.config, &config) {
+            return Err(format!("{what} cannot change without a restart"));
+        }
+        let previous = self.shared.snapshot.load_full();
+        let snapshot = snapshot::build(&config, &self.keys, Some(&previous));
+        let snapshot = snapshot.map_err(|error| error.to_string())?;
+        let loaded = record(Body::ConfigurationLoaded {
+            sha256: config.sha256,
+        });
+        if !append(&self.commands, vec![loaded]).await {
+            return Err("the audit log has failed".to_owned());
+        }
+        self.config = Arc::new(config);
+        self.loader.configure(Arc::clone(&self.config));
+        self.shared.publish(snapshot);
+        tokio::task::spawn_local(Rc::clone(&self.loader).refresh());
+        Ok(())
+    }
+
+    async fn stop(&self, writer: WriterTask) -> Ended {
+        append(
+            &self.commands,
+            vec![record(Body::Gateway {
+                event: "stopped".to_owned(),
+            })],
+        )
+        .await;
+        let ended = close(&self.commands, writer).await;
+        observe::event("stopped", &[]);
+        ended
+    }
+}
+
+/// What differs that a running gateway cannot change.
+fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
+    let addresses = |config: &Config| -> Vec<SocketAddr> {
+        config
+            .listeners
+            .iter()
+            .map(|listener| listener.address)
+            .collect()
+    };
+    let key = |config: &Config| config.audit.key.as_ref().map(|key| key.expose_owned());
+    let checks = [
+        (
+            "the listeners' number, order and addresses",
+            addresses(old) != addresses(new),
+        ),
+        ("gateway.driver", old.gateway.driver != new.gateway.driver),
+        (
+            "gateway.threads",
+            old.gateway.threads != new.gateway.threads,
+        ),
+        (
+            "gateway.data_directory",
+            old.gateway.data_directory != new.gateway.data_directory,
+        ),
+        (
+            "audit.directory",
+            old.audit.directory != new.audit.directory,
+        ),
+        ("audit.mode", old.audit.mode != new.audit.mode),
+        (
+            "audit.segment_bytes",
+            old.audit.segment_bytes != new.audit.segment_bytes,
+        ),
+        ("audit.key", key(old) != key(new)),
+    ];
+    checks
+        .into_iter()
+        .find_map(|(what, differs)| differs.then_some(what))
+}
+
+fn record(body: Body) -> Record {
+    Record {
+        time: observe::now(),
+        session: SessionId(0),
+        identity: "".into(),
+        resource: "".into(),
+        body,
+    }
+}
+
+/// Writes records; true when they are on disk.
+async fn append(commands: &mpsc::Sender<Command>, records: Vec<Record>) -> bool {
+    let (done, is_done) = oneshot::channel();
+    commands.send(Command::Append(records, done)).await.is_ok() && is_done.await.is_ok()
+}
+
+async fn close(commands: &mpsc::Sender<Command>, writer: WriterTask) -> Ended {
+    // A writer that is gone has failed, which its result says.
+    let _gone = commands.send(Command::Close).await;
+    match writer.await {
+        Ok(Ok(())) => Ended::Drained,
+        failed => {
+            let _reason = log_failure(failed);
+            Ended::Failed
+        }
+    }
+}
+
+fn log_failure(result: Result<Result<(), LogFailed>, tokio::task::JoinError>) -> String {
+    match result {
+        Ok(Err(failed)) => {
+            observe::event("audit-log-failed", &[("cause", Field::Cause(&failed))]);
+            failed.to_string()
+        }
+        _ => {
+            observe::event(
+                "audit-log-failed",
+                &[("cause", Field::Word("the writer ended"))],
+            );
+            "the audit log's writer ended".to_owned()
+        }
+    }
+}
+
+/// The start-up lines: which driver and why, and what it serves.
+fn announce(config: &Config, shared: &Shared, plane: &DataPlane) {
+    let driver = match plane.driver() {
+        Driver::IoUring => "io_uring",
+        Driver::Epoll => "epoll",
+    };
+    let cause = match plane.fallback() {
+        Some(unusable) => format!("io_uring cannot be used: {unusable}"),
+        None => match config.gateway.driver {
+            crate::config::model::Driver::Auto => "io_uring works here".to_owned(),
+            _ => "by configuration".to_owned(),
+        },
+    };
+    let version = Field::Word(env!("CARGO_PKG_VERSION"));
+    let fields = [
+        ("version", version),
+        ("driver", Field::Word(driver)),
+        ("cause", Field::Name(&cause)),
+        ("threads", Field::Number(shared.threads.len() as u64)),
+    ];
+    observe::event("started", &fields);
+    for (address, listener) in plane.addresses().iter().zip(&config.listeners) {
+        let tls = match listener.tls_mode {
+            crate::config::model::TlsMode::Off => "off",
+            crate::config::model::TlsMode::Optional => "optional",
+            crate::config::model::TlsMode::Required => "required",
+        };
+        let fields = [
+            ("address", Field::Address(*address)),
+            ("tls", Field::Word(tls)),
+        ];
+        observe::event("listening", &fields);
+    }
+    for resource in &config.resources {
+        observe::event("serving", &[("resource", Field::Name(&resource.name))]);
+    }
+}

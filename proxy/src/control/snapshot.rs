@@ -1,0 +1,305 @@
+//! Makes of a configuration what data threads work by.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use rustls::pki_types::ServerName;
+use sha2::{Digest, Sha256};
+use velum_core::audit::token::TokenKey;
+use velum_core::mask::Strategy;
+use velum_core::policy::{Glob, Messages, Policy, Rule, Selector};
+use velum_core::wire::postgres::handshake::{Account, Credential, ScramVerifier};
+use velum_detectors::Detectors;
+use zeroize::Zeroizing;
+
+use crate::config::model::{self, Config};
+use crate::planes::snapshot::Catalogs;
+use crate::planes::{
+    DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot, Snapshot,
+    UpstreamAddress, UpstreamTls, UpstreamUser,
+};
+use crate::relay::tls::server_end_point;
+
+/// Secrets that outlive a reload.
+pub struct Keys {
+    /// Of the tokens in records.
+    pub tokens: Arc<TokenKey>,
+    /// From which the SCRAM salts of unknown users are derived.
+    pub mock_secret: Zeroizing<[u8; 32]>,
+}
+
+/// A configuration that passed every check and still cannot be put in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable(pub String);
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unusable {}
+impl crate::observe::Cause for Unusable {}
+
+/// The snapshot of a configuration. A resource that is still the same database keeps the
+/// catalogs that `previous` has of it.
+///
+/// # Errors
+/// What the configuration's own checks let through and core refuses.
+pub fn build(
+    config: &Config,
+    keys: &Keys,
+    previous: Option<&Snapshot>,
+) -> Result<Snapshot, Unusable> {
+    let mut accounts = HashMap::new();
+    for identity in &config.identities {
+        accounts.insert(identity.name.clone(), account(identity)?);
+    }
+    let mut resources = HashMap::new();
+    for resource in &config.resources {
+        let known = previous.and_then(|snapshot| snapshot.resources.get(&resource.name));
+        let built = self::resource(config, resource, keys, known.map(Arc::as_ref))?;
+        resources.insert(resource.name.clone(), Arc::new(built));
+    }
+    Ok(Snapshot {
+        epoch: previous.map_or(1, |snapshot| snapshot.epoch + 1),
+        listeners: config.listeners.iter().map(listener).collect(),
+        accounts,
+        resources,
+        limits: limits(config),
+        mock_secret: keys.mock_secret.clone(),
+    })
+}
+
+fn limits(config: &Config) -> Limits {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Limits {
+        sessions: config.limits.sessions,
+        pre_auth: config.limits.pre_auth,
+        connect_timeout_ms: millis(config.limits.connect_timeout),
+        drain_timeout_ms: millis(config.gateway.drain_timeout),
+    }
+}
+
+fn listener(listener: &model::Listener) -> ListenerSnapshot {
+    let tls = listener
+        .tls
+        .as_ref()
+        .filter(|_| listener.tls_mode != model::TlsMode::Off);
+    let tls = tls.map(|tls| ListenerTls {
+        config: Arc::clone(&tls.config),
+        server_end_point: server_end_point(&tls.leaf),
+        required: listener.tls_mode == model::TlsMode::Required,
+    });
+    ListenerSnapshot {
+        address: listener.address,
+        tls,
+    }
+}
+
+fn account(identity: &model::Identity) -> Result<Account, Unusable> {
+    let name = identity.certificate_name.clone();
+    let credential = match &identity.auth {
+        model::Auth::Trust => Credential::Trust,
+        model::Auth::Certificate => Credential::Certificate { name },
+        model::Auth::Scram(knowledge) => Credential::Scram(verifier(knowledge)?),
+        model::Auth::ScramAndCertificate(knowledge) => Credential::ScramAndCertificate {
+            verifier: verifier(knowledge)?,
+            name,
+        },
+    };
+    Ok(Account {
+        name: identity.name.clone(),
+        credential,
+    })
+}
+
+fn verifier(knowledge: &model::Knowledge) -> Result<ScramVerifier, Unusable> {
+    match knowledge {
+        model::Knowledge::Password(password) => {
+            let mut salt = [0; 16];
+            getrandom::fill(&mut salt).map_err(|error| Unusable(error.to_string()))?;
+            let iterations = ScramVerifier::DEFAULT_ITERATIONS;
+            Ok(ScramVerifier::build(password.expose(), &salt, iterations))
+        }
+        model::Knowledge::Verifier(verifier) => {
+            let wrong = |what: &str| Unusable(format!("{}: {what}", verifier.origin()));
+            let text = std::str::from_utf8(verifier.expose()).map_err(|_| wrong("not UTF-8"))?;
+            ScramVerifier::parse(text).map_err(|error| wrong(&error.to_string()))
+        }
+    }
+}
+
+fn resource(
+    config: &Config,
+    resource: &model::Resource,
+    keys: &Keys,
+    known: Option<&ResourceSnapshot>,
+) -> Result<ResourceSnapshot, Unusable> {
+    let mut policies = HashMap::new();
+    let mut detectors = HashMap::new();
+    for identity in &config.identities {
+        for access in identity
+            .access
+            .iter()
+            .filter(|access| access.resource == resource.name)
+        {
+            let Some(policy) = config.policy(&access.policy) else {
+                continue;
+            };
+            policies.insert(identity.name.clone(), Arc::new(self::policy(policy)?));
+            detectors.insert(identity.name.clone(), Arc::new(detectors_of(policy)?));
+        }
+    }
+    let address = address(&resource.address);
+    let database = match &resource.database {
+        model::NameOrAny::Any => DatabaseMapping::Pass,
+        model::NameOrAny::Fixed(name) => DatabaseMapping::Fixed(name.clone()),
+    };
+    let same = |known: &&ResourceSnapshot| {
+        known.database == database && is_same_place(&known.address, &address)
+    };
+    let catalogs = known
+        .filter(same)
+        .map_or_else(Catalogs::default, |it| it.catalogs.clone());
+    let user = match &resource.user {
+        model::NameOrAny::Any => UpstreamUser::Pass,
+        model::NameOrAny::Fixed(name) => UpstreamUser::Fixed(name.clone()),
+    };
+    Ok(ResourceSnapshot {
+        name: resource.name.as_str().into(),
+        address,
+        tls: tls(resource)?,
+        database,
+        user,
+        password: resource
+            .password
+            .as_ref()
+            .map(|password| password.expose_owned()),
+        parameters: Vec::new(),
+        policies,
+        catalogs,
+        detectors,
+        tokens: Arc::clone(&keys.tokens),
+        scram_keys: ArcSwapOption::empty(),
+    })
+}
+
+fn address(address: &model::ResourceAddress) -> UpstreamAddress {
+    match address {
+        model::ResourceAddress::Unix(socket) => UpstreamAddress::Unix(socket.clone()),
+        model::ResourceAddress::Tcp { host, port } => {
+            // What needs no name server is known at once.
+            let literal = host.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, *port));
+            let resolved = ArcSwap::from_pointee(literal.into_iter().collect());
+            UpstreamAddress::Tcp {
+                host: host.clone(),
+                port: *port,
+                resolved,
+            }
+        }
+    }
+}
+
+fn is_same_place(one: &UpstreamAddress, other: &UpstreamAddress) -> bool {
+    match (one, other) {
+        (UpstreamAddress::Unix(one), UpstreamAddress::Unix(other)) => one == other,
+        (
+            UpstreamAddress::Tcp { host, port, .. },
+            UpstreamAddress::Tcp {
+                host: other_host,
+                port: other_port,
+                ..
+            },
+        ) => host == other_host && port == other_port,
+        _ => false,
+    }
+}
+
+fn tls(resource: &model::Resource) -> Result<Option<UpstreamTls>, Unusable> {
+    let (Some(config), model::ResourceAddress::Tcp { host, .. }) =
+        (&resource.tls, &resource.address)
+    else {
+        return Ok(None);
+    };
+    let server_name = ServerName::try_from(host.clone())
+        .map_err(|_| Unusable(format!("`{host}` is no name that a certificate can bear")))?;
+    Ok(Some(UpstreamTls {
+        config: Arc::clone(config),
+        server_name,
+    }))
+}
+
+fn policy(policy: &model::Policy) -> Result<Policy, Unusable> {
+    let canonical = serde_json::to_vec(policy).map_err(|error| Unusable(error.to_string()))?;
+    let sha256: [u8; 32] = Sha256::digest(canonical).into();
+    if policy.exempt {
+        let mut exempt = Policy::exempt();
+        exempt.name = policy.name.clone();
+        exempt.sha256 = sha256;
+        return Ok(exempt);
+    }
+    let rules: Result<Vec<_>, _> = policy.rules.iter().map(rule).collect();
+    let content = policy
+        .content
+        .as_ref()
+        .map(|content| strategy(&content.strategy));
+    let messages = match policy.messages {
+        model::MessageMode::Strict => Messages::Strict,
+        model::MessageMode::Scan => Messages::Scan,
+    };
+    Ok(Policy::new(
+        policy.name.clone(),
+        rules?,
+        content,
+        messages,
+        sha256,
+    ))
+}
+
+fn rule(rule: &model::Rule) -> Result<Rule, Unusable> {
+    let glob = |pattern: &String| {
+        Glob::new(pattern).map_err(|error| Unusable(format!("`{pattern}`: {error}")))
+    };
+    let selector = match &rule.selector {
+        model::SelectorKind::Column(schema, table, column) => Selector::Column {
+            schema: glob(schema)?,
+            table: glob(table)?,
+            column: glob(column)?,
+        },
+        model::SelectorKind::ColumnName(pattern) => Selector::ColumnName(glob(pattern)?),
+        model::SelectorKind::SqlType(name) => Selector::SqlType(name.clone()),
+    };
+    Ok(Rule {
+        name: rule.name.clone(),
+        selector,
+        strategy: strategy(&rule.strategy),
+    })
+}
+
+fn strategy(strategy: &model::StrategyKind) -> Strategy {
+    match strategy {
+        model::StrategyKind::Redact => Strategy::Redact,
+        model::StrategyKind::Null => Strategy::Null,
+        model::StrategyKind::Constant(text) => Strategy::Constant(text.clone().into_bytes()),
+        model::StrategyKind::Partial {
+            keep_first,
+            keep_last,
+        } => Strategy::Partial {
+            keep_first: usize::from(*keep_first),
+            keep_last: usize::from(*keep_last),
+        },
+    }
+}
+
+fn detectors_of(policy: &model::Policy) -> Result<Detectors, Unusable> {
+    match policy.content.as_ref().map(|content| &content.detectors) {
+        // Without content rules they still look at errors and notices.
+        None | Some(model::DetectorSet::Standard) => Ok(Detectors::standard()),
+        Some(model::DetectorSet::Named(names)) => Detectors::select(names)
+            .map_err(|unknown| Unusable(format!("there is no detector `{}`", unknown.name))),
+    }
+}
