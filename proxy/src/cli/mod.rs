@@ -4,6 +4,7 @@
 
 mod audit;
 mod check_config;
+mod demo;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -63,6 +64,8 @@ enum Command {
     /// Read the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show it all: a real PostgreSQL, synthetic patients, and Velum in front of them.
+    Demo(demo::Demo),
 }
 
 /// Runs the command of this process' arguments.
@@ -72,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::CheckConfig { config, json } => check_config::run(&config, json),
         Command::Doctor { config, json } => doctor::run(&config, json),
         Command::Audit(command) => audit::run(command),
+        Command::Demo(arguments) => demo::run(&arguments),
     };
     ExitCode::from(status)
 }

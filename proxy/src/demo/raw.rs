@@ -98,8 +98,6 @@ pub struct Raw {
     received: Vec<u8>,
     /// How much of `received` has been handed out as frames.
     read_bytes: usize,
-    /// Whether bytes that were handed out are kept in `received`.
-    keep: bool,
 }
 
 enum Stream {
@@ -146,7 +144,6 @@ impl Raw {
             stream,
             received: Vec::new(),
             read_bytes: 0,
-            keep: true,
         };
         let parameters = [
             ("user", login.user),
@@ -159,17 +156,9 @@ impl Raw {
         Ok(raw)
     }
 
-    /// Every byte received so far. Empty after [`Self::forget`], until more comes.
+    /// Every byte received so far.
     pub fn received(&self) -> &[u8] {
         &self.received
-    }
-
-    /// From now on the bytes of a frame are dropped once the frame was handed out, so that a
-    /// large result can be read in little memory.
-    pub fn forget(&mut self) {
-        self.keep = false;
-        self.received.drain(..self.read_bytes);
-        self.read_bytes = 0;
     }
 
     /// Encodes messages with `encode` and sends them.
@@ -187,26 +176,13 @@ impl Raw {
     /// # Errors
     /// Those of the socket, the end of the stream, or a length that cannot be.
     pub fn frame(&mut self) -> io::Result<Frame> {
-        let header = self.peek(5)?;
-        let (tag, length) = match header {
-            [tag, a, b, c, d] => (*tag, u32::from_be_bytes([*a, *b, *c, *d])),
-            _ => return Err(io::ErrorKind::UnexpectedEof.into()),
-        };
-        let body_bytes = usize::try_from(length)
-            .ok()
-            .and_then(|length| length.checked_sub(4))
-            .filter(|bytes| *bytes <= FRAME_BYTES_MAX)
-            .ok_or(io::ErrorKind::InvalidData)?;
+        let (tag, frame_bytes) = self.header()?;
         let body = self
-            .peek(5 + body_bytes)?
+            .peek(frame_bytes)?
             .get(5..)
             .unwrap_or_default()
             .to_vec();
-        self.read_bytes += 5 + body_bytes;
-        if !self.keep && self.read_bytes > 64 * 1024 {
-            self.received.drain(..self.read_bytes);
-            self.read_bytes = 0;
-        }
+        self.read_bytes += frame_bytes;
         Ok(Frame { tag, body })
     }
 
@@ -231,6 +207,25 @@ impl Raw {
             frames.push(frame);
             if last {
                 return Ok(frames);
+            }
+        }
+    }
+
+    /// [`Self::simple`] without taking the messages apart, for results of any size.
+    ///
+    /// # Errors
+    /// Those of the socket, and the server's error with its words.
+    pub fn drain(&mut self, sql: &str) -> io::Result<()> {
+        self.send(|buffer| frontend::query(sql, buffer))?;
+        loop {
+            let (tag, frame_bytes) = self.header()?;
+            if tag == b'E' {
+                return Err(refused(&self.frame()?));
+            }
+            self.peek(frame_bytes)?;
+            self.read_bytes += frame_bytes;
+            if tag == b'Z' {
+                return Ok(());
             }
         }
     }
@@ -268,6 +263,19 @@ impl Raw {
             Some(error) => Err(refused(error)),
             None => Ok(()),
         }
+    }
+
+    /// Type and whole size of the next message.
+    fn header(&mut self) -> io::Result<(u8, usize)> {
+        let (tag, length) = match self.peek(5)? {
+            [tag, a, b, c, d] => (*tag, u32::from_be_bytes([*a, *b, *c, *d])),
+            _ => return Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        usize::try_from(length)
+            .ok()
+            .filter(|bytes| (4..=FRAME_BYTES_MAX).contains(bytes))
+            .map(|bytes| (tag, bytes + 1))
+            .ok_or(io::ErrorKind::InvalidData.into())
     }
 
     /// The next `wanted_bytes` bytes, without taking them.

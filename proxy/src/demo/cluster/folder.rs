@@ -4,7 +4,6 @@ use std::env;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -13,26 +12,25 @@ use tempfile::TempDir;
 
 use super::account::Account;
 use super::error::{ClusterError, Doing};
+use crate::demo::guard::Guard;
 
 const PREFIX: &str = "velum-pg-";
 /// `sun_path` holds 108 bytes; the rest of the name is `/socket/.s.PGSQL.65535.lock`.
 const LONGEST_ROOT_BYTES: usize = 72;
 
-/// Waits until this process is gone, however it ended, then stops the server and removes the
-/// folder. It reads from a pipe whose other end only this process holds.
-const GUARD: &str = r#"
-exec >/dev/null 2>&1
-read -r _
+/// Stops the server, then removes the folder.
+const CLEAN_UP: &str = r#"
 "$1" stop -D "$2/data" -m immediate -w -t 10
 rm -rf "$2"
 "#;
 
 /// A folder that is removed when dropped, and also if the process is killed.
 pub(super) struct Folder {
+    /// Gone before the folder: the server is down by then, so there is nothing left to do.
+    guard: Option<Guard>,
     root: TempDir,
     /// Locked as long as the folder is in use: the sweep of another process leaves it alone.
     _lock: File,
-    guard: Option<(Child, ChildStdin)>,
 }
 
 impl Folder {
@@ -88,38 +86,16 @@ impl Folder {
 
     /// Starts the guard, which stops the server with `pg_ctl` if this process is killed.
     pub(super) fn guard(&mut self, account: &Account, pg_ctl: &Path) -> Result<(), ClusterError> {
-        let mut command = account.command(Path::new("/bin/sh"), Path::new("/"));
-        command
-            .args(["-c", GUARD, "velum-guard"])
-            .arg(pg_ctl)
-            .arg(self.path());
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut child = command.spawn().doing("starting the guard")?;
-        self.guard = child.stdin.take().map(|pipe| (child, pipe));
+        let sh = account.command(Path::new("/bin/sh"), Path::new("/"));
+        let arguments = [pg_ctl.as_os_str(), self.path().as_os_str()];
+        self.guard = Some(Guard::start(sh, CLEAN_UP, &arguments).doing("starting the guard")?);
         Ok(())
     }
 
     /// Does to the guard what the death of this process does, and waits for it.
     #[cfg(test)]
     pub(super) fn release_guard_for_test(&mut self) {
-        if let Some((mut child, pipe)) = self.guard.take() {
-            drop(pipe);
-            child.wait().unwrap();
-        }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Some((mut child, pipe)) = self.guard.take() {
-            // The server is down by now, so the guard has nothing left to do.
-            let _ = child.kill();
-            let _ = child.wait();
-            drop(pipe);
-        }
+        self.guard.take().unwrap().release().unwrap();
     }
 }
 
