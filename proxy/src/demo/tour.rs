@@ -309,8 +309,8 @@ impl Stage {
             "psql '{}'",
             self.cluster.url("ehr_app", &self.role_password, "ehr")
         ))?;
-        let config = self.gateway.config_file();
-        screen.line(&format!("velum audit show --config {}", config.display()))?;
+        let audit = self.gateway.audit_directory();
+        screen.line(&format!("velum audit tail {}", audit.display()))?;
         Ok(())
     }
 }

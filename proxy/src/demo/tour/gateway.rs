@@ -103,9 +103,9 @@ impl Gateway {
         self.folder.path().join("gateway-ca.pem")
     }
 
-    /// Its configuration.
-    pub(super) fn config_file(&self) -> PathBuf {
-        self.folder.path().join("velum.toml")
+    /// Where its records are.
+    pub(super) fn audit_directory(&self) -> PathBuf {
+        self.folder.path().join("audit")
     }
 
     /// Logs in as `identity`.
