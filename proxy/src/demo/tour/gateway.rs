@@ -127,9 +127,7 @@ impl Gateway {
     /// The records, one a line, by `velum audit show`.
     pub(super) fn audit_lines(&self) -> Result<Vec<String>> {
         let mut command = Command::new(env::current_exe()?);
-        command
-            .args(["audit", "show", "--config"])
-            .arg(self.config_file());
+        command.args(["audit", "show"]).arg(self.audit_directory());
         let output = command.stdin(Stdio::null()).output()?;
         if !output.status.success() {
             bail!(
