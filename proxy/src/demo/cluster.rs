@@ -108,7 +108,7 @@ impl Cluster {
             None
         };
         init(&folder, &account, &installation, &password)?;
-        folder.guard(&account, &installation.program("pg_ctl"))?;
+        folder.guard()?;
         let mut cluster = Self {
             server: None,
             folder,

@@ -3,7 +3,9 @@
 use std::env;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -18,10 +20,15 @@ const PREFIX: &str = "velum-pg-";
 /// `sun_path` holds 108 bytes; the rest of the name is `/socket/.s.PGSQL.65535.lock`.
 const LONGEST_ROOT_BYTES: usize = 72;
 
-/// Stops the server, then removes the folder.
+/// Stops the server that runs in the folder, then removes the folder. As the caller, not as the
+/// server's account: that may not write where the folder lies.
 const CLEAN_UP: &str = r#"
-"$1" stop -D "$2/data" -m immediate -w -t 10
-rm -rf "$2"
+pid=$(head -n 1 "$1/data/postmaster.pid")
+runs() { [ "$(readlink "/proc/$pid/cwd")" = "$1/data" ]; }
+runs "$1" && kill -QUIT "$pid"
+tries=0
+while runs "$1" && [ $tries -lt 100 ]; do tries=$((tries + 1)); sleep 0.1; done
+rm -rf "$1"
 "#;
 
 /// A folder that is removed when dropped, and also if the process is killed.
@@ -84,11 +91,12 @@ impl Folder {
         Ok(path)
     }
 
-    /// Starts the guard, which stops the server with `pg_ctl` if this process is killed.
-    pub(super) fn guard(&mut self, account: &Account, pg_ctl: &Path) -> Result<(), ClusterError> {
-        let sh = account.command(Path::new("/bin/sh"), Path::new("/"));
-        let arguments = [pg_ctl.as_os_str(), self.path().as_os_str()];
-        self.guard = Some(Guard::start(sh, CLEAN_UP, &arguments).doing("starting the guard")?);
+    /// Starts the guard, which stops the server if this process is killed.
+    pub(super) fn guard(&mut self) -> Result<(), ClusterError> {
+        let mut sh = Command::new("/bin/sh");
+        sh.process_group(0).current_dir("/");
+        let guard = Guard::start(sh, CLEAN_UP, &[self.path().as_os_str()]);
+        self.guard = Some(guard.doing("starting the guard")?);
         Ok(())
     }
 

@@ -226,7 +226,14 @@ fn collect(path: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) -> Result<()> {
             collect(&entry?.path(), found)?;
         }
     } else if path.is_file() {
-        found.push((path.to_owned(), fs::read(path)?));
+        let mut bytes = fs::read(path)?;
+        // Segments of the log are laid out before they are written.
+        let used = bytes
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |last| last + 1);
+        bytes.truncate(used);
+        found.push((path.to_owned(), bytes));
     }
     Ok(())
 }

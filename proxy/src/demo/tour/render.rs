@@ -187,7 +187,8 @@ fn changes(left: &[char], right: &[char]) -> (Vec<bool>, Vec<bool>) {
     (mark(left), mark(right))
 }
 
-/// Rows of at most `width` characters; line ends break, other control characters are dots.
+/// Rows of at most `width` characters; line ends break, tabs are arrows, other control
+/// characters dots.
 fn wrap(text: &[char], changed: &[bool], width: usize) -> Vec<Vec<(char, bool)>> {
     let mut rows = vec![Vec::new()];
     for (character, changed) in text.iter().zip(changed) {
@@ -197,10 +198,10 @@ fn wrap(text: &[char], changed: &[bool], width: usize) -> Vec<Vec<(char, bool)>>
             rows.push(Vec::new());
         }
         if let Some(row) = rows.last_mut().filter(|_| !is_break) {
-            let visible = if character.is_control() {
-                '·'
-            } else {
-                *character
+            let visible = match character {
+                '\t' => '→',
+                control if control.is_control() => '·',
+                other => *other,
             };
             row.push((visible, *changed));
         }
@@ -258,7 +259,7 @@ mod tests {
             .iter()
             .map(|row| row.iter().map(|(c, _)| c).collect())
             .collect();
-        assert_eq!(rows, ["abc", "d", "ef·", "g"]);
+        assert_eq!(rows, ["abc", "d", "ef→", "g"]);
         assert_eq!(wrap_words("one two three", 7), ["one two", "three"]);
     }
 }

@@ -145,8 +145,9 @@ pub(super) const SCENES: &[Scene] = &[
             "copy (select id, ssn, full_name, email, city from clinic.patients \
              where id <= 2 order by id) to stdout with (format csv, header)",
         ]),
-        clean: &[],
-        masked: &[],
+        // The third line is the header of the CSV.
+        clean: &["COPY (3)"],
+        masked: &["COPY (2)", "COPY (4)", "COPY (5)"],
     },
     Scene {
         title: "COPY in binary format",
@@ -156,8 +157,8 @@ pub(super) const SCENES: &[Scene] = &[
             &["copy (select ssn, ssn_num, dob, city from clinic.patients \
              where id = 7) to stdout with (format binary)"],
         ),
-        clean: &[],
-        masked: &[],
+        clean: &["city"],
+        masked: &["ssn", "ssn_num", "dob"],
     },
     Scene {
         title: "Errors that quote values",
