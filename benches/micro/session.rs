@@ -1,0 +1,55 @@
+//! A session in memory: GiB a second by shape of row and by what the policy asks for.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use velum_benches::relay::{Asked, Relay, released_hash};
+use velum_benches::result::{Shape, result};
+use velum_detectors::Detectors;
+
+/// Bytes of one result.
+const RESULT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Shape, policy, and hash of what the client must get.
+const ROWS: &[(Shape, Asked, u64)] = &[
+    (Shape::Narrow, Asked::Exempt, 0),
+    (Shape::Narrow, Asked::Rule, 0),
+    (Shape::Narrow, Asked::Content, 0),
+    (Shape::Wide, Asked::Exempt, 0),
+    (Shape::Wide, Asked::Rule, 0),
+    (Shape::Wide, Asked::Content, 0),
+    (Shape::Prose, Asked::Exempt, 0),
+    (Shape::Prose, Asked::Content, 0),
+    (Shape::Binary, Asked::Exempt, 0),
+    (Shape::Binary, Asked::Rule, 0),
+    (Shape::Binary, Asked::Content, 0),
+];
+
+fn session(criterion: &mut Criterion) {
+    let detectors = Arc::new(Detectors::standard());
+    let mut group = criterion.benchmark_group("session");
+    group.sample_size(10);
+    let mut wrong = Vec::new();
+    for (shape, asked, expected) in ROWS {
+        let answer = result(*shape, RESULT_BYTES);
+        let name = format!("{shape:?}/{asked:?}").to_lowercase();
+        let hash = released_hash(*asked, &detectors, &answer);
+        if hash != *expected {
+            wrong.push(format!(
+                "{name}: the client gets {hash:#018x}, declared is {expected:#018x}"
+            ));
+            continue;
+        }
+        group.throughput(Throughput::Bytes(answer.len() as u64));
+        group.bench_function(name, |bencher| {
+            let mut relay = Relay::new(*asked, &detectors);
+            bencher.iter(|| relay.ask(&answer, |bytes| drop(black_box(bytes))));
+        });
+    }
+    group.finish();
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+criterion_group!(benches, session);
+criterion_main!(benches);
