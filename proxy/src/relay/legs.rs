@@ -41,6 +41,8 @@ pub(super) struct End {
     pub(super) shut: bool,
     /// The socket failed.
     pub(super) lost: bool,
+    /// What still comes is thrown away, see [`Legs::discard`].
+    discarding: bool,
     /// What the handshakes have to say; goes before anything of the windows.
     pub(super) outbox: Outbox,
     /// What the session has to say; goes when all that was released before is sent.
@@ -362,7 +364,7 @@ impl Legs {
                 flow.away = false;
             }
             Received::Buffer(buffer) => match &mut end.tls {
-                _ if n == 0 => cx.pool.put(buffer),
+                _ if n == 0 || end.discarding => cx.pool.put(buffer),
                 Some(tls) => {
                     flow.note(n, buffer.len(), buffer.len());
                     tls.absorb(buffer, n);
@@ -415,6 +417,7 @@ impl Legs {
     pub(super) fn discard(&mut self, side: Peer, cx: &mut Context) -> bool {
         let id = self.id;
         let end = self.end(side);
+        end.discarding = true;
         if end.is_over() {
             return false;
         }
