@@ -359,8 +359,8 @@ fn v16_sql_level(bed: &Bed, driver: Driver, tls: bool) {
         let frames = client.until_ready()?;
         assert_eq!(
             frames.iter().filter(|frame| frame.tag == b's').count(),
-            2,
-            "suspended twice"
+            3,
+            "suspended after every second row"
         );
         Ok(())
     });

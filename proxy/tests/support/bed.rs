@@ -1,5 +1,6 @@
 //! One PostgreSQL and one gateway for each data plane.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::Trial;
@@ -76,11 +77,22 @@ pub fn matrix(
             trials.push(Trial::test(
                 format!("{driver}::{transport}::{name}"),
                 move || {
-                    body(&bed, driver, tls);
+                    with_log(&bed, driver, || body(&bed, driver, tls));
                     Ok(())
                 },
             ));
         }
     }
     trials
+}
+
+/// Runs a trial's body; if it panics, the gateway's log is printed beside it.
+pub fn with_log(bed: &Bed, driver: Driver, body: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(body)) {
+        let log = bed.gateway(driver).log();
+        let tail: Vec<&str> = log.lines().rev().take(30).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        eprintln!("--- log of velum on {driver}\n{}\n---", tail.join("\n"));
+        resume_unwind(panic);
+    }
 }

@@ -217,7 +217,7 @@ impl Client {
     }
 
     fn log_in(&mut self, password: &str) -> io::Result<()> {
-        let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unrequested());
+        let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
         loop {
             let frame = self.frame()?;
             match (frame.tag, frame.body.get(3)) {

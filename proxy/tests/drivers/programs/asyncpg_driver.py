@@ -47,14 +47,14 @@ async def main():
         await connection.copy_from_query(
             "SELECT ssn, ssn_number FROM clinic.patients ORDER BY id", output=out, format=form)
         print(f"copy_{form}\t0\tssn\t{out.getvalue()!r}")
+    await connection.execute("CREATE TEMP TABLE arrivals (id int, what text)")
     await connection.copy_records_to_table(
-        "arrivals", schema_name="clinic", columns=["id", "what"], records=[(1, "in"), (2, None)])
-    show("copy_in", await connection.fetch("SELECT * FROM clinic.arrivals ORDER BY id"))
-    await connection.execute("TRUNCATE clinic.arrivals")
+        "arrivals", columns=["id", "what"], records=[(1, "in"), (2, None)])
+    show("copy_in", await connection.fetch("SELECT * FROM arrivals ORDER BY id"))
+    await connection.execute("TRUNCATE arrivals")
     await connection.executemany(
-        "INSERT INTO clinic.arrivals (id, what) VALUES ($1, $2)", [(n, f"n{n}") for n in range(50)])
-    show("many", await connection.fetch("SELECT count(*) AS id FROM clinic.arrivals"))
-    await connection.execute("TRUNCATE clinic.arrivals")
+        "INSERT INTO arrivals (id, what) VALUES ($1, $2)", [(n, f"n{n}") for n in range(50)])
+    show("many", await connection.fetch("SELECT count(*) AS id FROM arrivals"))
     try:
         await connection.execute("SELECT pg_sleep(30)", timeout=0.3)
     except asyncio.TimeoutError:

@@ -35,7 +35,8 @@ with psycopg.connect("", autocommit=True) as connection:
         cursors = [connection.execute("SELECT id, ssn, note FROM clinic.patients WHERE id = %s",
                                       (number,)) for number in range(1, 6)]
         for number, cursor in enumerate(cursors):
-            show(f"pipeline_{number}", names(cursor), cursor.fetchall())
+            rows = cursor.fetchall()
+            show(f"pipeline_{number}", names(cursor), rows)
     for binary in (False, True):
         with connection.transaction():
             with connection.cursor("held", binary=binary) as cursor:
@@ -49,12 +50,12 @@ with psycopg.connect("", autocommit=True) as connection:
         with cursor.copy("COPY clinic.patients (id, ssn, ssn_number) TO STDOUT (FORMAT binary)") as copy:
             copy.set_types(["int4", "text", "int8"])
             show("copy_binary", ("id", "ssn", "ssn_number"), copy.rows())
-        with cursor.copy("COPY clinic.arrivals (id, what) FROM STDIN") as copy:
+        cursor.execute("CREATE TEMP TABLE arrivals (id int, what text)")
+        with cursor.copy("COPY arrivals (id, what) FROM STDIN") as copy:
             copy.write_row((1, "copied in"))
             copy.write_row((2, None))
-        cursor.execute("SELECT * FROM clinic.arrivals ORDER BY id")
+        cursor.execute("SELECT * FROM arrivals ORDER BY id")
         show("copy_in", names(cursor), cursor.fetchall())
-        cursor.execute("TRUNCATE clinic.arrivals")
     notices = []
     connection.add_notice_handler(lambda it: notices.append(it.message_primary))
     connection.execute("SELECT clinic.tell(1)")
