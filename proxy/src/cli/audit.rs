@@ -1,7 +1,7 @@
 //! `velum audit`
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use velum_core::audit::record::{Body, Record};
@@ -64,7 +64,14 @@ fn tail(which: &Which, lines: u64, follow: bool) -> u8 {
         return failed(&error);
     }
     let mut next = (last + 1).saturating_sub(lines).max(1);
+    let mut seen = None;
     loop {
+        let stamp = stamp(which);
+        if follow && stamp.is_some() && stamp == seen {
+            std::thread::sleep(LOOK);
+            continue;
+        }
+        seen = stamp;
         match show(which, next) {
             Ok(Some(after)) => next = after,
             // Nobody reads what is printed.
@@ -74,8 +81,17 @@ fn tail(which: &Which, lines: u64, follow: bool) -> u8 {
         if !follow {
             return DONE;
         }
-        std::thread::sleep(LOOK);
     }
+}
+
+/// Changes whenever something was written: segments are long, so they are not read for nothing.
+fn stamp(which: &Which) -> Option<(PathBuf, SystemTime)> {
+    let (_, newest) = read::segments(&which.directory).ok()?.pop()?;
+    let modified = newest
+        .metadata()
+        .and_then(|metadata| metadata.modified())
+        .ok()?;
+    Some((newest, modified))
 }
 
 /// Prints the records from `from` on; gives the sequence to go on with, or `None` if standard

@@ -35,6 +35,17 @@ pub(super) fn check(root: &Section<'_>, sections: &Sections<'_>) {
     unique(root, "policy", sections.policies, |policy| {
         policy.name.clone()
     });
+    let mut any = sections
+        .resources
+        .iter()
+        .filter(|it| it.value.database == NameOrAny::Any);
+    if let (Some(first), Some(second)) = (any.next(), any.next()) {
+        let message = format!(
+            "`{}` passes every database on already: a client could not say which it means",
+            first.value.name
+        );
+        root.reporter.report(second.span.clone(), message);
+    }
     for section in root.sections("identity") {
         references(&section, root);
     }

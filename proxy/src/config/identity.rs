@@ -1,5 +1,7 @@
 //! `[[identity]]`
 
+use velum_core::wire::postgres::handshake::ScramVerifier;
+
 use super::model::*;
 use super::reader::Section;
 
@@ -89,13 +91,18 @@ fn known(
         return Some(Knowledge::Password(password));
     }
     let verifier = verifier?;
-    if !verifier.expose().starts_with(b"SCRAM-SHA-256$") {
-        section.reporter.report_with_hint(
-            section.span.clone(),
-            format!("{} holds no SCRAM verifier", verifier.origin()),
-            "it begins with `SCRAM-SHA-256$`, as in PostgreSQL's pg_authid.rolpassword",
-        );
-        return None;
+    let text = std::str::from_utf8(verifier.expose()).unwrap_or_default();
+    match ScramVerifier::parse(text) {
+        Ok(_) => Some(Knowledge::Verifier(verifier)),
+        Err(error) => {
+            section.reporter.report_with_hint(
+                section
+                    .value("verifier")
+                    .map_or(section.span.clone(), |value| value.span()),
+                format!("{} holds no SCRAM verifier: {error}", verifier.origin()),
+                "it looks like PostgreSQL's pg_authid.rolpassword",
+            );
+            None
+        }
     }
-    Some(Knowledge::Verifier(verifier))
 }

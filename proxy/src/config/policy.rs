@@ -1,8 +1,11 @@
 //! `[[policy]]` and `[[policy.rule]]`
 
 use toml::Spanned;
+use velum_core::policy::Glob;
+use velum_detectors::Detectors;
 
 use super::model::*;
+use super::problem::{closest, one_of};
 use super::reader::Section;
 
 #[derive(Clone, Copy)]
@@ -94,7 +97,9 @@ fn column(section: &Section<'_>, pattern: &Spanned<String>) -> Option<SelectorKi
     let parts: Vec<_> = pattern.get_ref().split('.').collect();
     match parts.as_slice() {
         [schema, table, column] if parts.iter().all(|part| !part.is_empty()) => {
-            checked(section, pattern)?;
+            for part in &parts {
+                checked(section, &Spanned::new(pattern.span(), (*part).to_owned()))?;
+            }
             let [schema, table, column] = [schema, table, column].map(|part| (*part).to_owned());
             Some(SelectorKind::Column(schema, table, column))
         }
@@ -109,16 +114,17 @@ fn column(section: &Section<'_>, pattern: &Spanned<String>) -> Option<SelectorKi
     }
 }
 
-/// A pattern that is not empty and holds no control characters.
+/// A pattern that compiles.
 fn checked(section: &Section<'_>, pattern: &Spanned<String>) -> Option<String> {
-    let text = pattern.get_ref();
-    if text.is_empty() || text.chars().any(char::is_control) {
-        section
-            .reporter
-            .report(pattern.span(), "this is not a pattern of names");
-        return None;
+    match Glob::new(pattern.get_ref()) {
+        Ok(_) => Some(pattern.get_ref().clone()),
+        Err(error) => {
+            section
+                .reporter
+                .report(pattern.span(), format!("not a pattern of names: {error}"));
+            None
+        }
     }
-    Some(text.clone())
 }
 
 /// `strategy` and the keys that belong to it.
@@ -173,12 +179,18 @@ fn content(section: &Section<'_>) -> Option<Content> {
     section.require("detectors");
     let strategy = strategy(section);
     section.finish();
-    let standard = section
+    let word = section
         .value("detectors")
-        .is_some_and(|value| value.get_ref().is_str());
+        .and_then(|value| value.get_ref().as_str());
+    let standard = word == Some("standard");
+    if !standard {
+        detectors
+            .iter()
+            .for_each(|name| known_detector(section, name));
+    }
     let detectors: Vec<_> = detectors.into_iter().map(Spanned::into_inner).collect();
     let detectors = match detectors.as_slice() {
-        [only] if standard && only == "standard" => DetectorSet::Standard,
+        [_] if standard => DetectorSet::Standard,
         [] => {
             if section.has("detectors") {
                 let message = "`detectors` lists nothing";
@@ -192,4 +204,18 @@ fn content(section: &Section<'_>) -> Option<Content> {
         detectors,
         strategy: strategy?,
     })
+}
+
+fn known_detector(section: &Section<'_>, name: &Spanned<String>) {
+    if Detectors::names().any(|known| known == name.get_ref()) {
+        return;
+    }
+    let hint = match closest(name.get_ref(), Detectors::names()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("known: {}", one_of(Detectors::names())),
+    };
+    let message = format!("there is no detector `{}`", name.get_ref());
+    section
+        .reporter
+        .report_with_hint(name.span(), message, hint);
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rustls::pki_types::ServerName;
 use toml::Spanned;
 
 use super::model::*;
@@ -36,6 +37,12 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
     let tls = tls::client(section, tls_mode);
     let Kind::Postgres = kind?;
     let address = address?;
+    if let (ResourceAddress::Tcp { host, .. }, Some(Some(_))) = (&address, &tls)
+        && ServerName::try_from(host.as_str()).is_err()
+    {
+        let message = format!("`{host}` is no name that a certificate can bear");
+        section.reporter.report(section.span.clone(), message);
+    }
     if let (ResourceAddress::Unix(_), Some(Some(_))) = (&address, &tls) {
         section.reporter.report_with_hint(
             section.span.clone(),

@@ -292,6 +292,26 @@ fn every_class_of_mistake_is_named() {
             "`keep_last` means nothing without",
         ),
         (
+            "\"ssn\", \"email\"]",
+            "\"sn\", \"email\"]",
+            "there is no detector `sn`",
+        ),
+        (
+            "[\"ssn\", \"email\"]",
+            "\"everything\"",
+            "there is no detector `everything`",
+        ),
+        (
+            "public.patient.ssn",
+            "public.patient.[a-z]",
+            "not a pattern of names",
+        ),
+        (
+            "password = { file = \"password\" }",
+            "verifier = { file = \"password\" }",
+            "holds no SCRAM verifier",
+        ),
+        (
             "column = [",
             "columns = [",
             "unknown key `columns` in `policy.rule`",
@@ -382,6 +402,22 @@ fn names_given_twice_and_missing_sections_are_mistakes() {
     );
     let mistakes = house.mistakes("");
     assert_eq!(mistakes.len(), 5, "{mistakes:?}");
+}
+
+#[test]
+fn only_one_resource_passes_every_database_on() {
+    let house = House::new();
+    let start = GOOD.find("[[resource]]").unwrap();
+    let end = GOOD.find("[[policy]]").unwrap();
+    let any = GOOD.replace("database = \"ehr\"", "database = \"*\"");
+    assert!(house.parse(&any).is_ok());
+    let second = any[start..end].replace("name = \"ehr\"", "name = \"lab\"");
+    let mistakes = house.mistakes(&format!("{any}\n{second}"));
+    assert_eq!(mistakes.len(), 1);
+    assert!(
+        mistakes[0].contains("passes every database on already"),
+        "{mistakes:?}"
+    );
 }
 
 #[test]

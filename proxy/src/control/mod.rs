@@ -22,6 +22,8 @@ mod run;
 pub mod serve;
 pub mod snapshot;
 pub mod start;
+#[cfg(test)]
+mod tests;
 
 pub use serve::serve;
 pub use start::{Gateway, StartError};
