@@ -411,7 +411,9 @@ fn only_one_resource_passes_every_database_on() {
     let end = GOOD.find("[[policy]]").unwrap();
     let any = GOOD.replace("database = \"ehr\"", "database = \"*\"");
     assert!(house.parse(&any).is_ok());
-    let second = any[start..end].replace("name = \"ehr\"", "name = \"lab\"");
+    let second = GOOD[start..end]
+        .replace("database = \"ehr\"", "database = \"*\"")
+        .replace("name = \"ehr\"", "name = \"lab\"");
     let mistakes = house.mistakes(&format!("{any}\n{second}"));
     assert_eq!(mistakes.len(), 1);
     assert!(
