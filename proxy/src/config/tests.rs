@@ -135,189 +135,190 @@ fn a_good_file_comes_out_typed() {
     assert!(!format!("{config:?}").contains("from the environment"));
 }
 
+/// What is replaced in the good file, by what, and a mistake that follows.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    (
+        "threads = 2",
+        "thread = 2",
+        "unknown key `thread` in `gateway`",
+    ),
+    (
+        "threads = 2",
+        "threads = 5000",
+        "`threads` must be between 0 and 1024",
+    ),
+    (
+        "threads = 2",
+        "threads = \"2\"",
+        "`threads` must be a whole number, this is a value of type string",
+    ),
+    (
+        "\"epoll\"",
+        "\"epol\"",
+        "`epol` is not a known value of `driver`",
+    ),
+    (
+        "127.0.0.1:6432",
+        "127.0.0.1",
+        "`127.0.0.1` is not an address",
+    ),
+    (
+        "tls = {",
+        "# tls = {",
+        "`tls_mode` asks for TLS, but the listener has no certificate",
+    ),
+    (
+        "key = \"server.key\"",
+        "key = \"server.crt\"",
+        "is open to every user",
+    ),
+    (
+        "\"server.crt\"",
+        "\"nothing.crt\"",
+        "nothing.crt: No such file",
+    ),
+    (
+        "\"server.crt\"",
+        "\"password\"",
+        "password: holds no PEM certificate",
+    ),
+    (
+        "\"server.key\"",
+        "\"password\"",
+        "password holds no PEM private key",
+    ),
+    ("directory = \"audit\"", "", "`audit` lacks `directory`"),
+    (
+        "mode = \"bounded\"",
+        "",
+        "`bounded_ms` means nothing without `mode = \"bounded\"`",
+    ),
+    (
+        "auth = \"scram\"",
+        "auth = \"trust\"",
+        "a password means nothing without SCRAM",
+    ),
+    (
+        "password = { file = \"password\" }",
+        "",
+        "SCRAM needs a `password` or a `verifier`",
+    ),
+    (
+        "{ file = \"password\" }",
+        "\"hunter2\"",
+        "`password` holds a secret in the file itself",
+    ),
+    (
+        "{ file = \"password\" }",
+        "{ file = \"open\" }",
+        "is open to every user",
+    ),
+    (
+        "{ file = \"password\" }",
+        "{ file = \"empty\" }",
+        "is empty",
+    ),
+    (
+        "{ file = \"password\" }",
+        "{ file = \"gone\" }",
+        "cannot read",
+    ),
+    (
+        "{ file = \"password\" }",
+        "{}",
+        "needs exactly one of `file`, `env` and `systemd`",
+    ),
+    (
+        "{ env = \"PASSWORD\" }",
+        "{ env = \"NOPE\" }",
+        "the environment variable `NOPE` is not set",
+    ),
+    (
+        "{ env = \"PASSWORD\" }",
+        "{ systemd = \"../x\" }",
+        "has no path",
+    ),
+    (
+        "access = { ehr",
+        "access = { her",
+        "there is no resource `her`",
+    ),
+    ("\"masked\" }", "\"maskd\" }", "there is no policy `maskd`"),
+    (
+        "access = { ehr = \"masked\" }",
+        "",
+        "the identity may reach nothing",
+    ),
+    (
+        "\"postgres\"",
+        "\"postgresql\"",
+        "`postgresql` is not a known value of `kind`",
+    ),
+    (
+        "localhost:5433",
+        "localhost:0",
+        "`localhost:0` is not an address",
+    ),
+    (
+        "user = \"velum\"",
+        "user = \"*\"",
+        "the rules of `masked` need the catalog of `ehr`",
+    ),
+    ("user = \"velum\"", "", "`resource` lacks `user`"),
+    (
+        "name = \"masked\"",
+        "name = \"masked\"\nexempt = true",
+        "an exempt policy masks nothing",
+    ),
+    (
+        "public.patient.ssn",
+        "patient.ssn",
+        "`patient.ssn` does not name a column",
+    ),
+    ("keep_last = 4", "", "`partial` keeps nothing"),
+    (
+        "keep_last = 4",
+        "keep_last = 4\nvalue = \"x\"",
+        "`value` means nothing without",
+    ),
+    (
+        "strategy = \"partial\"",
+        "strategy = \"null\"",
+        "`keep_last` means nothing without",
+    ),
+    (
+        "\"ssn\", \"email\"]",
+        "\"sn\", \"email\"]",
+        "there is no detector `sn`",
+    ),
+    (
+        "[\"ssn\", \"email\"]",
+        "\"everything\"",
+        "there is no detector `everything`",
+    ),
+    (
+        "public.patient.ssn",
+        "public.patient.[a-z]",
+        "not a pattern of names",
+    ),
+    (
+        "password = { file = \"password\" }",
+        "verifier = { file = \"password\" }",
+        "holds no SCRAM verifier",
+    ),
+    (
+        "column = [",
+        "columns = [",
+        "unknown key `columns` in `policy.rule`",
+    ),
+];
+
 #[test]
 fn every_class_of_mistake_is_named() {
     let house = House::new();
     house.file("open", 0o644, b"x");
     house.file("empty", 0o600, b"\n");
-    // What is replaced in the good file, by what, and the only mistake that follows.
-    let table = [
-        (
-            "threads = 2",
-            "thread = 2",
-            "unknown key `thread` in `gateway`",
-        ),
-        (
-            "threads = 2",
-            "threads = 5000",
-            "`threads` must be between 0 and 1024",
-        ),
-        (
-            "threads = 2",
-            "threads = \"2\"",
-            "`threads` must be a whole number, this is a value of type string",
-        ),
-        (
-            "\"epoll\"",
-            "\"epol\"",
-            "`epol` is not a known value of `driver`",
-        ),
-        (
-            "127.0.0.1:6432",
-            "127.0.0.1",
-            "`127.0.0.1` is not an address",
-        ),
-        (
-            "tls = {",
-            "# tls = {",
-            "`tls_mode` asks for TLS, but the listener has no certificate",
-        ),
-        (
-            "key = \"server.key\"",
-            "key = \"server.crt\"",
-            "is open to every user",
-        ),
-        (
-            "\"server.crt\"",
-            "\"nothing.crt\"",
-            "nothing.crt: No such file",
-        ),
-        (
-            "\"server.crt\"",
-            "\"password\"",
-            "password: holds no PEM certificate",
-        ),
-        (
-            "\"server.key\"",
-            "\"password\"",
-            "password holds no PEM private key",
-        ),
-        ("directory = \"audit\"", "", "`audit` lacks `directory`"),
-        (
-            "mode = \"bounded\"",
-            "",
-            "`bounded_ms` means nothing without `mode = \"bounded\"`",
-        ),
-        (
-            "auth = \"scram\"",
-            "auth = \"trust\"",
-            "a password means nothing without SCRAM",
-        ),
-        (
-            "password = { file = \"password\" }",
-            "",
-            "SCRAM needs a `password` or a `verifier`",
-        ),
-        (
-            "{ file = \"password\" }",
-            "\"hunter2\"",
-            "`password` holds a secret in the file itself",
-        ),
-        (
-            "{ file = \"password\" }",
-            "{ file = \"open\" }",
-            "is open to every user",
-        ),
-        (
-            "{ file = \"password\" }",
-            "{ file = \"empty\" }",
-            "is empty",
-        ),
-        (
-            "{ file = \"password\" }",
-            "{ file = \"gone\" }",
-            "cannot read",
-        ),
-        (
-            "{ file = \"password\" }",
-            "{}",
-            "needs exactly one of `file`, `env` and `systemd`",
-        ),
-        (
-            "{ env = \"PASSWORD\" }",
-            "{ env = \"NOPE\" }",
-            "the environment variable `NOPE` is not set",
-        ),
-        (
-            "{ env = \"PASSWORD\" }",
-            "{ systemd = \"../x\" }",
-            "has no path",
-        ),
-        (
-            "access = { ehr",
-            "access = { her",
-            "there is no resource `her`",
-        ),
-        ("\"masked\" }", "\"maskd\" }", "there is no policy `maskd`"),
-        (
-            "access = { ehr = \"masked\" }",
-            "",
-            "the identity may reach nothing",
-        ),
-        (
-            "\"postgres\"",
-            "\"postgresql\"",
-            "`postgresql` is not a known value of `kind`",
-        ),
-        (
-            "localhost:5433",
-            "localhost:0",
-            "`localhost:0` is not an address",
-        ),
-        (
-            "user = \"velum\"",
-            "user = \"*\"",
-            "the rules of `masked` need the catalog of `ehr`",
-        ),
-        ("user = \"velum\"", "", "`resource` lacks `user`"),
-        (
-            "name = \"masked\"",
-            "name = \"masked\"\nexempt = true",
-            "an exempt policy masks nothing",
-        ),
-        (
-            "public.patient.ssn",
-            "patient.ssn",
-            "`patient.ssn` does not name a column",
-        ),
-        ("keep_last = 4", "", "`partial` keeps nothing"),
-        (
-            "keep_last = 4",
-            "keep_last = 4\nvalue = \"x\"",
-            "`value` means nothing without",
-        ),
-        (
-            "strategy = \"partial\"",
-            "strategy = \"null\"",
-            "`keep_last` means nothing without",
-        ),
-        (
-            "\"ssn\", \"email\"]",
-            "\"sn\", \"email\"]",
-            "there is no detector `sn`",
-        ),
-        (
-            "[\"ssn\", \"email\"]",
-            "\"everything\"",
-            "there is no detector `everything`",
-        ),
-        (
-            "public.patient.ssn",
-            "public.patient.[a-z]",
-            "not a pattern of names",
-        ),
-        (
-            "password = { file = \"password\" }",
-            "verifier = { file = \"password\" }",
-            "holds no SCRAM verifier",
-        ),
-        (
-            "column = [",
-            "columns = [",
-            "unknown key `columns` in `policy.rule`",
-        ),
-    ];
-    for (from, to, expected) in table {
+    for (from, to, expected) in MISTAKES {
         assert!(GOOD.contains(from), "{from}");
         let mistakes = house.mistakes(&GOOD.replacen(from, to, 1));
         let named = mistakes.iter().any(|mistake| mistake.contains(expected));

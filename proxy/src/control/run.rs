@@ -1,5 +1,6 @@
 //! The control thread's loop.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -89,37 +90,11 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         ready,
     } = parts;
     let Receivers { batches, requests } = receivers;
-    let Recovered {
-        next_sequence,
-        unknown,
-        torn,
-        lock,
-    } = log;
-    if let Some(torn) = torn {
-        let fields = [
-            ("segment", Field::Path(&torn.path)),
-            ("offset", Field::Number(torn.offset as u64)),
-        ];
-        observe::event("torn-tail-cut", &fields);
-    }
+    let (first, next_sequence, lock) = first_records(&config, log);
     let log = Log::new(medium, config.audit.segment_bytes, next_sequence);
     let writer = Writer::new(log, config.audit.mode, Arc::clone(&shared));
     let (commands, obeyed) = mpsc::channel(COMMANDS);
     let writer = tokio::task::spawn_local(writer.run(batches, obeyed));
-
-    let mut first = unknown;
-    if !first.is_empty() {
-        observe::event(
-            "outcomes-unknown",
-            &[("statements", Field::Number(first.len() as u64))],
-        );
-    }
-    first.push(record(Body::Gateway {
-        event: STARTED.to_owned(),
-    }));
-    first.push(record(Body::ConfigurationLoaded {
-        sha256: config.sha256,
-    }));
     if !append(&commands, first).await {
         let reason = log_failure(writer.await);
         let _starter_is_gone = ready.send(Err(StartError::LogFailed(reason)));
@@ -151,6 +126,35 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     let ended = control.run(orders, requests, writer, joined).await;
     drop(lock);
     ended
+}
+
+/// What has to be on disk before anybody can connect, and the sequence that it begins with.
+fn first_records(config: &Config, log: Recovered) -> (Vec<Record>, u64, File) {
+    let Recovered {
+        next_sequence,
+        unknown,
+        torn,
+        lock,
+    } = log;
+    if let Some(torn) = torn {
+        let offset = Field::Number(torn.offset as u64);
+        observe::event(
+            "torn-tail-cut",
+            &[("segment", Field::Path(&torn.path)), ("offset", offset)],
+        );
+    }
+    let mut first = unknown;
+    if !first.is_empty() {
+        let statements = Field::Number(first.len() as u64);
+        observe::event("outcomes-unknown", &[("statements", statements)]);
+    }
+    first.push(record(Body::Gateway {
+        event: STARTED.to_owned(),
+    }));
+    first.push(record(Body::ConfigurationLoaded {
+        sha256: config.sha256,
+    }));
+    (first, next_sequence, lock)
 }
 
 /// Joins the data threads on a thread of its own: joining blocks.

@@ -93,8 +93,13 @@ fn a_real_database_is_read_and_changes_are_seen() {
     let upstream = upstream(&cluster);
     let (catalog, known) = run(load(&upstream, None, 7)).unwrap().unwrap();
     assert_eq!(catalog.epoch, 7);
+    tables_and_types_are_read(&catalog);
+    views_are_followed(&catalog);
+    changes_are_seen(&cluster, &upstream, &known);
+}
 
-    let (_, patient) = relation(&catalog, "patient");
+fn tables_and_types_are_read(catalog: &Catalog) {
+    let (_, patient) = relation(catalog, "patient");
     let names: Vec<_> = patient.columns.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(
         names,
@@ -129,24 +134,8 @@ fn a_real_database_is_read_and_changes_are_seen() {
         "oidvector"
     );
 
-    let ssn = column(&catalog, "patient", "ssn");
-    assert_eq!(origins(&catalog, "plain", "number"), [ssn]);
-    assert_eq!(origins(&catalog, "plain", "shout"), []);
-    assert_eq!(
-        origins(&catalog, "over", "number"),
-        [column(&catalog, "plain", "number")]
-    );
-    assert_eq!(origins(&catalog, "kept", "ssn"), [ssn]);
-    let mut either = vec![ssn, column(&catalog, "note", "body")];
-    either.sort();
-    assert_eq!(
-        origins(&catalog, "both", "t"),
-        either,
-        "a set operation shows all branches"
-    );
-
-    let (parent, _) = relation(&catalog, "log");
-    assert_eq!(relation(&catalog, "log_2026").1.parents, [parent]);
+    let (parent, _) = relation(catalog, "log");
+    assert_eq!(relation(catalog, "log_2026").1.parents, [parent]);
     for word in [
         "clinic",
         "patient",
@@ -158,9 +147,29 @@ fn a_real_database_is_read_and_changes_are_seen() {
     ] {
         assert!(catalog.words.contains(word), "{word}");
     }
+}
 
+fn views_are_followed(catalog: &Catalog) {
+    let ssn = column(catalog, "patient", "ssn");
+    assert_eq!(origins(catalog, "plain", "number"), [ssn]);
+    assert_eq!(origins(catalog, "plain", "shout"), []);
+    assert_eq!(
+        origins(catalog, "over", "number"),
+        [column(catalog, "plain", "number")]
+    );
+    assert_eq!(origins(catalog, "kept", "ssn"), [ssn]);
+    let mut either = vec![ssn, column(catalog, "note", "body")];
+    either.sort();
+    assert_eq!(
+        origins(catalog, "both", "t"),
+        either,
+        "a set operation shows all branches"
+    );
+}
+
+fn changes_are_seen(cluster: &Cluster, upstream: &Upstream, known: &Fingerprint) {
     assert!(
-        run(load(&upstream, Some(&known), 8)).unwrap().is_none(),
+        run(load(upstream, Some(known), 8)).unwrap().is_none(),
         "nothing has changed"
     );
     for change in [
@@ -169,10 +178,10 @@ fn a_real_database_is_read_and_changes_are_seen() {
         "create table clinic.more (x int)",
         "drop table clinic.more",
     ] {
-        let (_, before) = run(load(&upstream, None, 8)).unwrap().unwrap();
+        let (_, before) = run(load(upstream, None, 8)).unwrap().unwrap();
         cluster.psql(change).unwrap();
         assert!(
-            run(load(&upstream, Some(&before), 9)).unwrap().is_some(),
+            run(load(upstream, Some(&before), 9)).unwrap().is_some(),
             "{change}"
         );
     }
