@@ -23,11 +23,14 @@ struct Last {
     failing: bool,
 }
 
+/// Names of the resource and of the database.
+type Key = (String, String);
+
 /// See the module's text.
 pub(super) struct Loader {
     shared: Arc<Shared>,
     config: RefCell<Arc<Config>>,
-    last: RefCell<HashMap<(String, String), Rc<Mutex<Last>>>>,
+    last: RefCell<HashMap<Key, Rc<Mutex<Last>>>>,
     epoch: Cell<u64>,
 }
 
