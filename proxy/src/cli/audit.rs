@@ -182,14 +182,7 @@ fn what(body: &Body) -> String {
             masked,
             duration_us,
         } => {
-            let masked: Vec<_> = masked
-                .iter()
-                .map(|(masker, cells)| format!("{masker} {cells}"))
-                .collect();
-            let masked = match masked.is_empty() {
-                true => String::new(),
-                false => format!(", masked {}", masked.join(", ")),
-            };
+            let masked = tally(masked);
             let error = sqlstate.map_or_else(String::new, |state| {
                 format!(" {}", String::from_utf8_lossy(&state))
             });
@@ -213,5 +206,16 @@ fn what(body: &Body) -> String {
             format!("configuration {digest}")
         }
         Body::Gateway { event } => format!("gateway {event}"),
+    }
+}
+
+fn tally(masked: &[(String, u64)]) -> String {
+    let counts: Vec<_> = masked
+        .iter()
+        .map(|(masker, cells)| format!("{masker} {cells}"))
+        .collect();
+    match counts.is_empty() {
+        true => String::new(),
+        false => format!(", masked {}", counts.join(", ")),
     }
 }

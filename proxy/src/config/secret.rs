@@ -68,7 +68,10 @@ impl Section<'_> {
             self.reporter.report_with_hint(
                 value.span(),
                 format!("`{key}` holds a secret in the file itself"),
-                format!("write `{key} = {{ file = \"…\" }}`, `{{ env = \"…\" }}` or `{{ systemd = \"…\" }}`"),
+                format!(
+                    "write `{key} = {{ file = \"…\" }}`, `{{ env = \"…\" }}` or \
+                     `{{ systemd = \"…\" }}`"
+                ),
             );
             return None;
         }

@@ -450,7 +450,8 @@ proptest::proptest! {
     fn no_text_makes_it_panic(text in "\\PC{0,200}", cut in 0usize..GOOD.len()) {
         let environment =
             Environment { directory: PathBuf::from("/nonexistent"), variable: &|_| None };
-        for text in [text.as_str(), &GOOD[..cut], &format!("{}{text}{}", &GOOD[..cut], &GOOD[cut..])] {
+        let inserted = format!("{}{text}{}", &GOOD[..cut], &GOOD[cut..]);
+        for text in [text.as_str(), &GOOD[..cut], &inserted] {
             if let Err(problems) = parse(Path::new("velum.toml"), text, &environment) {
                 proptest::prop_assert!(!problems.to_text().is_empty());
             }

@@ -105,7 +105,8 @@ async fn fingerprint(client: &Client) -> Result<Fingerprint, LoadError> {
     ];
     let parts = TABLES.map(|table| {
         format!(
-            "(select count(*) || ':' || coalesce(sum(xmin::text::bigint), 0) from pg_catalog.{table})"
+            "(select count(*) || ':' || coalesce(sum(xmin::text::bigint), 0) \
+             from pg_catalog.{table})"
         )
     });
     let sql = format!("select {}", parts.join(" || ' ' || "));

@@ -17,16 +17,18 @@ const SCHEMA: &str = "
     create type clinic.address as (street text, zip int);
     create type clinic.span as range (subtype = date);
     create table clinic.patient (
-        id int primary key, gone int, ssn clinic.ssn, name text, mood clinic.mood, home clinic.address,
-        phones text[], initials text generated always as (left(name, 1)) stored);
+        id int primary key, gone int, ssn clinic.ssn, name text, mood clinic.mood,
+        home clinic.address, phones text[], initials text generated always as (left(name, 1)) stored);
     alter table clinic.patient drop column gone;
     create table clinic.note (id int, body text);
     create view clinic.plain as select ssn as number, upper(name) as shout, id from clinic.patient;
     create view clinic.over as select p.number from clinic.plain p join clinic.note n using (id);
-    create view clinic.both as select ssn::text as t from clinic.patient union all select body from clinic.note;
+    create view clinic.both as select ssn::text as t from clinic.patient
+        union all select body from clinic.note;
     create materialized view clinic.kept as select name, ssn from clinic.patient;
     create table clinic.log (at date, ssn text) partition by range (at);
-    create table clinic.log_2026 partition of clinic.log for values from ('2026-01-01') to ('2027-01-01');
+    create table clinic.log_2026 partition of clinic.log
+        for values from ('2026-01-01') to ('2027-01-01');
     create role reader login password 'reader';
     create view clinic.closed as select name from clinic.patient;
 ";
