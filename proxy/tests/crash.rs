@@ -72,7 +72,7 @@ fn killed_again_and_again(bed: &Bed, driver: Driver) {
 
     gateway.restart();
     assert!(gateway.stop(), "a clean stop\n{}", gateway.log());
-    let log = gateway.velum(&["audit", "show", "--json"]);
+    let log = gateway.audit(&["show", "--json"]);
     let records = records(&log);
     let intents: BTreeSet<&str> = records
         .iter()
@@ -91,7 +91,6 @@ fn killed_again_and_again(bed: &Bed, driver: Driver) {
         );
     }
     every_intent_has_an_end(&records);
-    gateway.velum(&["audit", "verify"]);
 }
 
 /// Starts the gateway again, lets clients work, and kills it after `after_ms`. Returns the marks

@@ -227,16 +227,16 @@ impl Gateway {
         found
     }
 
-    /// `velum` with these arguments and `--config` of this gateway; its standard output.
-    pub fn velum(&self, arguments: &[&str]) -> String {
+    /// `velum audit` with these arguments on this gateway's log; its standard output.
+    pub fn audit(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_velum"));
         command
+            .arg("audit")
             .args(arguments)
-            .arg("--config")
-            .arg(self.config_file());
+            .arg(self.audit_directory());
         let output = command.output().expect("velum runs");
         let text = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "velum {arguments:?}: {text}");
+        assert!(output.status.success(), "velum audit {arguments:?}: {text}");
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
