@@ -18,7 +18,8 @@ const SCHEMA: &str = "
     create type clinic.span as range (subtype = date);
     create table clinic.patient (
         id int primary key, gone int, ssn clinic.ssn, name text, mood clinic.mood,
-        home clinic.address, phones text[], initials text generated always as (left(name, 1)) stored);
+        home clinic.address, phones text[],
+        initials text generated always as (left(name, 1)) stored);
     alter table clinic.patient drop column gone;
     create table clinic.note (id int, body text);
     create view clinic.plain as select ssn as number, upper(name) as shout, id from clinic.patient;
@@ -224,3 +225,91 @@ fn trouble_is_named_without_the_servers_words() {
         "connecting"
     );
 }
+
+/// As the configuration builds it: each mode verifies what its name says, SCRAM binds to the
+/// channel, and a server of another authority is not talked to.
+#[test]
+fn the_gateways_own_sessions_verify_the_server() {
+    let both = (
+        "listen_addresses".to_owned(),
+        "127.0.0.1, 127.0.0.2".to_owned(),
+    );
+    let options = ClusterOptions {
+        tls: true,
+        settings: vec![both],
+        ..ClusterOptions::default()
+    };
+    let cluster = Cluster::start(options).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    write("password", cluster.superuser_password().as_bytes());
+    write(
+        "ca.pem",
+        &std::fs::read(cluster.authority_file().unwrap()).unwrap(),
+    );
+    let other = crate::demo::cluster::Authority::new().unwrap();
+    write("other.pem", other.certificate_pem().as_bytes());
+    let reached = |host: &str, mode: &str, ca: &str| {
+        let text = format!(
+            "[[resource]]\nname = \"ehr\"\nkind = \"postgres\"\naddress = \"{host}:{}\"\n\
+             database = \"postgres\"\nuser = \"{}\"\npassword = {{ file = \"password\" }}\n\
+             tls_mode = \"{mode}\"\n{ca}\n{REST}",
+            cluster.port(),
+            cluster.superuser(),
+        );
+        let environment = crate::config::Environment {
+            directory: folder.path().to_owned(),
+            variable: &|_| None,
+        };
+        let config = crate::config::parse(folder.path(), &text, &environment);
+        let config = config.unwrap_or_else(|problems| panic!("{}", problems.to_text()));
+        let upstream = Upstream::home(&config.resources[0], Duration::from_secs(10)).unwrap();
+        run(async {
+            let client = upstream.connect().await?;
+            let sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
+            Ok::<bool, LoadError>(client.query_one(sql, &[]).await.unwrap().get(0))
+        })
+    };
+    let (ca, other) = ("tls_ca = \"ca.pem\"", "tls_ca = \"other.pem\"");
+    assert_eq!(reached("127.0.0.1", "disable", ""), Ok(false));
+    for (host, mode, ca) in [
+        ("127.0.0.1", "require", ""),
+        ("127.0.0.1", "verify-ca", ca),
+        ("127.0.0.2", "verify-ca", ca),
+        ("127.0.0.1", "verify-full", ca),
+        ("localhost", "verify-full", ca),
+    ] {
+        assert_eq!(reached(host, mode, ca), Ok(true), "{host} {mode}");
+    }
+    for (host, mode, ca) in [
+        ("127.0.0.1", "require", other),
+        ("127.0.0.1", "verify-ca", other),
+        ("127.0.0.1", "verify-full", other),
+        ("127.0.0.2", "verify-full", ca),
+    ] {
+        let error = reached(host, mode, ca).unwrap_err();
+        assert!(
+            error.reason.contains("certificate"),
+            "{host} {mode}: {error}"
+        );
+    }
+}
+
+const REST: &str = r#"
+[audit]
+directory = "audit"
+[[listener]]
+address = "127.0.0.1:0"
+[[policy]]
+name = "exempt"
+exempt = true
+[[identity]]
+name = "agent"
+auth = "trust"
+access = { ehr = "exempt" }
+"#;
