@@ -4,6 +4,7 @@
 //! * `tables`: relations, columns, types and words.
 //! * `views`: which base column each column of a view shows.
 
+mod guard;
 mod tables;
 #[cfg(test)]
 mod tests;

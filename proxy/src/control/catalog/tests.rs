@@ -226,6 +226,40 @@ fn trouble_is_named_without_the_servers_words() {
     );
 }
 
+/// A server, or somebody between, that asks for the password itself does not get it.
+#[test]
+fn a_password_never_travels_in_clear() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut startup = [0; 1024];
+        assert!(stream.read(&mut startup).unwrap() > 8);
+        stream.write_all(b"R\0\0\0\x08\0\0\0\x03").unwrap();
+        let mut answer = Vec::new();
+        let _reset = stream.read_to_end(&mut answer);
+        answer
+    });
+    let upstream = Resource {
+        name: "ehr".to_owned(),
+        address: ResourceAddress::Tcp {
+            host: "127.0.0.1".to_owned(),
+            port,
+        },
+        database: NameOrAny::Any,
+        user: NameOrAny::Any,
+        catalog_user: Some("velum".to_owned()),
+        tls_mode: UpstreamTlsMode::Disable,
+        tls: None,
+        password: Some(Secret::new(b"correct horse".to_vec(), "a test")),
+    };
+    let upstream = Upstream::home(&upstream, Duration::from_secs(10)).unwrap();
+    let error = run(load(&upstream, None, 1)).unwrap_err();
+    assert!(error.reason.contains("in clear"), "{error}");
+    assert_eq!(server.join().unwrap(), b"");
+}
+
 /// As the configuration builds it: each mode verifies what its name says, SCRAM binds to the
 /// channel, and a server of another authority is not talked to.
 #[test]

@@ -4,18 +4,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::LoadError;
+use super::guard::Guarded;
 use crate::config::model::{NameOrAny, Resource, ResourceAddress};
+
+const DOING: &str = "connecting";
 
 /// A database and the gateway's own credential for it.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     config: tokio_postgres::Config,
     tls: Option<Arc<rustls::ClientConfig>>,
+    /// Host and port, unless it is a Unix socket.
+    tcp: Option<(String, u16)>,
     timeout: Duration,
 }
 
@@ -44,7 +50,12 @@ impl Upstream {
         } else {
             SslMode::Disable
         });
+        let tcp = match &resource.address {
+            ResourceAddress::Tcp { host, port } => Some((host.clone(), *port)),
+            ResourceAddress::Unix(_) => None,
+        };
         Some(Self {
+            tcp,
             config,
             tls: resource.tls.clone(),
             timeout,
@@ -67,30 +78,47 @@ impl Upstream {
     /// When the database cannot be reached in time or does not let us in.
     pub async fn connect(&self) -> Result<Client, LoadError> {
         let set_up = async {
-            let client = match &self.tls {
-                None => {
-                    let (client, connection) = self.config.connect(NoTls).await?;
-                    tokio::task::spawn_local(connection);
-                    client
-                }
-                Some(tls) => {
-                    let connector = MakeRustlsConnect::new(rustls::ClientConfig::clone(tls));
-                    let (client, connection) = self.config.connect(connector).await?;
-                    tokio::task::spawn_local(connection);
-                    client
-                }
-            };
+            let client = self.log_in().await?;
+            let settings = "set search_path to ''; set statement_timeout to '60s'; \
+                            set default_transaction_read_only to on";
             client
-                .batch_execute(
-                    "set search_path to ''; set statement_timeout to '60s'; \
-                     set default_transaction_read_only to on",
-                )
-                .await?;
+                .batch_execute(settings)
+                .await
+                .map_err(|error| LoadError::new(DOING, &error))?;
             Ok(client)
         };
         match tokio::time::timeout(self.timeout, set_up).await {
-            Ok(connected) => connected.map_err(|error| LoadError::new("connecting", &error)),
-            Err(_) => Err(LoadError::late("connecting")),
+            Ok(connected) => connected,
+            Err(_) => Err(LoadError::late(DOING)),
+        }
+    }
+
+    async fn log_in(&self) -> Result<Client, LoadError> {
+        let failed = |error: tokio_postgres::Error| LoadError::new(DOING, &error);
+        match (&self.tls, &self.tcp) {
+            (Some(tls), _) => {
+                let connector = MakeRustlsConnect::new(rustls::ClientConfig::clone(tls));
+                let connected = self.config.connect(connector).await;
+                let (client, connection) = connected.map_err(failed)?;
+                tokio::task::spawn_local(connection);
+                Ok(client)
+            }
+            (None, Some((host, port))) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await;
+                let stream = stream.map_err(|error| LoadError {
+                    doing: DOING,
+                    reason: error.to_string(),
+                })?;
+                let connected = self.config.connect_raw(Guarded::new(stream), NoTls).await;
+                let (client, connection) = connected.map_err(failed)?;
+                tokio::task::spawn_local(connection);
+                Ok(client)
+            }
+            (None, None) => {
+                let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
+                tokio::task::spawn_local(connection);
+                Ok(client)
+            }
         }
     }
 }
