@@ -1,0 +1,217 @@
+//! The workloads, and what is measured of each.
+
+use std::fmt;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Instant;
+
+use velum_benches::{HASH_SEED, content_hash};
+
+use crate::Extent;
+use crate::peers::Path;
+
+/// Ticks of /proc/PID/stat a second; the kernel's USER_HZ on every platform Velum runs on.
+const TICKS: f64 = 100.0;
+/// Statements of one pgbench run are counted by pgbench; its output line begins so.
+const TPS: &str = "tps = ";
+
+/// What a client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// One large SELECT.
+    Select,
+    /// One large COPY.
+    Copy,
+    /// `pgbench -S -M prepared`, four clients.
+    Small,
+}
+
+impl Workload {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Select, Self::Copy, Self::Small];
+
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Select => "SELECT * FROM bulk",
+            Self::Copy => "COPY bulk TO STDOUT",
+            Self::Small => "",
+        }
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Select => "bulk SELECT",
+            Self::Copy => "bulk COPY",
+            Self::Small => "pgbench -S",
+        })
+    }
+}
+
+/// One run.
+pub struct Measured {
+    /// Of what.
+    pub workload: Workload,
+    /// Through what.
+    pub path: &'static str,
+    /// GiB a second, or transactions a second.
+    pub rate: f64,
+    /// CPU seconds of the process in between a GiB, or a million transactions.
+    pub proxy_cpu: Option<f64>,
+}
+
+/// What a client got.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Of the rows.
+    pub hash: u64,
+    /// Of everything.
+    pub bytes: u64,
+}
+
+/// Runs a workload once.
+pub fn measure(workload: Workload, path: &Path, extent: &Extent) -> Measured {
+    let cpu_before = path.proxy.map(cpu_seconds);
+    let (rate, units) = match workload {
+        Workload::Small => pgbench(path, extent.bench_seconds),
+        _ => {
+            let mut bytes = 0;
+            let mut stream = connect(path);
+            let began = Instant::now();
+            query(&mut stream, workload.sql(), |piece| {
+                bytes += piece.len() as u64
+            });
+            let gib = bytes as f64 / f64::from(1 << 30);
+            (gib / began.elapsed().as_secs_f64(), gib)
+        }
+    };
+    let cpu = path
+        .proxy
+        .map(cpu_seconds)
+        .zip(cpu_before)
+        .map(|(after, before)| after - before);
+    Measured {
+        workload,
+        path: path.name,
+        rate,
+        proxy_cpu: cpu.map(|cpu| cpu / units),
+    }
+}
+
+/// What the workload brings through `path`. Not for measuring.
+pub fn content(workload: Workload, path: &Path) -> Content {
+    let mut all = Vec::new();
+    let mut stream = connect(path);
+    query(&mut stream, workload.sql(), |piece| {
+        all.extend_from_slice(piece)
+    });
+    // A RowDescription names the table by an OID, which is the database's own business.
+    let mut at = 0;
+    let mut hash = HASH_SEED;
+    while let Some(header) = all.get(at..at + 5) {
+        let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]) as usize;
+        let end = at + 1 + length;
+        if header[0] != b'T' {
+            hash = content_hash(hash, &all[at..end.min(all.len())]);
+        }
+        at = end;
+    }
+    Content {
+        hash,
+        bytes: all.len() as u64,
+    }
+}
+
+fn pgbench(path: &Path, seconds: usize) -> (f64, f64) {
+    let output = Command::new(&path.pgbench)
+        .args([
+            "-n",
+            "-S",
+            "-M",
+            "prepared",
+            "-c",
+            "4",
+            "-j",
+            "1",
+            "-T",
+            &seconds.to_string(),
+        ])
+        .args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &path.port.to_string(),
+            "-U",
+            path.user,
+            "postgres",
+        ])
+        .output()
+        .expect("pgbench runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let tps = text
+        .lines()
+        .find_map(|line| line.strip_prefix(TPS)?.split(' ').next()?.parse().ok());
+    let tps: f64 =
+        tps.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
+    (tps, tps * seconds as f64 / 1e6)
+}
+
+/// CPU seconds that a process has used, all threads.
+fn cpu_seconds(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
+    let after = stat.rsplit_once(')').expect("a name").1;
+    let ticks: f64 = after
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .flat_map(str::parse::<f64>)
+        .sum();
+    ticks / TICKS
+}
+
+fn connect(path: &Path) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", path.port)).expect("a connection");
+    stream.set_nodelay(true).expect("a socket option");
+    let mut body = 0x30000u32.to_be_bytes().to_vec();
+    for text in ["user", path.user, "database", "postgres", ""] {
+        body.extend_from_slice(text.as_bytes());
+        body.push(0);
+    }
+    let length = (body.len() as u32 + 4).to_be_bytes();
+    stream
+        .write_all(&[&length[..], &body].concat())
+        .expect("sent");
+    until_ready(&mut stream, |_| {});
+    stream
+}
+
+fn query(stream: &mut TcpStream, sql: &str, sink: impl FnMut(&[u8])) {
+    let mut message = vec![b'Q'];
+    message.extend_from_slice(&(sql.len() as u32 + 5).to_be_bytes());
+    message.extend_from_slice(sql.as_bytes());
+    message.push(0);
+    stream.write_all(&message).expect("sent");
+    until_ready(stream, sink);
+}
+
+/// Reads until the last bytes are a ReadyForQuery. No row of these tables ends so.
+fn until_ready(stream: &mut TcpStream, mut sink: impl FnMut(&[u8])) {
+    let mut buffer = vec![0; 256 * 1024];
+    let mut tail = Vec::new();
+    while !tail.ends_with(b"Z\0\0\0\x05I") {
+        let count = stream.read(&mut buffer).expect("an answer");
+        assert_ne!(
+            count,
+            0,
+            "the connection was closed: {}",
+            String::from_utf8_lossy(&tail)
+        );
+        let piece = &buffer[..count];
+        sink(piece);
+        tail.extend_from_slice(&piece[count.saturating_sub(6)..]);
+        tail.drain(..tail.len().saturating_sub(6));
+    }
+}
