@@ -15,6 +15,7 @@ mod render;
 mod scenes;
 mod verdict;
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -24,7 +25,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::cluster::{Cluster, ClusterOptions};
+use super::cluster::{Cluster, ClusterError, ClusterOptions};
 use super::ehr::{self, LoadOptions};
 use super::raw::{Address, Login, Raw};
 use entries::entries;
@@ -322,7 +323,21 @@ fn start_cluster() -> Result<Cluster> {
     spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     spinner.set_message("Starting a private PostgreSQL");
     spinner.enable_steady_tick(Duration::from_millis(100));
-    let told = spinner.clone();
+    let started = match Cluster::start(cluster_options(true, &spinner)) {
+        // A build from a package registry may come without OpenSSL.
+        Err(ClusterError::Tool { output, .. }) if output.contains(NO_TLS) => {
+            Cluster::start(cluster_options(false, &spinner))
+        }
+        other => other,
+    };
+    spinner.finish_and_clear();
+    Ok(started?)
+}
+
+/// What a server without TLS says to `ssl = on`.
+const NO_TLS: &str = "SSL is not supported by this build";
+
+fn cluster_options(tls: bool, spinner: &ProgressBar) -> ClusterOptions {
     let settings = [
         // Lets COPY into new tables skip the write-ahead log.
         ("wal_level", "minimal"),
@@ -330,21 +345,20 @@ fn start_cluster() -> Result<Cluster> {
         ("maintenance_work_mem", "128MB"),
         ("jit", "off"),
     ];
-    let cluster = Cluster::start(ClusterOptions {
-        tls: true,
+    let told = spinner.clone();
+    let tell = move |line: &str| {
+        told.set_message(line.to_owned());
+        if told.is_hidden() {
+            // No terminal: the log of a build shows what happens.
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    };
+    ClusterOptions {
+        tls,
         settings: settings
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),
-        install: Some(Box::new(move |line| {
-            told.set_message(line.to_owned());
-            if told.is_hidden() {
-                // No terminal: the log of a build shows what happens.
-                use std::io::Write as _;
-                let _ = writeln!(std::io::stderr(), "{line}");
-            }
-        })),
+        install: Some(Box::new(tell)),
         ..ClusterOptions::default()
-    });
-    spinner.finish_and_clear();
-    Ok(cluster?)
+    }
 }

@@ -60,11 +60,17 @@ impl Gateway {
         for identity in [Identity::EtlBot, Identity::AnalystAgent] {
             write(path, &format!("{}.password", identity.name()), &password)?;
         }
-        let database_ca = cluster.authority().context("the demo's cluster has TLS")?;
-        write(path, "database-ca.pem", &database_ca.certificate_pem())?;
+        let database_tls = match cluster.authority() {
+            Some(authority) => {
+                write(path, "database-ca.pem", &authority.certificate_pem())?;
+                "tls_mode = \"verify-full\"\ntls_ca = \"database-ca.pem\""
+            }
+            None => "tls_mode = \"disable\"",
+        };
         let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
         let config = TEMPLATE
             .replace("@driver@", driver)
+            .replace("@database_tls@", database_tls)
             .replace("@port@", &address.port().to_string())
             .replace("@database_port@", &cluster.port().to_string());
         write(path, "velum.toml", &config)?;
