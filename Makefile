@@ -1,6 +1,7 @@
 # Everything a contributor runs. Each target installs what it lacks, see .ci/tools.
 #
 #   make demo         a real database, sample patients, and Velum in front of it
+#                     (DEMO="--once" or any other options of `velum demo`)
 #   make test         what CI runs: format, lints, every test, every driver, both data planes
 #   make conformance  PostgreSQL's own regression suite and psycopg2's, through Velum
 #   make bench        criterion rows, and the whole path beside PgBouncer and a direct connection
@@ -15,14 +16,17 @@ CARGO ?= cargo
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
 export CARGO_TERM_COLOR ?= auto
+# Where rustup puts cargo, for a shell that has not heard of it yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: help demo test conformance bench fuzz soak lint doc
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,10p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,11p'
 
 demo:
-	$(CARGO) run --release --locked -q --bin velum -- demo
+	.ci/tools compiler
+	$(CARGO) run --release --locked --bin velum -- demo $(DEMO)
 
 test:
 	.ci/tools drivers
