@@ -141,7 +141,7 @@ impl Dialing {
                         cx.parked.push(legs.id);
                         return Turn::Rest;
                     }
-                    return self.open(about, cx);
+                    return self.open(about, cx, legs);
                 }
             }
         }
@@ -202,10 +202,10 @@ impl Dialing {
             cx.parked.push(legs.id);
             return Turn::Rest;
         }
-        self.open(about, cx)
+        self.open(about, cx, legs)
     }
 
-    fn open(&mut self, about: &mut About, cx: &mut Context) -> Turn {
+    fn open(&mut self, about: &mut About, cx: &mut Context, legs: &Legs) -> Turn {
         let key: [u8; KEY_BYTES] = random();
         // 3.0 has room for four bytes; the server's protocol does not matter for ours.
         let key = if self.startup.minor >= 2 {
@@ -220,8 +220,9 @@ impl Dialing {
             database: self.database.clone(),
             role: self.role.clone(),
             client_address: about.client_address(),
-            client_tls: about.tls.is_some(),
-            server_tls: self.resource.tls.is_some(),
+            // What was agreed on, not what was offered.
+            client_tls: legs.client.tls.is_some(),
+            server_tls: legs.server.tls.is_some(),
             policy: Arc::clone(&self.policy),
             catalog: self.slot.load(),
             inspector: self.resource.detectors_for(&self.startup.identity.name),
