@@ -124,6 +124,15 @@ impl Screen {
         writeln!(self.out, "{text}")
     }
 
+    /// One long line of machine output, its continuations indented.
+    pub(super) fn wrapped(&mut self, text: &str) -> io::Result<()> {
+        for (place, line) in wrap_words(text, self.width - 4).iter().enumerate() {
+            let indent = if place == 0 { "" } else { "    " };
+            writeln!(self.out, "{indent}{line}")?;
+        }
+        Ok(())
+    }
+
     /// One line of machine output, cut to the window.
     pub(super) fn cut(&mut self, text: &str) -> io::Result<()> {
         let line: String = text.chars().take(self.width).collect();
