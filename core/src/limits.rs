@@ -18,8 +18,9 @@ pub const FINDING_SPAN_BYTES: usize = 4 * 1024;
 pub const STARTUP_MESSAGE_BYTES: usize = 10_000;
 /// Longest message before authentication is complete (SASL, password).
 pub const AUTH_MESSAGE_BYTES: usize = 16 * 1024;
-/// SQL text, and every other message that has to be judged whole.
-pub const MESSAGE_WHOLE_BYTES: usize = 16 * 1024 * 1024;
+/// SQL text, and every other message that has to be judged whole. Drivers send literals of
+/// 50 MiB in their own tests.
+pub const MESSAGE_WHOLE_BYTES: usize = 64 * 1024 * 1024;
 /// Columns of one result; PostgreSQL's MaxTupleAttributeNumber is 1,664.
 pub const COLUMNS: usize = 1_664;
 /// Prepared statements that one session may hold.
