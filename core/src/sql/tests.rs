@@ -42,7 +42,8 @@ fn reads_are_proven() {
         "SELECT lower(name), count(*) FILTER (WHERE x) OVER (PARTITION BY y) FROM t",
         "(select 1) union all (select pg_catalog.version())",
         "select cast(a as numeric(10,2)), a::varchar(3), \"lower\"(b), extract(year from d) from t",
-        "with a as (select 1), b as materialized (select 2) select * from a join (select 1) c using (x)",
+        "with a as (select 1), b as materialized (select 2) \
+            select * from a join (select 1) c using (x)",
         "with recursive t(n) as (values (1) union select n + 1 from t) select sum(n) from t",
         "table t",
         "values (1), (2)",

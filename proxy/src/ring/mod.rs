@@ -6,8 +6,8 @@
 //!
 //! * [`engine`] and [`buffers`] hold all the unsafe code of the proxy, behind safe functions that
 //!   take ownership of whatever the kernel will touch.
-//! * Listeners use multishot accept, links that wait have a receive that picks its buffer when bytes
-//!   arrive, and a forwarded message is followed by a linked receive of the next.
+//! * Listeners use multishot accept, links that wait have a receive that picks its buffer when
+//!   bytes arrive, and a forwarded message is followed by a linked receive of the next.
 //! * An operation under way is cancelled, and its completion awaited, before its socket is closed.
 
 #![allow(

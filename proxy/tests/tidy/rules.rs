@@ -11,7 +11,20 @@ pub const LINE_CHARACTERS: usize = 100;
 
 /// Functions that are allowed to be longer, with the lines they have and the reason.
 /// A line goes when its function has become short enough: the test fails until then.
-pub const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[];
+pub const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
+    (
+        "core/tests/postgres_misbehaviour.rs",
+        "what_is_out_of_place_ends_the_session",
+        78,
+        "a table of cases, one a misbehaviour",
+    ),
+    (
+        "detectors/tests/engine.rs",
+        "piece",
+        71,
+        "a table of pieces of text",
+    ),
+];
 
 /// Types that hold bytes of a message: none may have a Debug or Display.
 pub const PAYLOAD_TYPES: &[&str] = &[
@@ -71,11 +84,13 @@ pub fn of_file(source: &Source) -> Vec<String> {
     rules.iter().flat_map(|rule| rule(source)).collect()
 }
 
-/// No line is wider than the window of a reader.
+/// No line is wider than the window of a reader, unless it holds one token that is: an address
+/// or a regular expression.
 fn width(source: &Source) -> Vec<String> {
     let lines = source.raw.iter().enumerate();
     let wide = lines.filter(|(_, line)| {
-        line.chars().count() > LINE_CHARACTERS && !line.contains(concat!("http", "s://"))
+        let one_token = line.contains(concat!("http", "s://")) || line.contains("pattern: r\"");
+        line.chars().count() > LINE_CHARACTERS && !one_token
     });
     wide.map(|(i, _)| format!("{}:{}: wider than {LINE_CHARACTERS}", source.path, i + 1))
         .collect()
@@ -154,17 +169,23 @@ fn purity(source: &Source) -> Vec<String> {
     complaints
 }
 
-/// Core answers a hostile byte with an error, never with a panic.
+/// Core answers a hostile byte with an error, never with a panic. A method that is named
+/// `expect` but takes no text is another one.
 fn no_panics_in_core(source: &Source) -> Vec<String> {
     if !source.path.starts_with("core/src/") {
         return Vec::new();
     }
     let mut complaints = Vec::new();
     for (line, code) in source.production_code() {
-        for call in [".unwrap()", ".expect(", "panic!(", "unreachable!("] {
+        for call in [".unwrap()", "panic!(", "unreachable!("] {
             if code.contains(call) {
                 complaints.push(format!("{}:{line}: {call} in core", source.path));
             }
+        }
+        let raw = source.raw.get(line - 1).map_or("", |raw| raw.trim_end());
+        let expects = raw.contains(".expect(\"") || raw.ends_with(".expect(");
+        if expects && code.contains(".expect(") {
+            complaints.push(format!("{}:{line}: .expect( in core", source.path));
         }
     }
     complaints

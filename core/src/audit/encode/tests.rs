@@ -158,7 +158,11 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_changes_the_record(record in record(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+    fn a_changed_byte_changes_the_record(
+        record in record(),
+        at in any::<prop::sample::Index>(),
+        bit in 0..8_u8,
+    ) {
         let mut bytes = encoded(&record);
         let at = at.index(bytes.len());
         bytes[at] ^= 1_u8 << bit;

@@ -182,7 +182,8 @@ impl ClientHandshake {
     ) -> Result<Option<ClientStep>, Denial> {
         if self.direct && !self.tls.as_ref().is_some_and(|tls| tls.alpn_postgresql) {
             return Err(violation(
-                "received direct SSL connection request without ALPN protocol negotiation extension",
+                "received direct SSL connection request \
+                 without ALPN protocol negotiation extension",
             ));
         }
         if !self.begun && window.unjudged().first() == Some(&TLS_HANDSHAKE_RECORD) {

@@ -148,7 +148,8 @@ pub struct Session<I> {
     transaction: u8,
     /// The simple query at the head of the client's window.
     head_statement: Option<Rc<Statement>>,
-    /// Ordinal and record number of the INTENT that the message at the head of the client's window waits for.
+    /// Ordinal and record number of the INTENT that the message at the head of the client's
+    /// window waits for.
     head_intent: Option<(u64, u64)>,
     probe: Option<Probe>,
     /// A client frame that passes in parts: bytes left of it.

@@ -134,7 +134,11 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn no_bytes_panic_or_get_in(data in proptest::collection::vec(any::<u8>(), 0..512)) {
@@ -148,7 +152,10 @@ proptest! {
     }
 
     #[test]
-    fn any_split_gives_the_same(bytes in hostile(), cuts in proptest::collection::vec(any::<usize>(), 0..8)) {
+    fn any_split_gives_the_same(
+        bytes in hostile(),
+        cuts in proptest::collection::vec(any::<usize>(), 0..8),
+    ) {
         // Without encryption requests: what is buffered behind them is told by time alone.
         let asks = |code: u32| {
             let request = untagged(code, &[]);
