@@ -79,6 +79,11 @@ impl Loader {
             resource.catalogs.slot(database);
         }
         for (database, slot) in resource.catalogs.all() {
+            // Clients name databases that are not there: such are tried when one asks again.
+            let any = resource.database == DatabaseMapping::Pass;
+            if any && slot.load().epoch == 0 && slot.ended() > 0 {
+                continue;
+            }
             self.load(resource, &database, &slot).await;
         }
     }
