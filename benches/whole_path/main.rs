@@ -4,6 +4,8 @@
 //! spreads are printed and written to `benches/record/`. What the client gets is compared before
 //! anything is measured. `VELUM_BENCH_SHORT=1` is the short form.
 
+#![allow(clippy::print_stdout, unreachable_pub, reason = "a program of its own")]
+
 mod load;
 mod peers;
 mod report;

@@ -4,6 +4,8 @@
 //! The environment names what `.ci/conformance` prepared: `REGRESS`, the built suite, and
 //! `PSYCOPG2_TESTS`, the folder that holds psycopg2's `tests` package.
 
+#![allow(clippy::print_stdout, reason = "its report is its output")]
+
 mod support;
 
 use std::collections::BTreeSet;

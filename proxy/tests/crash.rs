@@ -46,7 +46,7 @@ fn killed_again_and_again(bed: &Bed, driver: Driver) {
         .expect("a table");
     let mut gateway = Gateway::start(&Setup::clinic(driver, upstream(&bed.cluster)));
     let mut random = Random::new();
-    println!("{driver}: seed {}", random.0);
+    eprintln!("{driver}: seed {}", random.0);
     let mut answered = BTreeSet::new();
     for round in 0..ROUNDS {
         answered.extend(one_round(&mut gateway, &table, round, random.below(700)));

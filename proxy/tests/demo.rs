@@ -1,4 +1,5 @@
 //! `velum demo --once`, as a newcomer runs it.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -113,8 +113,11 @@ fn client_vanishes(bed: &Bed, driver: Driver, tls: bool) {
     }
 }
 
+/// What a client does before its login.
+type Body = fn(&Gateway);
+
 fn before_login(bed: &Shared, driver: Driver) -> Vec<Trial> {
-    let cases: &[(&str, fn(&Gateway))] = &[
+    let cases: &[(&str, Body)] = &[
         ("bytes_behind_an_ssl_request", trailing_bytes),
         ("nonsense_before_the_login", nonsense),
         ("a_slow_login_is_cut_off", slowloris),
@@ -125,7 +128,7 @@ fn before_login(bed: &Shared, driver: Driver) -> Vec<Trial> {
         ("a_cancel_with_a_wrong_key_does_nothing", wrong_cancel),
         ("replication_and_role_are_refused", refused_parameters),
     ];
-    let trial = |(name, body): &(&str, fn(&Gateway))| {
+    let trial = |(name, body): &(&str, Body)| {
         let (bed, body) = (Arc::clone(bed), *body);
         Trial::test(format!("{driver}::{name}"), move || {
             body(bed.gateway(driver));

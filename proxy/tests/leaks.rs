@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 use libtest_mimic::Trial;
 use postgres_protocol::message::frontend;
-use support::bed::{Bed, Shared, matrix};
+use support::bed::{Bed, Body, Shared, matrix};
 use support::client::{Client, error_code, rows};
 use support::clinic;
 use support::gateway::Driver;
 
 fn main() -> ExitCode {
     let bed = Bed::shared();
-    let vectors: &[(&str, fn(&Bed, Driver, bool))] = &[
+    let vectors: &[(&str, Body)] = &[
         ("01_a_column_under_a_rule", v01_column),
         ("02_described_once_executed_later", v02_described_once),
         ("03_an_alias_of_a_value_without_a_pattern", v03_alias),

@@ -65,7 +65,7 @@ fn soak(bed: &Bed, driver: Driver, length: Duration) {
     }
     thread::sleep(Duration::from_secs(2));
     let after = descriptors(gateway.pid());
-    println!(
+    eprintln!(
         "{driver}: {} answers, resident {middle} KiB in the middle, {end} KiB at the end, \
          {before} descriptors before, {after} after",
         answers.load(Ordering::Relaxed)

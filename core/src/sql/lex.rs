@@ -373,6 +373,8 @@ fn is_word_part(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
     use super::*;
     use proptest::prelude::*;
 

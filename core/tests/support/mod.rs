@@ -98,11 +98,7 @@ pub fn masking_policy() -> Policy {
     };
     let rules = vec![
         rule("ssn", "ssn", Strategy::Redact),
-        rule(
-            "name",
-            "name",
-            Strategy::Constant(b"<withheld>".to_vec().into()),
-        ),
+        rule("name", "name", Strategy::Constant(b"<withheld>".to_vec())),
         rule("born", "born", Strategy::Null),
     ];
     Policy::new(

@@ -167,7 +167,7 @@ impl Driver {
         let at = token - self.first_socket;
         let (id, side) = (
             at / 2,
-            if at % 2 == 0 {
+            if at.is_multiple_of(2) {
                 Peer::Client
             } else {
                 Peer::Server

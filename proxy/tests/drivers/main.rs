@@ -3,6 +3,8 @@
 //! A program prints one line a value: case, row, column, value. Clean columns must print the
 //! same; no canary may be printed through the gateway, and many must be printed past it.
 
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::OnceLock;
 
-use support::bed::{Bed, matrix};
+use support::bed::{Bed, Body, matrix};
 use support::clinic;
 use support::gateway::Driver;
 
@@ -27,7 +29,7 @@ pub struct Target {
 
 fn main() -> ExitCode {
     let bed = Bed::shared();
-    let programs: &[(&str, fn(&Bed, Driver, bool))] = &[
+    let programs: &[(&str, Body)] = &[
         ("psql", |bed, driver, tls| check(bed, driver, tls, psql)),
         ("psycopg3", |bed, driver, tls| {
             check(bed, driver, tls, psycopg3)

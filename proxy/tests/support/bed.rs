@@ -63,6 +63,9 @@ pub fn upstream(cluster: &Cluster) -> UpstreamRole {
     }
 }
 
+/// What a trial does: with a bed, on a driver, with TLS or without.
+pub type Body = fn(&Bed, Driver, bool);
+
 /// One trial for each driver, and for TLS off and on, named `driver::tls::name`.
 pub fn matrix(
     bed: &Shared,

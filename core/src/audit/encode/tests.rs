@@ -1,3 +1,5 @@
+#![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+#![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
 use super::*;
 use crate::catalog::Catalog;
 use crate::cell::{ColumnFacts, Scratch, Tally};
