@@ -9,6 +9,7 @@
 //! with `--once` that decides the exit status.
 
 mod entries;
+mod exports;
 mod gateway;
 mod leaks;
 mod render;
@@ -79,6 +80,8 @@ pub fn run(options: &TourOptions) -> Result<bool> {
         stage.play(place + 1, scene, &mut verdict, &mut screen)?;
     }
     stage.records(&mut verdict, &mut screen)?;
+    check(&interrupted)?;
+    exports::play(&stage.gateway, &interrupted, &mut verdict, &mut screen)?;
     check(&interrupted)?;
     stage.throughput(options, &mut verdict, &mut screen)?;
     for (path, bytes) in stage.gateway.files()? {

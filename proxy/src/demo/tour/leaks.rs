@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::demo::ehr::Patient;
 
 /// All identifiers of the first patients are looked for, in text and in the binary forms.
-const WHOLE_PATIENTS: u64 = 64;
+const WHOLE_PATIENTS: u64 = 1_000;
 
 /// Knows what to look for.
 pub(super) struct Leaks {
