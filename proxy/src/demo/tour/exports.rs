@@ -1,7 +1,7 @@
 //! Whole tables, in every form in which PostgreSQL sends rows.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -29,10 +29,9 @@ pub(super) fn play(
     )?;
     for table in Table::ALL {
         let name = table.name();
-        let began = Instant::now();
         let copy = format!("copy (select * from clinic.{name}) to stdout");
-        let bytes = read(gateway, Identity::EtlBot, &copy, verdict)?;
-        let seconds = began.elapsed().as_secs_f64();
+        let (bytes, elapsed) = read(gateway, Identity::EtlBot, &copy, verdict)?;
+        let seconds = elapsed.as_secs_f64();
         let megabytes = u32::try_from(bytes).map_or(0.0, f64::from) / 1e6;
         screen.line(&format!("{name:<14} {megabytes:7.1} MB in {seconds:6.3} s"))?;
         for identity in [Identity::EtlBot, Identity::AnalystAgent] {
@@ -57,12 +56,19 @@ fn forms(name: &str) -> [String; 4] {
     ]
 }
 
-/// Returns how many bytes came.
-fn read(gateway: &Gateway, identity: Identity, sql: &str, verdict: &mut Verdict) -> Result<usize> {
+/// Returns how many bytes came, and in what time; the search comes after.
+fn read(
+    gateway: &Gateway,
+    identity: Identity,
+    sql: &str,
+    verdict: &mut Verdict,
+) -> Result<(usize, Duration)> {
     let mut client = gateway.connect(identity)?;
+    let began = Instant::now();
     client
         .drain(sql)
         .with_context(|| format!("{}: {sql}", identity.name()))?;
+    let elapsed = began.elapsed();
     verdict.search(&format!("{}: {sql}", identity.name()), client.received());
-    Ok(client.received().len())
+    Ok((client.received().len(), elapsed))
 }
