@@ -89,12 +89,7 @@ fn gateway(driver: Driver, cluster: &Cluster) -> Gateway {
     };
     let rules = "[[identity]]\nname = \"*\"\nauth = \"trust\"\naccess = { clinic = \"exempt\" }\n\
                  [[policy]]\nname = \"exempt\"\nexempt = true\n";
-    Gateway::start(&Setup {
-        driver,
-        upstream,
-        rules: rules.to_owned(),
-        limits: String::new(),
-    })
+    Gateway::start(&Setup::new(driver, upstream, rules.to_owned()))
 }
 
 fn report(name: &str, run: &Regression, ratio: Option<f64>) {

@@ -105,9 +105,37 @@ impl Client {
         Ok(client)
     }
 
+    /// Connects with TLS from the first byte, with or without the protocol's name in ALPN, and
+    /// logs in.
+    pub fn connect_direct(login: &Login, database: &str, alpn: bool) -> io::Result<Self> {
+        let tcp = TcpStream::connect(("127.0.0.1", login.port))?;
+        tcp.set_read_timeout(Some(SILENCE_LIMIT))?;
+        let authority = login
+            .authority
+            .as_ref()
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        let names: &[&[u8]] = if alpn { &[b"postgresql"] } else { &[] };
+        let stream = Box::new(encrypt(tcp, authority, names)?);
+        let mut client = Self {
+            stream,
+            received: Vec::new(),
+            taken: 0,
+            cancel_key: (0, Vec::new()),
+        };
+        let all = [("user", login.user.as_str()), ("database", database)];
+        client.write(|out| frontend::startup_message(all, out))?;
+        client.log_in(&login.password)?;
+        Ok(client)
+    }
+
     /// Every byte received so far, after TLS.
     pub fn received(&self) -> &[u8] {
         &self.received
+    }
+
+    /// Bytes of a frame that has not come whole.
+    pub fn left_over(&self) -> usize {
+        self.received.len() - self.taken
     }
 
     /// Sends bytes as they are.
@@ -216,7 +244,8 @@ impl Client {
         Ok(())
     }
 
-    fn log_in(&mut self, password: &str) -> io::Result<()> {
+    /// Answers what the server asks until it is ready.
+    pub fn log_in(&mut self, password: &str) -> io::Result<()> {
         let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
         loop {
             let frame = self.frame()?;
@@ -260,16 +289,25 @@ fn upgrade(
     if answer != *b"S" {
         return Err(io::Error::other("TLS was not offered"));
     }
+    encrypt(tcp, authority, &[])
+}
+
+fn encrypt(
+    tcp: TcpStream,
+    authority: &PathBuf,
+    alpn: &[&[u8]],
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     let text = fs::read(authority)?;
     let certificate = CertificateDer::from_pem_slice(&text).map_err(io::Error::other)?;
     roots.add(certificate).map_err(io::Error::other)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
     let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
     Ok(StreamOwned::new(connection, tcp))

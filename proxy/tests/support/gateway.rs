@@ -74,16 +74,27 @@ pub struct Setup {
     pub rules: String,
     /// More lines of the `[limits]` section.
     pub limits: String,
+    /// How TLS to the database is done: lines of its `[[resource]]`.
+    pub upstream_tls: String,
+    /// Clients may show certificates by the gateway's own authority.
+    pub client_certificates: bool,
 }
 
 impl Setup {
     /// The clinic's identities and policies.
     pub fn clinic(driver: Driver, upstream: UpstreamRole) -> Self {
+        Self::new(driver, upstream, clinic::rules())
+    }
+
+    /// These identities and policies, no TLS to the database.
+    pub fn new(driver: Driver, upstream: UpstreamRole, rules: String) -> Self {
         Self {
             driver,
             upstream,
-            rules: clinic::rules(),
+            rules,
             limits: String::new(),
+            upstream_tls: "tls_mode = \"disable\"".to_owned(),
+            client_certificates: false,
         }
     }
 
@@ -93,7 +104,13 @@ impl Setup {
             upstream,
             rules,
             limits,
+            upstream_tls,
+            client_certificates,
         } = self;
+        let client_ca = match client_certificates {
+            true => ", client_ca = \"authority.pem\"",
+            false => "",
+        };
         let catalog = match upstream.user.as_str() {
             "*" => "",
             _ => "password = { file = \"upstream.password\" }",
@@ -110,7 +127,7 @@ drain_timeout_ms = 3000
 [[listener]]
 address = "127.0.0.1:{port}"
 tls_mode = "optional"
-tls = {{ certificate = "server.pem", key = "server.key" }}
+tls = {{ certificate = "server.pem", key = "server.key"{client_ca} }}
 
 [audit]
 directory = "audit"
@@ -124,7 +141,7 @@ kind = "postgres"
 address = "127.0.0.1:{upstream_port}"
 database = "{database}"
 user = "{user}"
-tls_mode = "disable"
+{upstream_tls}
 {catalog}
 
 {rules}
@@ -143,6 +160,7 @@ pub struct Gateway {
     port: u16,
     child: Child,
     folder: TempDir,
+    authority: Authority,
 }
 
 impl Gateway {
@@ -164,6 +182,7 @@ impl Gateway {
             port,
             child,
             folder,
+            authority,
         };
         gateway.wait_until_ready();
         gateway
@@ -187,6 +206,15 @@ impl Gateway {
     /// The certificate to trust.
     pub fn authority_file(&self) -> PathBuf {
         self.folder.path().join("authority.pem")
+    }
+
+    /// Files of a client certificate for `name` and of its key.
+    pub fn client_certificate(&self, name: &str) -> (PathBuf, PathBuf) {
+        let signed = self.authority.client(name).expect("a certificate");
+        let folder = self.folder.path();
+        write(folder, "client.pem", &signed.certificate_pem);
+        write(folder, "client.key", &signed.key_pem);
+        (folder.join("client.pem"), folder.join("client.key"))
     }
 
     /// Its configuration.
