@@ -324,6 +324,12 @@ impl Stage {
             "Your turn",
             "Both identities, then the database itself; Ctrl-C ends it.",
         )?;
+        screen.note(
+            "This version follows columns through names, views, joins, cursors and whole rows. \
+             Values computed from them, such as upper(full_name), are judged by their content \
+             alone, which knows numbers, addresses and labelled names, but no names in running \
+             text.",
+        )?;
         let port = self.gateway.address().port();
         for identity in [Identity::EtlBot, Identity::AnalystAgent] {
             screen.line(&format!(

@@ -61,7 +61,12 @@ impl Screen {
         let title = self.styled(TITLE, title);
         let rule = self.styled(DIM, &rule);
         writeln!(self.out, "\n── {title} {rule}")?;
-        for line in wrap_words(about, self.width) {
+        self.note(about)
+    }
+
+    /// A remark.
+    pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
+        for line in wrap_words(text, self.width) {
             let line = self.styled(DIM, &line);
             writeln!(self.out, "{line}")?;
         }
