@@ -178,7 +178,7 @@ fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
         parameters: Vec::new(),
         policies: HashMap::from([("app".to_owned(), policy)]),
         catalogs: Default::default(),
-        detectors: Arc::new(Detectors::standard()),
+        detectors: HashMap::from([("app".to_owned(), Arc::new(Detectors::standard()))]),
         tokens: Arc::new(TokenKey::new(&[7; 32])),
         scram_keys: ArcSwapOption::empty(),
     };
