@@ -13,17 +13,17 @@ const RESULT_BYTES: usize = 8 * 1024 * 1024;
 
 /// Shape, policy, and hash of what the client must get.
 const ROWS: &[(Shape, Asked, u64)] = &[
-    (Shape::Narrow, Asked::Exempt, 0),
-    (Shape::Narrow, Asked::Rule, 0),
-    (Shape::Narrow, Asked::Content, 0),
-    (Shape::Wide, Asked::Exempt, 0),
-    (Shape::Wide, Asked::Rule, 0),
-    (Shape::Wide, Asked::Content, 0),
-    (Shape::Prose, Asked::Exempt, 0),
-    (Shape::Prose, Asked::Content, 0),
-    (Shape::Binary, Asked::Exempt, 0),
-    (Shape::Binary, Asked::Rule, 0),
-    (Shape::Binary, Asked::Content, 0),
+    (Shape::Narrow, Asked::Exempt, 0xce29_38fe_15a6_34d6),
+    (Shape::Narrow, Asked::Rule, 0xb78e_2dba_7880_4623),
+    (Shape::Narrow, Asked::Content, 0x1ccd_798a_c8c0_8abb),
+    (Shape::Wide, Asked::Exempt, 0x8ad7_1951_7e1d_6129),
+    (Shape::Wide, Asked::Rule, 0xdda7_6020_4bcd_01f2),
+    (Shape::Wide, Asked::Content, 0xc3df_4b99_33bb_66de),
+    (Shape::Prose, Asked::Exempt, 0x9a26_f72d_9f23_7614),
+    (Shape::Prose, Asked::Content, 0x1759_e9ed_24c2_1271),
+    (Shape::Binary, Asked::Exempt, 0x8843_cfc2_eb2b_3c65),
+    (Shape::Binary, Asked::Rule, 0xb487_e84f_dce9_daf0),
+    (Shape::Binary, Asked::Content, 0x1ab7_766b_758a_26fe),
 ];
 
 fn session(criterion: &mut Criterion) {
