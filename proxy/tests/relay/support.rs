@@ -336,12 +336,10 @@ impl Upstream {
             Arc::clone(&upstream.stop),
         );
         std::thread::spawn(move || {
-            let mut process_id = 1_000u32;
-            for stream in listener.incoming() {
+            for (process_id, stream) in (1_001u32..).zip(listener.incoming()) {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
-                process_id += 1;
                 let Ok(stream) = stream else { continue };
                 let (answer, sessions) = (Arc::clone(&answer), Arc::clone(&sessions));
                 let cancels = Arc::clone(&cancels);
