@@ -268,8 +268,18 @@ impl Gateway {
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
-    /// Ends it as a power cut would.
+    /// Ends it as a power cut would, and waits until the kernel has closed its listeners too:
+    /// who connects to one of those is reset.
     pub fn kill(&mut self) {
+        self.end();
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_ok() && began.elapsed() < STOP_WITHIN
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -325,7 +335,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        self.kill();
+        self.end();
         // A failed test is read with its gateway's log beside it.
         if thread::panicking() {
             eprintln!("--- log of velum on {}\n{}", self.driver, self.log());
