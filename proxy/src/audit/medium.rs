@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use super::segment;
 
 /// Makes, writes and syncs segments. A log holds one file at a time.
@@ -63,7 +65,7 @@ impl Medium for PlainDisk {
     type File = File;
 
     async fn create(&self, sequence: u64, bytes: u64) -> io::Result<File> {
-        create_segment(&self.directory, sequence, bytes)
+        create_segment(&self.directory, sequence, bytes, OFlags::empty())
     }
 
     async fn write_at(&self, file: &File, bytes: Vec<u8>, at: u64) -> (io::Result<usize>, Vec<u8>) {
@@ -107,7 +109,7 @@ impl Medium for RingDisk {
     type File = RingFile;
 
     async fn create(&self, sequence: u64, bytes: u64) -> io::Result<RingFile> {
-        let plain = create_segment(&self.directory, sequence, bytes)?;
+        let plain = create_segment(&self.directory, sequence, bytes, OFlags::DSYNC)?;
         Ok(RingFile {
             ring: tokio_uring::fs::File::from_std(plain.try_clone()?),
             plain,
@@ -123,8 +125,10 @@ impl Medium for RingDisk {
         file.ring.write_at(bytes, at).submit().await
     }
 
-    async fn sync(&self, file: &RingFile) -> io::Result<()> {
-        file.ring.sync_data().await
+    async fn sync(&self, _: &RingFile) -> io::Result<()> {
+        // O_DSYNC: the write has ended with a sync, and with the error of that sync. Two
+        // operations would cross to the kernel's workers and back twice.
+        Ok(())
     }
 
     async fn finish(&self, file: RingFile, bytes: u64) -> io::Result<()> {
@@ -135,11 +139,12 @@ impl Medium for RingDisk {
 }
 
 /// Once in a segment's life, so it may block.
-fn create_segment(directory: &Path, sequence: u64, bytes: u64) -> io::Result<File> {
+fn create_segment(directory: &Path, sequence: u64, bytes: u64, flags: OFlags) -> io::Result<File> {
     let path = directory.join(segment::file_name(sequence));
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
+        .custom_flags(flags.bits().cast_signed())
         .mode(0o600)
         .open(path)?;
     preallocate(&file, bytes)?;

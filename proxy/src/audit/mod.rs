@@ -1,7 +1,7 @@
 //! The log on disk: append-only segments, group commit, recovery.
 //!
 //! ```text
-//! data threads ─ Batch ─▶ writer: stage … stage ─▶ one write ─▶ fdatasync ─▶ DurableMark, Wake
+//! data threads ─ Batch ─▶ writer: stage … stage ─▶ one synced write ─▶ DurableMark, Wake
 //! ```
 //!
 //! A record that was acknowledged is on disk. A write or a sync that fails, or writes less than
