@@ -69,6 +69,9 @@ pub enum TypeKind {
 pub struct Catalog {
     /// Grows with every load; 0 is the empty catalog.
     pub epoch: u64,
+    /// The last attempt to load it failed. What is not in it may exist all the same, so that a
+    /// column of unknown origin is masked whole under any policy with rules.
+    pub unreadable: bool,
     /// Relations by OID.
     pub relations: HashMap<u32, Relation>,
     /// Types by OID, with name for rules by SQL type. Built-in types may be missing.

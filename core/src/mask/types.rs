@@ -8,6 +8,9 @@ use crate::catalog::{Catalog, TypeKind};
 /// `pg_type.oid` of the anonymous row type.
 pub(crate) const RECORD: u32 = 2249;
 
+/// OIDs below this are PostgreSQL's own (FirstNormalObjectId).
+pub(crate) const FIRST_NORMAL_OID: u32 = 16_384;
+
 /// Domains over domains that are followed; PostgreSQL allows more, nobody has them.
 const DOMAIN_DEPTH: usize = 32;
 
@@ -119,6 +122,11 @@ pub(crate) fn shape(catalog: &Catalog, type_oid: u32) -> Shape {
         }
     }
     Shape::Opaque
+}
+
+/// Is the type built-in, PostgreSQL's own, or in the catalog?
+pub(crate) fn is_known(catalog: &Catalog, type_oid: u32) -> bool {
+    type_oid < FIRST_NORMAL_OID || catalog.types.contains_key(&type_oid)
 }
 
 /// The type and every type that it is built from, each with its name. Ends for types that the

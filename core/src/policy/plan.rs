@@ -10,8 +10,9 @@ use crate::mask::types::{self, Shape};
 impl Policy {
     /// Decides about a column; pure. The first rule in order that matches it wins.
     ///
-    /// A column whose table or attribute the catalog does not know (created after the snapshot)
-    /// is matched by the column pattern of a rule alone, whatever its schema and table.
+    /// A column whose table or attribute the catalog does not know (created in a transaction
+    /// that is still open) is matched by the column pattern of a rule alone, whatever its schema
+    /// and table. If the catalog could not be read, it is masked whole.
     pub fn plan(&self, catalog: &Catalog, column: &ColumnFacts) -> ColumnPlan {
         let shape = types::shape(catalog, column.type_oid);
         let plan = |decision, strategy| {
@@ -31,6 +32,9 @@ impl Policy {
             if origins.match_rule(catalog, column, &rule.selector) {
                 return plan(Decision::Mask(rule_id(index)), Some(rule.strategy.clone()));
             }
+        }
+        if self.has_rules() && catalog.unreadable && origins.may_hide(catalog, column) {
+            return plan(Decision::MaskByDefault, None);
         }
         plan(self.without_rule(shape), None)
     }
@@ -92,6 +96,12 @@ impl<'a> Origins<'a> {
             }
         }
         origins
+    }
+
+    /// Could a rule match the column if the catalog were complete? System columns such as
+    /// `ctid` are in no catalog.
+    fn may_hide(&self, catalog: &Catalog, facts: &ColumnFacts) -> bool {
+        self.incomplete && facts.attnum >= 0 || !types::is_known(catalog, facts.type_oid)
     }
 
     /// A reference to a whole row (`SELECT t FROM t`) shows every column of the table.

@@ -193,6 +193,27 @@ fn what_the_catalog_does_not_know_is_matched_by_name_alone() {
 }
 
 #[test]
+fn a_catalog_that_could_not_be_read_hides_what_it_does_not_know() {
+    let mut catalog = catalog();
+    catalog.unreadable = true;
+    let rules = vec![by_column("other", "other", "ssn")];
+    let policy = Policy::new("p".to_owned(), rules, None, Messages::Strict, [0; 32]);
+    for (facts, wanted) in [
+        (facts("ssn", 77_777, 1, 25), MASK),
+        (facts("x", 77_777, 1, 25), Decision::MaskByDefault),
+        (facts("x", 77_777, 0, 2249), Decision::MaskByDefault),
+        (facts("x", PATIENTS, 9, 25), Decision::MaskByDefault),
+        (facts("x", BROKEN_VIEW, 1, 25), Decision::MaskByDefault),
+        (facts("x", 0, 0, 99_999), Decision::MaskByDefault),
+        (facts("x", PATIENTS, 1, 25), Decision::Pass),
+        (facts("ctid", PATIENTS, -1, 27), Decision::Pass),
+        (facts("x", 0, 0, 25), Decision::Pass),
+    ] {
+        assert_eq!(policy.plan(&catalog, &facts).decision, wanted, "{facts:?}");
+    }
+}
+
+#[test]
 fn a_name_rule_holds_for_output_and_base_names() {
     for (facts, wanted) in [
         (facts("SSN", 0, 0, 23), MASK),

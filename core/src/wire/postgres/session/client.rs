@@ -171,7 +171,7 @@ impl<I: Inspect> Session<I> {
                 undo: Some(undo), ..
             } => self.names.undo(undo),
             Awaited::Describe {
-                target: Target::Statement(statement, _),
+                target: Target::Statement(statement),
                 ..
             } => {
                 statement.set_described(Described::Unknown, 0);
@@ -336,7 +336,7 @@ impl<I: Inspect> Session<I> {
                 let known = self.names.statement(name);
                 let statement = known.unwrap_or_else(|| Statement::new(StatementText::unknown()));
                 statement.set_described(Described::Pending, self.names_epoch);
-                Target::Statement(statement, name.into())
+                Target::Statement(statement)
             }
             _ => {
                 let portal = self.portal_or_cursor(name);

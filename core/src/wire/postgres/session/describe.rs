@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::bytes::Window;
+use crate::error::{Refusal, SqlState};
 use crate::inspect::Inspect;
 use crate::limits;
 
@@ -22,13 +23,12 @@ impl<I: Inspect> Session<I> {
     ) -> Result<(), Halt> {
         let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
         let (shape, formats) = RowShape::parse(body)?;
-        let mut unknown = self.rules.unknown_tables(shape.facts()).collect::<Vec<_>>();
-        unknown.retain(|oid| !self.tables_asked.contains(oid));
-        if !unknown.is_empty() {
-            if self.tables_asked.len() > limits::COLUMNS {
-                self.tables_asked.clear();
+        let unknown = self.rules.unknown(shape.facts());
+        if unknown.iter().any(|unknown| !self.asked.contains(unknown)) {
+            if self.asked.len() > limits::COLUMNS {
+                self.asked.clear();
             }
-            self.tables_asked.extend(unknown);
+            self.asked.extend(unknown);
             self.awaits_catalog = true;
             return Err(Halt::Step(Step::AwaitCatalog));
         }
@@ -41,12 +41,21 @@ impl<I: Inspect> Session<I> {
                 let injected = *injected;
                 let described = Described::Rows(Rc::clone(&shape));
                 match target {
-                    Target::Statement(statement, name) => {
-                        self.names.charge(name, statement, shape.state_bytes());
+                    Target::Statement(statement) => {
+                        self.names.charge_statement(statement, shape.state_bytes());
                         statement.take_description(described);
                     }
-                    Target::Portal(portal) => portal.take_description(described, Some(formats)),
+                    Target::Portal(portal) => {
+                        self.names.charge_portal(portal, shape.state_bytes());
+                        portal.take_description(described, Some(formats));
+                    }
                     Target::Copy(statement, index) => statement.set_copy_shape(*index, shape),
+                }
+                if self.names.is_overfull() {
+                    let text = "descriptions of statements and portals exceed the session's memory";
+                    return Err(Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, text)
+                        .with_hint("Close statements and portals that are not needed any more.")
+                        .into());
                 }
                 return self.end_describe(header, injected, window);
             }
@@ -112,7 +121,7 @@ impl<I: Inspect> Session<I> {
             (server::BIND_COMPLETE, Some(Awaited::Bind { .. })) => false,
             (server::NO_DATA, Some(Awaited::Describe { target, injected })) => {
                 match target {
-                    Target::Statement(statement, _) => {
+                    Target::Statement(statement) => {
                         statement.take_description(Described::NoRows);
                     }
                     Target::Portal(portal) => portal.take_description(Described::NoRows, None),

@@ -56,7 +56,7 @@ use bind::BindStream;
 use journal::Journal;
 use pipeline::Pipeline;
 use probe::Probe;
-use rulebook::Rulebook;
+use rulebook::{Rulebook, Unknown};
 use server::Answering;
 use statements::{Names, Statement};
 
@@ -156,8 +156,8 @@ pub struct Session<I> {
     client_passing: usize,
     bind: Option<BindStream>,
     answering: Answering,
-    /// Tables that the catalog did not know and was asked for.
-    tables_asked: HashSet<u32>,
+    /// What the catalog did not know and was asked for.
+    asked: HashSet<Unknown>,
     /// A refresh was asked for and has not been answered.
     awaits_catalog: bool,
     to_client: Outbox,
@@ -206,7 +206,7 @@ impl<I: Inspect> Session<I> {
             client_passing: 0,
             bind: None,
             answering: Answering::default(),
-            tables_asked: HashSet::new(),
+            asked: HashSet::new(),
             awaits_catalog: false,
             to_client: Outbox::new(),
             window_wanted: [0; 2],

@@ -46,6 +46,12 @@ const UNSAFE_ENCODINGS: [&str; 7] = [
     "GB18030",
 ];
 
+/// Parameters that are reported to the client and that SQL can set to any text.
+const FREE_TEXT_PARAMETERS: [&[u8]; 2] = [b"application_name", b"search_path"];
+
+/// Sources that pass on the words of another server, on whose texts nothing is known.
+const REMOTE_SOURCES: [&[u8]; 2] = [b"dblink.c", b"connection.c"];
+
 static VOCABULARY_SET: LazyLock<HashSet<&'static [u8]>> =
     LazyLock::new(|| VOCABULARY.split_whitespace().map(str::as_bytes).collect());
 
@@ -85,7 +91,8 @@ impl<I: Inspect> Rulebook<I> {
         Ok(sqlstate)
     }
 
-    /// Judges the body of a NotificationResponse in place: process id, channel, payload.
+    /// Judges the body of a NotificationResponse in place: process id, channel, payload. The
+    /// channel is one that the client listens to, so it knows its name already.
     pub(super) fn veil_notification(&mut self, body: &mut [u8]) -> Result<(), Violation> {
         let mut reader = Reader::new(body);
         let parts = reader
@@ -94,15 +101,23 @@ impl<I: Inspect> Rulebook<I> {
         let (Ok((channel, payload)), true) = (parts, reader.is_empty()) else {
             return Err(malformed("malformed NotificationResponse"));
         };
-        self.veil_strings(body, &[4..4 + channel, 5 + channel..5 + channel + payload]);
+        let payload = 5 + channel..5 + channel + payload;
+        self.veil_unknown_words(body, payload.clone(), None);
+        self.veil_strings(body, &[4..4 + channel, payload]);
         Ok(())
     }
 
-    /// Judges the body of a ParameterStatus in place: name, value.
+    /// Judges the body of a ParameterStatus in place: name, value. `statement` is what the
+    /// server runs; `None` in the start-up, where the client's own wishes come back.
     ///
     /// # Errors
     /// A client encoding in which content cannot be judged.
-    pub(super) fn veil_parameter(&mut self, body: &mut [u8]) -> Result<(), Fault> {
+    pub(super) fn veil_parameter(
+        &mut self,
+        body: &mut [u8],
+        statement: Option<&Statement>,
+        in_start_up: bool,
+    ) -> Result<(), Fault> {
         let mut reader = Reader::new(body);
         let (Ok(name), Ok(value), true) = (reader.cstr(), reader.cstr(), reader.is_empty()) else {
             return Err(malformed("malformed ParameterStatus").into());
@@ -117,7 +132,11 @@ impl<I: Inspect> Rulebook<I> {
                 .with_hint("Use client_encoding = UTF8.")
                 .into());
         }
+        let is_free_text = FREE_TEXT_PARAMETERS.contains(&name);
         let value = name.len() + 1..name.len() + 1 + value.len();
+        if is_free_text && !in_start_up {
+            self.veil_unknown_words(body, value.clone(), statement);
+        }
         self.veil_strings(body, &[value]);
         Ok(())
     }
@@ -179,6 +198,20 @@ impl<I: Inspect> Rulebook<I> {
         }
     }
 
+    /// Veils what could be a value, where a value need not look like PHI.
+    fn veil_unknown_words(
+        &self,
+        body: &mut [u8],
+        range: Range<usize>,
+        statement: Option<&Statement>,
+    ) {
+        if let Some(text) = body.get_mut(range)
+            && self.veils_messages()
+        {
+            veil_words(text, |word| self.is_known(word, statement));
+        }
+    }
+
     /// True if showing `word` tells the client nothing about a value.
     fn is_known(&self, word: &[u8], statement: Option<&Statement>) -> bool {
         let lower = word.to_ascii_lowercase();
@@ -221,13 +254,13 @@ fn sqlstate(fields: &[(u8, Range<usize>)], body: &[u8]) -> Result<[u8; 5], Viola
         .ok_or(malformed("error without a SQLSTATE"))
 }
 
-/// True if a procedural language wrote the text, so that any part of it may be a value. The
-/// source file is told by the server itself and cannot be set from SQL.
+/// True if a procedural language or another server wrote the text, so that any part of it may
+/// be a value. The source file is told by the server itself and cannot be set from SQL.
 fn is_raised_by_code(fields: &[(u8, Range<usize>)], body: &[u8]) -> bool {
     let file = fields.iter().find(|(tag, _)| *tag == b'F');
     file.is_none_or(|(_, range)| {
         body.get(range.clone())
-            .is_none_or(|name| name.starts_with(b"pl"))
+            .is_none_or(|name| name.starts_with(b"pl") || REMOTE_SOURCES.contains(&name))
     })
 }
 
@@ -237,10 +270,13 @@ fn veil_field(tag: u8, text: &mut [u8], from_code: bool, known: impl Fn(&[u8]) -
     match tag {
         // Severity, SQLSTATE, positions and source: never a value.
         b'S' | b'V' | b'C' | b'P' | b'p' | b'F' | b'L' | b'R' => {}
-        // The server's own sentences quote values and identifiers alike.
+        // The server's own sentences quote values and identifiers alike, but not numbers.
         b'M' | b'H' if !from_code && text.is_ascii() => {
             let range = quoted(text);
-            veil_words(&mut text[range], known);
+            veil_words(&mut text[range], &known);
+            veil_words(text, |word| {
+                !word.iter().any(u8::is_ascii_digit) || known(word)
+            });
         }
         b'D' => {
             let values = listed_values(text);
@@ -340,6 +376,30 @@ mod tests {
             veiled(b'M', "bad json: \"{\"a\": \"Miller\", b}\"", false),
             "bad json: \"{\"a\": \"XXXXXX\", X}\""
         );
+    }
+
+    #[test]
+    fn numbers_need_no_marks_to_be_values() {
+        assert_eq!(
+            veiled(b'M', "large object 531770294 does not exist", false),
+            "large object XXXXXXXXX does not exist"
+        );
+        assert_eq!(
+            veiled(b'M', "parameter 5.3177e+08 is out of range [-1,1]", false),
+            "parameter X.XXXXX+XX is out of range [-X,X]"
+        );
+    }
+
+    #[test]
+    fn texts_of_other_servers_are_texts_of_code() {
+        let raised = |source: &str| {
+            let body = [b"F", source.as_bytes(), b"\0\0"].concat();
+            is_raised_by_code(&fields(&body).unwrap(), &body)
+        };
+        for source in ["pl_exec.c", "plpy_elog.c", "dblink.c", "connection.c"] {
+            assert!(raised(source), "{source}");
+        }
+        assert!(!raised("execMain.c"));
     }
 
     #[test]

@@ -55,8 +55,8 @@ pub(super) enum Awaited {
 
 /// What a Describe is about.
 pub(super) enum Target {
-    /// A prepared statement, with the name it was described by.
-    Statement(Rc<Statement>, Box<[u8]>),
+    /// A prepared statement.
+    Statement(Rc<Statement>),
     /// A portal.
     Portal(Rc<Portal>),
     /// Columns of the statement's COPY of this index.
@@ -120,7 +120,7 @@ impl Awaited {
                 Some(&portal.statement)
             }
             Awaited::Describe { target, .. } => Some(match target {
-                Target::Statement(statement, _) | Target::Copy(statement, _) => statement,
+                Target::Statement(statement) | Target::Copy(statement, _) => statement,
                 Target::Portal(portal) => &portal.statement,
             }),
             _ => None,

@@ -5,10 +5,17 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::cell::{ColumnFacts, ColumnPlan, Judge, Masker, Scratch, Tally};
 use crate::inspect::Inspect;
+use crate::mask::types;
 use crate::policy::{Messages, Policy};
 
-/// OIDs below this are PostgreSQL's own (FirstNormalObjectId).
-const FIRST_NORMAL_OID: u32 = 16_384;
+/// Something of a result that the catalog does not know.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Unknown {
+    /// Table and attribute.
+    Column(u32, i16),
+    /// A type.
+    Type(u32),
+}
 
 /// Everything that judging needs, with the scratch space and the counts of masked cells.
 pub(super) struct Rulebook<I> {
@@ -66,15 +73,31 @@ impl<I: Inspect> Rulebook<I> {
         self.policy.plan(&self.catalog, facts)
     }
 
-    /// Tables of these columns that a rule could name but the catalog does not know: they are
-    /// newer than the catalog.
-    pub(super) fn unknown_tables(&self, facts: &[ColumnFacts]) -> impl Iterator<Item = u32> {
-        let has_rules = self.policy.has_rules();
-        facts
-            .iter()
-            .map(|column| column.table_oid)
-            .filter(move |oid| has_rules && *oid >= FIRST_NORMAL_OID)
-            .filter(|oid| !self.catalog.relations.contains_key(oid))
+    /// What of these columns a rule could be about and the catalog does not know: it is newer
+    /// than the catalog.
+    pub(super) fn unknown(&self, facts: &[ColumnFacts]) -> Vec<Unknown> {
+        if !self.policy.has_rules() {
+            return Vec::new();
+        }
+        let mut unknown = Vec::new();
+        for column in facts {
+            if !self.knows_origin(column) {
+                unknown.push(Unknown::Column(column.table_oid, column.attnum));
+            }
+            if !types::is_known(&self.catalog, column.type_oid) {
+                unknown.push(Unknown::Type(column.type_oid));
+            }
+        }
+        unknown
+    }
+
+    /// PostgreSQL's own tables do not change, and system columns are in no catalog.
+    fn knows_origin(&self, column: &ColumnFacts) -> bool {
+        match (column.table_oid, column.attnum) {
+            (..types::FIRST_NORMAL_OID, _) | (_, ..0) => true,
+            (table_oid, 0) => self.catalog.relations.contains_key(&table_oid),
+            (table_oid, attnum) => self.catalog.column(table_oid, attnum).is_some(),
+        }
     }
 
     pub(super) fn judge(&mut self) -> Judge<'_, I> {

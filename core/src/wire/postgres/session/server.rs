@@ -150,7 +150,12 @@ impl<I: Inspect> Session<I> {
                 return Ok(());
             }
             server::PARAMETER_STATUS => {
-                self.rules.veil_parameter(body_mut(window, header))?;
+                let front = self.pipeline.front();
+                let in_start_up = matches!(front, Some(Awaited::Startup));
+                let statement = front.and_then(|front| front.statement().cloned());
+                let body = body_mut(window, header);
+                let statement = statement.as_deref();
+                self.rules.veil_parameter(body, statement, in_start_up)?;
                 window.pass(header.frame_bytes);
                 return Ok(());
             }

@@ -45,6 +45,14 @@ impl Formats {
         }
     }
 
+    /// Rough size in memory beyond the value itself, for the session's bound.
+    pub(super) fn state_bytes(&self) -> usize {
+        match self {
+            Formats::All(_) => 0,
+            Formats::Each(codes) => codes.len(),
+        }
+    }
+
     /// The format of column `index`; `None` if there are fewer.
     pub(super) fn get(&self, index: usize) -> Option<Encoding> {
         match self {

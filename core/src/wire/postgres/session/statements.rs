@@ -117,6 +117,50 @@ pub(super) enum Described {
     Rows(Rc<RowShape>),
 }
 
+/// What a statement or a portal counts against the session's bound while a name stands for it.
+struct Size {
+    /// Without the shape.
+    own_bytes: usize,
+    /// Of the shape that it was described with last.
+    shape_bytes: Cell<usize>,
+    held: Cell<bool>,
+}
+
+impl Size {
+    /// Of something with `bytes` of content.
+    fn new(bytes: usize) -> Self {
+        const OVERHEAD_BYTES: usize = 256;
+        Self {
+            own_bytes: OVERHEAD_BYTES + bytes,
+            shape_bytes: Cell::new(0),
+            held: Cell::new(false),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.own_bytes + self.shape_bytes.get()
+    }
+
+    /// A name stands for it now.
+    fn hold(&self) -> usize {
+        self.held.set(true);
+        self.bytes()
+    }
+
+    /// No name stands for it any more.
+    fn release(&self) -> usize {
+        self.held.set(false);
+        self.bytes()
+    }
+
+    /// Takes another shape. Returns the size before and after.
+    fn take_shape(&self, shape_bytes: usize) -> (usize, usize) {
+        let before = self.bytes();
+        self.shape_bytes.set(shape_bytes);
+        (before, self.bytes())
+    }
+}
+
 /// A prepared statement.
 pub(super) struct Statement {
     pub(super) text: StatementText,
@@ -125,20 +169,20 @@ pub(super) struct Statement {
     described_at: Cell<u64>,
     /// Columns of each COPY of the text, once its probe is answered.
     copy_shapes: RefCell<Vec<Option<Rc<RowShape>>>>,
-    /// Bytes that it counts against the session's bound while a name stands for it.
-    state_bytes: Cell<usize>,
+    size: Size,
 }
 
 impl Statement {
     pub(super) fn new(text: StatementText) -> Rc<Self> {
-        let state_bytes = Cell::new(256 + text.raw.len() + text.record.len());
+        let probes: usize = text.copies.iter().map(|(_, probe)| 256 + probe.len()).sum();
+        let size = Size::new(text.raw.len() + text.record.len() + probes);
         let copy_shapes = RefCell::new(vec![None; text.copies.len()]);
         Rc::new(Self {
             text,
             described: RefCell::new(Described::Unknown),
             described_at: Cell::new(0),
             copy_shapes,
-            state_bytes,
+            size,
         })
     }
 
@@ -186,6 +230,7 @@ pub(super) struct Portal {
     /// Its own description, which stands above the statement's.
     described: RefCell<Described>,
     described_at: Cell<u64>,
+    size: Size,
 }
 
 impl Portal {
@@ -195,7 +240,9 @@ impl Portal {
         binds: Vec<Option<Token>>,
         epoch: u64,
     ) -> Rc<Self> {
+        let bytes = binds.len() * size_of::<Option<Token>>() + formats.state_bytes();
         Rc::new(Self {
+            size: Size::new(bytes),
             bound_at: epoch,
             statement,
             formats: RefCell::new(formats),
@@ -255,12 +302,17 @@ impl Portal {
 
 /// Names of statements and portals, updated as the client speaks and undone where the server
 /// says no.
+///
+/// A statement or portal stands under one name at a time: each comes from a Parse or Bind of
+/// its own.
 #[derive(Default)]
 pub(super) struct Names {
     statements: HashMap<Box<[u8]>, Rc<Statement>>,
     portals: HashMap<Box<[u8]>, Rc<Portal>>,
     /// Bytes of the statements held.
-    state_bytes: usize,
+    statement_bytes: usize,
+    /// Bytes of the portals held.
+    portal_bytes: usize,
 }
 
 /// A change of [`Names`] that is not confirmed yet.
@@ -284,38 +336,49 @@ impl Names {
     pub(super) fn has_room(&self) -> bool {
         self.statements.len() < limits::STATEMENTS
             && self.portals.len() < limits::PORTALS
-            && self.state_bytes < limits::SESSION_STATE_BYTES
+            && !self.is_overfull()
     }
 
-    /// Counts the shape that `statement` was described with, if a name stands for it.
-    pub(super) fn charge(&mut self, name: &[u8], statement: &Rc<Statement>, shape_bytes: usize) {
-        if self
-            .statements
-            .get(name)
-            .is_some_and(|held| Rc::ptr_eq(held, statement))
-        {
-            statement
-                .state_bytes
-                .set(statement.state_bytes.get() + shape_bytes);
-            self.state_bytes += shape_bytes;
+    /// True if what is held takes more memory than one session may have.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.statement_bytes + self.portal_bytes >= limits::SESSION_STATE_BYTES
+    }
+
+    /// Counts the shape that `statement` was described with, in the place of an older one.
+    pub(super) fn charge_statement(&mut self, statement: &Statement, shape_bytes: usize) {
+        let (before, now) = statement.size.take_shape(shape_bytes);
+        if statement.size.held.get() {
+            self.statement_bytes = (self.statement_bytes + now).saturating_sub(before);
+        }
+    }
+
+    /// The same for a portal.
+    pub(super) fn charge_portal(&mut self, portal: &Portal, shape_bytes: usize) {
+        let (before, now) = portal.size.take_shape(shape_bytes);
+        if portal.size.held.get() {
+            self.portal_bytes = (self.portal_bytes + now).saturating_sub(before);
         }
     }
 
     pub(super) fn set_statement(&mut self, name: &[u8], new: Option<Rc<Statement>>) -> Undo {
-        self.state_bytes += new.as_deref().map_or(0, |new| new.state_bytes.get());
+        self.statement_bytes += new.as_deref().map_or(0, |new| new.size.hold());
         let old = match new {
             Some(statement) => self.statements.insert(name.into(), statement),
             None => self.statements.remove(name),
         };
-        self.state_bytes -= old.as_deref().map_or(0, |old| old.state_bytes.get());
+        let freed = old.as_deref().map_or(0, |old| old.size.release());
+        self.statement_bytes = self.statement_bytes.saturating_sub(freed);
         Undo::Statement(name.into(), old)
     }
 
     pub(super) fn set_portal(&mut self, name: &[u8], new: Option<Rc<Portal>>) -> Undo {
+        self.portal_bytes += new.as_deref().map_or(0, |new| new.size.hold());
         let old = match new {
             Some(portal) => self.portals.insert(name.into(), portal),
             None => self.portals.remove(name),
         };
+        let freed = old.as_deref().map_or(0, |old| old.size.release());
+        self.portal_bytes = self.portal_bytes.saturating_sub(freed);
         Undo::Portal(name.into(), old)
     }
 
@@ -328,6 +391,9 @@ impl Names {
 
     /// The transaction is over: its portals are gone.
     pub(super) fn end_of_transaction(&mut self) {
-        self.portals.clear();
+        for (_, portal) in self.portals.drain() {
+            portal.size.release();
+        }
+        self.portal_bytes = 0;
     }
 }

@@ -1,0 +1,166 @@
+//! What a session does about values that no rule can be looked up for: texts that need not look
+//! like PHI, columns that are newer than the catalog, a catalog that cannot be read. And what
+//! it keeps about statements, which is bounded.
+
+mod support;
+
+use std::sync::Arc;
+
+use support::*;
+use velum_core::policy::{Messages, Policy};
+
+/// The rules of the masking policy without any content detection.
+fn rules_alone() -> Harness<Dashed> {
+    let with_content = masking_policy();
+    let rules = with_content.rules.clone();
+    let policy = Policy::new("rules".into(), rules, None, Messages::Strict, [7; 32]);
+    Harness::ready(policy, Dashed)
+}
+
+#[test]
+fn texts_are_veiled_without_content_detection_too() {
+    let mut harness = rules_alone();
+    harness.client(&query("SELECT tell()"));
+    harness.server(&notice_like(
+        b'N',
+        &[
+            (b'S', "NOTICE"),
+            (b'C', "00000"),
+            (b'F', "pl_exec.c"),
+            (b'M', "found Miller 531-77-0294"),
+        ],
+    ));
+    harness.server(&message(
+        b'A',
+        b"\0\0\0\x01gossip\0patients: Miller 531-77-0294\0",
+    ));
+    harness.server(&message(b'S', b"application_name\0Miller\0"));
+    harness.server(&message(b'S', b"search_path\0Miller, patients\0"));
+    for canary in ["Miller", "531", "0294"] {
+        assert!(!contains(&harness.to_client, canary.as_bytes()), "{canary}");
+    }
+    assert!(contains(&harness.to_client, b"gossip\0patients: XXXXXX"));
+    assert!(contains(
+        &harness.to_client,
+        b"search_path\0XXXXXX, patients\0"
+    ));
+    assert_eq!(tags(&harness.to_client), "NASS");
+}
+
+#[test]
+fn parameters_that_the_client_chose_come_back() {
+    let mut harness = Harness::new(masking_policy(), Dashed);
+    harness.server(&message(b'S', b"application_name\0nightly report\0"));
+    harness.server(&start_up());
+    harness.client(&query("SET application_name = 'weekly'"));
+    harness.server(&complete("SET"));
+    harness.server(&message(b'S', b"application_name\0weekly\0"));
+    harness.server(&message(b'S', b"TimeZone\0Europe/Berlin\0"));
+    for text in ["nightly report", "weekly", "Europe/Berlin"] {
+        assert!(contains(&harness.to_client, text.as_bytes()), "{text}");
+    }
+}
+
+/// A column of `table` under another name, with one value.
+fn ask(harness: &mut Harness<Dashed>, table: u32, attnum: i16, type_oid: u32) -> Vec<u8> {
+    harness.client(&query("SELECT c AS x FROM t"));
+    harness.server(&concat(&[
+        row_description(&[("x", table, attnum, type_oid, 0)]),
+        data_row(&[Some(b"Miller")]),
+        complete("SELECT 1"),
+        ready(b'I'),
+    ]));
+    assert!(!harness.is_finished());
+    harness.take_client()
+}
+
+#[test]
+fn a_column_that_is_newer_than_the_catalog_is_looked_up() {
+    let mut harness = rules_alone();
+    let mut newer = catalog();
+    let patients = newer.relations.get_mut(&PATIENTS).unwrap();
+    let mut maiden = patients.columns[2].clone();
+    maiden.attnum = 9;
+    patients.columns.push(maiden);
+    harness.catalog = Arc::new(newer);
+    let masked = ask(&mut harness, PATIENTS, 9, 25);
+    assert!(contains(&masked, b"<withheld>") && !contains(&masked, b"Miller"));
+}
+
+#[test]
+fn a_catalog_that_cannot_be_read_hides_what_it_does_not_know() {
+    let mut unreadable = catalog();
+    unreadable.unreadable = true;
+    let unreadable = Arc::new(unreadable);
+    for (table, attnum, type_oid, hidden) in [
+        (30_000, 1, 25, true),
+        (PATIENTS, 9, 25, true),
+        (30_000, 0, 2249, true),
+        // A row type that nobody knows.
+        (0, 0, 30_001, true),
+        // The system column of a known table, and what is computed, are as ever.
+        (PATIENTS, -1, 25, false),
+        (0, 0, 25, false),
+    ] {
+        let mut harness = rules_alone();
+        let seen = ask(&mut harness, table, attnum, type_oid);
+        assert!(
+            contains(&seen, b"Miller"),
+            "{table}.{attnum} is no question"
+        );
+        harness.catalog = Arc::clone(&unreadable);
+        harness
+            .session
+            .refresh(Arc::clone(&harness.policy), Arc::clone(&unreadable));
+        let seen = ask(&mut harness, table, attnum, type_oid);
+        assert_eq!(!contains(&seen, b"Miller"), hidden, "{table}.{attnum}");
+    }
+}
+
+#[test]
+fn a_statement_may_be_described_again_and_again() {
+    let mut harness = rules_alone();
+    let name = "c".repeat(60);
+    let wide: Vec<_> = (0..1_600).map(|_| (name.as_str(), 0, 0, 23, 0)).collect();
+    let described = concat(&[message(b't', &[0, 0]), row_description(&wide), ready(b'I')]);
+    harness.client(&concat(&[parse("s", "SELECT 1"), sync()]));
+    harness.server(&concat(&[message(b'1', b""), ready(b'I')]));
+    for _ in 0..400 {
+        harness.client(&concat(&[describe(b'S', "s"), sync()]));
+        harness.server(&described);
+        harness.take_client();
+    }
+    harness.client(&concat(&[parse("t", "SELECT 1"), sync()]));
+    harness.server(&concat(&[message(b'1', b""), ready(b'I')]));
+    assert!(
+        !harness.is_finished(),
+        "{:?}",
+        String::from_utf8_lossy(&harness.to_client)
+    );
+}
+
+/// What is kept of portals counts as well: a session that asks for more than its memory ends.
+#[test]
+fn descriptions_of_many_portals_are_bounded() {
+    let mut harness = rules_alone();
+    let name = "c".repeat(60);
+    let wide: Vec<_> = (0..1_600).map(|_| (name.as_str(), 0, 0, 23, 0)).collect();
+    let answer = concat(&[message(b'2', b""), row_description(&wide)]);
+    harness.client(&parse("s", "SELECT 1"));
+    harness.server(&message(b'1', b""));
+    let mut portals = 0;
+    while !harness.is_finished() && portals < 1_000 {
+        let portal = format!("p{portals}");
+        harness.client(&concat(&[
+            bind(&portal, "s", b"1", &[0]),
+            describe(b'P', &portal),
+        ]));
+        harness.server(&answer);
+        portals += 1;
+    }
+    assert!(
+        (50..500).contains(&portals),
+        "ended after {portals} portals"
+    );
+    assert!(contains(&harness.to_client, b"C54000"));
+}
