@@ -18,7 +18,7 @@ pub mod wake;
 
 pub use cancel::{CancelMap, CancelTarget};
 pub use snapshot::{
-    CatalogSlot, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot,
+    CatalogSlot, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, Loaded, ResourceSnapshot,
     Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
 };
 pub use uplink::{Batch, ControlRequest, DurableMark, Receivers, Shared, State, ThreadLink};

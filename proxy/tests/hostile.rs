@@ -126,6 +126,7 @@ fn before_login(bed: &Shared, driver: Driver) -> Vec<Trial> {
             wrong_password,
         ),
         ("a_cancel_with_a_wrong_key_does_nothing", wrong_cancel),
+        ("a_key_cancels_its_own_session_only", others_cancel),
         ("replication_and_role_are_refused", refused_parameters),
     ];
     let trial = |(name, body): &(&str, Body)| {
@@ -243,41 +244,67 @@ fn wrong_password(gateway: &Gateway) {
     );
 }
 
+fn cancel(gateway: &Gateway, process_id: i32, key: &[u8]) {
+    let mut bytes = (12 + key.len() as u32).to_be_bytes().to_vec();
+    bytes.extend_from_slice(&80877102u32.to_be_bytes());
+    bytes.extend_from_slice(&process_id.to_be_bytes());
+    bytes.extend_from_slice(key);
+    let mut stream = open(gateway);
+    stream.write_all(&bytes).expect("sent");
+    assert!(
+        until_closed(stream).is_empty(),
+        "a cancel request is never answered"
+    );
+}
+
+/// Sends a query that sleeps, and gives it time to begin.
+fn sleep(client: &mut Client, seconds: u32) {
+    let query = format!("SELECT pg_sleep({seconds})\0");
+    client
+        .send(&frame_bytes(b'Q', query.as_bytes()))
+        .expect("sent");
+    thread::sleep(Duration::from_millis(200));
+}
+
 /// The key that a client reads is the gateway's own, and only that key cancels.
 fn wrong_cancel(gateway: &Gateway) {
     let mut client = gateway.connect(clinic::EXEMPT, false);
     let (pid, key) = client.cancel_key.clone();
-    let cancel = |key: &[u8]| {
-        let mut bytes = (12 + key.len() as u32).to_be_bytes().to_vec();
-        bytes.extend_from_slice(&80877102u32.to_be_bytes());
-        bytes.extend_from_slice(&pid.to_be_bytes());
-        bytes.extend_from_slice(key);
-        let mut stream = open(gateway);
-        stream.write_all(&bytes).expect("sent");
-        assert!(
-            until_closed(stream).is_empty(),
-            "a cancel request is never answered"
-        );
-    };
     let mut wrong = key.clone();
     wrong[0] ^= 0x55;
-    client
-        .send(&frame_bytes(b'Q', b"SELECT pg_sleep(1)\0"))
-        .expect("sent");
-    thread::sleep(Duration::from_millis(200));
-    cancel(&wrong);
+    sleep(&mut client, 1);
+    cancel(gateway, pid, &wrong);
     assert_eq!(
         error_code(&client.until_ready().expect("an answer")),
         None,
         "cancelled by a guess"
     );
-    client
-        .send(&frame_bytes(b'Q', b"SELECT pg_sleep(20)\0"))
-        .expect("sent");
-    thread::sleep(Duration::from_millis(200));
-    cancel(&key);
+    sleep(&mut client, 20);
+    cancel(gateway, pid, &key);
     let code = error_code(&client.until_ready().expect("an answer"));
     assert_eq!(code.as_deref(), Some("57014"), "the right key cancels");
+}
+
+/// Another client's key does not open a session, nor does a session's key open another.
+fn others_cancel(gateway: &Gateway) {
+    let mut one = gateway.connect(clinic::EXEMPT, false);
+    let mut other = gateway.connect(clinic::EXEMPT, false);
+    let ((one_id, one_key), (other_id, other_key)) =
+        (one.cancel_key.clone(), other.cancel_key.clone());
+    sleep(&mut one, 2);
+    sleep(&mut other, 20);
+    cancel(gateway, one_id, &other_key);
+    cancel(gateway, other_id, &one_key);
+    cancel(gateway, other_id, &other_key);
+    let code = error_code(&other.until_ready().expect("an answer"));
+    assert_eq!(code.as_deref(), Some("57014"), "its own key cancels");
+    let code = error_code(&one.until_ready().expect("an answer"));
+    assert_eq!(code, None, "the other session went on");
+    // A session that is over cannot be cancelled, nor who gets its process id.
+    drop(other);
+    sleep(&mut one, 1);
+    cancel(gateway, other_id, &other_key);
+    assert_eq!(error_code(&one.until_ready().expect("an answer")), None);
 }
 
 fn refused_parameters(gateway: &Gateway) {

@@ -11,7 +11,9 @@ use tokio::sync::Mutex;
 use super::catalog::{self, Fingerprint, Upstream};
 use crate::config::Config;
 use crate::observe::{self, Field};
-use crate::planes::{CatalogSlot, DatabaseMapping, ResourceSnapshot, Shared, UpstreamAddress};
+use crate::planes::{
+    CatalogSlot, DatabaseMapping, Loaded, ResourceSnapshot, Shared, UpstreamAddress,
+};
 
 /// What was found at the last load of one database. The lock makes loads of one slot follow
 /// each other, as the slot asks for.
@@ -114,12 +116,19 @@ impl Loader {
             ("resource", Field::Name(&resource.name)),
             ("database", Field::Name(database)),
         ];
-        let fresh = match loaded {
+        let loaded = match loaded {
             Ok(fresh) => {
                 if std::mem::take(&mut last.failing) {
                     observe::event("catalog-readable-again", &fields);
                 }
-                fresh
+                match fresh {
+                    Some((catalog, fingerprint)) => {
+                        last.slot = Some(Arc::clone(slot));
+                        last.fingerprint = Some(fingerprint);
+                        Loaded::New(Arc::new(catalog))
+                    }
+                    None => Loaded::Unchanged,
+                }
             }
             Err(error) => {
                 // Once, and not every few seconds.
@@ -128,15 +137,11 @@ impl Loader {
                     let fields = [resource, database, ("cause", Field::Cause(&error))];
                     observe::event("catalog-unreadable", &fields);
                 }
-                None
+                last.fingerprint = None;
+                Loaded::Failed
             }
         };
-        let catalog = fresh.map(|(catalog, fingerprint)| {
-            last.slot = Some(Arc::clone(slot));
-            last.fingerprint = Some(fingerprint);
-            Arc::new(catalog)
-        });
-        slot.finish(catalog);
+        slot.finish(loaded);
         self.shared.wake_all();
     }
 

@@ -77,16 +77,14 @@ impl CancelMap {
     }
 
     /// The session that was given this process id and key. Takes the same time for any wrong
-    /// key of the right length, and looks at every session with that process id.
+    /// key of the right length, and looks at every session with that process id. `None` if two
+    /// were given the same, as four bytes may be: the wrong one must not be hit.
     pub fn lookup(&self, process_id: u32, our_key: &[u8]) -> Option<Arc<CancelTarget>> {
         let table = self.lock();
-        let mut found = None;
-        for entry in table.by_process_id.get(&process_id)? {
-            if bool::from(entry.key.as_slice().ct_eq(our_key)) {
-                found = Some(Arc::clone(&entry.target));
-            }
-        }
-        found
+        let entries = table.by_process_id.get(&process_id)?.iter();
+        let mut found = entries.filter(|entry| entry.key.as_slice().ct_eq(our_key).into());
+        let target = Arc::clone(&found.next()?.target);
+        found.next().is_none().then_some(target)
     }
 
     /// Sessions in the map.
@@ -159,6 +157,10 @@ mod tests {
         assert!(map.lookup(7, b"aaa").is_none());
         assert!(map.lookup(7, b"").is_none());
         assert!(map.lookup(7, b"aaab").is_none());
+        let twin = map.insert(b"bbbb", target(b"three"));
+        assert!(map.lookup(7, b"bbbb").is_none(), "which one is meant?");
+        drop(twin);
+        assert_eq!(map.lookup(7, b"bbbb").unwrap().key.as_slice(), b"two");
         assert_eq!(first.target().unwrap().key.as_slice(), b"one");
         drop(first);
         assert!(map.lookup(7, b"aaaa").is_none());

@@ -179,8 +179,17 @@ impl Catalogs {
     }
 }
 
+/// How the load of a catalog ended.
+pub enum Loaded {
+    /// This is it.
+    New(Arc<Catalog>),
+    /// It is as it was.
+    Unchanged,
+    /// What was known stays, but is not all any more. After it nothing counts as unchanged.
+    Failed,
+}
+
 /// The newest catalog of one database.
-#[derive(Default)]
 pub struct CatalogSlot {
     catalog: ArcSwap<Catalog>,
     begun: AtomicU64,
@@ -188,8 +197,22 @@ pub struct CatalogSlot {
     asked: AtomicBool,
 }
 
+impl Default for CatalogSlot {
+    fn default() -> Self {
+        Self {
+            catalog: ArcSwap::from_pointee(Catalog {
+                unreadable: true,
+                ..Catalog::default()
+            }),
+            begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            asked: AtomicBool::new(false),
+        }
+    }
+}
+
 impl CatalogSlot {
-    /// What was loaded last; epoch 0 if nothing was.
+    /// What was loaded last, and whether the last attempt failed; epoch 0 if nothing was.
     pub fn load(&self) -> Arc<Catalog> {
         self.catalog.load_full()
     }
@@ -223,10 +246,16 @@ impl CatalogSlot {
         self.begun.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Control thread, when a load has ended; `None` if it failed. Wake the threads after.
-    pub fn finish(&self, loaded: Option<Arc<Catalog>>) {
-        if let Some(catalog) = loaded {
-            self.catalog.store(catalog);
+    /// Control thread, when a load has ended. Wake the threads after.
+    pub fn finish(&self, loaded: Loaded) {
+        match loaded {
+            Loaded::New(catalog) => self.catalog.store(catalog),
+            Loaded::Unchanged => {}
+            Loaded::Failed if self.load().unreadable => {}
+            Loaded::Failed => self.catalog.store(Arc::new(Catalog {
+                unreadable: true,
+                ..Catalog::clone(&self.load())
+            })),
         }
         self.ended.fetch_add(1, Ordering::SeqCst);
     }
@@ -290,13 +319,37 @@ pub(crate) mod tests {
             (2, true),
             "a change after a load began needs another"
         );
-        slot.finish(Some(Arc::new(Catalog {
+        slot.finish(Loaded::New(Arc::new(Catalog {
             epoch: 3,
             ..Catalog::default()
         })));
         assert_eq!((slot.ended(), slot.load().epoch), (1, 3));
         slot.begin();
-        slot.finish(None);
+        slot.finish(Loaded::Unchanged);
         assert_eq!((slot.ended(), slot.load().epoch), (2, 3));
+    }
+
+    #[test]
+    fn a_catalog_that_cannot_be_read_says_so() {
+        let slot = CatalogSlot::default();
+        assert!(slot.load().unreadable, "nothing was read yet");
+        let good = || {
+            Loaded::New(Arc::new(Catalog {
+                epoch: 3,
+                ..Catalog::default()
+            }))
+        };
+        for (loaded, unreadable) in [
+            (Loaded::Failed, true),
+            (good(), false),
+            (Loaded::Unchanged, false),
+            (Loaded::Failed, true),
+            (good(), false),
+        ] {
+            slot.begin();
+            slot.finish(loaded);
+            assert_eq!(slot.load().unreadable, unreadable);
+        }
+        assert_eq!(slot.load().epoch, 3);
     }
 }

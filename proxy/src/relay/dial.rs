@@ -18,7 +18,7 @@ use super::context::{Context, random};
 use super::legs::{Fill, Legs, Shaken};
 use super::link::{About, Counted, Phase, Turn, refused};
 use super::op::Op;
-use super::pump::Open;
+use super::pump::{Open, catalog_busy};
 use super::tls::Tls;
 use crate::planes::cancel::{KEY_BYTES, KEY_BYTES_3_0};
 use crate::planes::{
@@ -195,9 +195,11 @@ impl Dialing {
     }
 
     /// A policy whose rules name columns needs to know the columns.
-    fn authenticated(&mut self, about: &mut About, cx: &mut Context, legs: &Legs) -> Turn {
+    fn authenticated(&mut self, about: &mut About, cx: &mut Context, legs: &mut Legs) -> Turn {
         if self.policy.has_rules() && self.slot.load().epoch == 0 {
-            let ended = ask(&self.slot, &self.resource, &self.database, cx);
+            let Some(ended) = ask(&self.slot, &self.resource, &self.database, cx) else {
+                return self.refuse(&catalog_busy(), about, legs, cx);
+            };
             self.stage = Stage::AwaitingCatalog(ended);
             cx.parked.push(legs.id);
             return Turn::Rest;
@@ -250,13 +252,13 @@ impl Dialing {
 }
 
 /// Asks the control thread for a load that begins from now on, and says how many loads will
-/// then have ended.
+/// then have ended. `None`: it cannot be asked now.
 pub(super) fn ask(
     slot: &Arc<CatalogSlot>,
     resource: &Arc<ResourceSnapshot>,
     database: &str,
     cx: &Context,
-) -> u64 {
+) -> Option<u64> {
     let (ended, mine) = slot.ask();
     if mine {
         let request = ControlRequest::Catalog {
@@ -266,11 +268,10 @@ pub(super) fn ask(
         };
         if cx.shared.requests.try_send(request).is_err() {
             slot.take_back();
-            // Nobody will answer: do not wait. What cannot be resolved is masked.
-            return 0;
+            return None;
         }
     }
-    ended
+    Some(ended)
 }
 
 pub(super) fn encryption(resource: &ResourceSnapshot) -> Encryption {

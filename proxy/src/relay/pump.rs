@@ -45,6 +45,12 @@ enum Moved {
     No,
 }
 
+/// Without an answer it is not known what may be shown.
+pub(super) fn catalog_busy() -> Refusal {
+    let text = "too many catalogs are being loaded";
+    Refusal::new(SqlState::TOO_MANY_CONNECTIONS, text)
+}
+
 impl Open {
     pub(super) fn new(
         setup: SessionSetup<Detectors>,
@@ -132,13 +138,12 @@ impl Open {
         match step {
             Step::Finished => self.over = true,
             Step::AwaitCatalog if self.catalog.is_none() => {
-                self.catalog = Some(ask(&self.slot, &self.resource, &self.database, cx));
-                cx.parked.push(legs.id);
-                if self.catalog == Some(0) {
-                    self.catalog = None;
-                    self.session
-                        .refresh(Arc::clone(&self.policy), self.slot.load());
-                    return Moved::Yes;
+                match ask(&self.slot, &self.resource, &self.database, cx) {
+                    Some(ended) => {
+                        self.catalog = Some(ended);
+                        cx.parked.push(legs.id);
+                    }
+                    None => self.terminate(about, legs, catalog_busy(), cx),
                 }
             }
             Step::AwaitCatalog => cx.parked.push(legs.id),

@@ -17,8 +17,8 @@ use velum_core::wire::postgres::handshake::{Account, Credential};
 use velum_detectors::Detectors;
 use velum_proxy::drive::{Choice, DataPlane};
 use velum_proxy::planes::{
-    ControlRequest, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot,
-    Shared, Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
+    ControlRequest, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, Loaded,
+    ResourceSnapshot, Shared, Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
 };
 use zeroize::Zeroizing;
 
@@ -106,7 +106,7 @@ impl Gateway {
                         Ok(ControlRequest::Catalog { slot, .. }) => {
                             slot.begin();
                             let epoch = slot.ended() + 1;
-                            slot.finish(Some(Arc::new(Catalog {
+                            slot.finish(Loaded::New(Arc::new(Catalog {
                                 epoch,
                                 ..Catalog::default()
                             })));

@@ -16,6 +16,8 @@ pub const CLIENT_PASSWORD: &str = "client-9c1f-secret";
 pub const MASKED: &str = "robot";
 /// The identity under content detection alone.
 pub const CONTENT: &str = "reader";
+/// The identity under rules without content detection.
+pub const RULES: &str = "clerk";
 /// The identity that sees everything.
 pub const EXEMPT: &str = "auditor";
 /// Rows of `clinic.patients` that hold canaries; one more row holds NULLs.
@@ -231,6 +233,7 @@ pub fn rules() -> String {
     let mut text = String::new();
     text.push_str(&identity(MASKED, "masked"));
     text.push_str(&identity(CONTENT, "content"));
+    text.push_str(&identity(RULES, "rules"));
     text.push_str(&identity(EXEMPT, "exempt"));
     text.push_str(
         r#"
@@ -244,10 +247,25 @@ messages = "scan"
 content = { detectors = ["ssn", "email", "phone"], strategy = "redact" }
 
 [[policy]]
+name = "rules"
+messages = "strict"
+"#,
+    );
+    text.push_str(COLUMN_RULES);
+    text.push_str(
+        r#"
+[[policy]]
 name = "masked"
 messages = "strict"
 content = { detectors = ["ssn", "email", "phone"], strategy = "redact" }
+"#,
+    );
+    text.push_str(COLUMN_RULES);
+    text
+}
 
+/// Rules of the last policy before them.
+const COLUMN_RULES: &str = r#"
 [[policy.rule]]
 name = "constant"
 column = "clinic.patients.nick"
@@ -286,7 +304,4 @@ column = [
     "clinic.patients.mail",
 ]
 strategy = "redact"
-"#,
-    );
-    text
-}
+"#;
