@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         ("19_a_parameter_that_carries_a_value", v19_parameter),
         ("20_a_number_in_a_message", v20_number),
         ("21_a_column_that_was_just_added", v21_new_column),
+        ("22_statistics_and_other_sessions_statements", v22_quoted),
     ];
     let mut trials = Vec::new();
     for (name, body) in vectors {
@@ -487,6 +488,26 @@ fn v21_new_column(bed: &Bed, driver: Driver, tls: bool) {
         let question = format!("SELECT ssn_{number} AS x FROM {table}");
         assert_eq!(rows(&client.simple(&question).expect("a row")).len(), 1);
         clean(&client);
+    }
+}
+
+/// PostgreSQL's own views quote values of every column, and what other sessions asked.
+fn v22_quoted(bed: &Bed, driver: Driver, tls: bool) {
+    let mut other = bed.direct();
+    other
+        .simple("ANALYZE clinic.patients; SELECT 'Zaphod1brox' AS asked_by_another")
+        .expect("an answer");
+    for user in [clinic::MASKED, clinic::RULES] {
+        for question in [
+            "SELECT query AS x FROM pg_stat_activity",
+            "SELECT a FROM pg_stat_activity a",
+            "SELECT histogram_bounds AS x FROM pg_stats WHERE schemaname = 'clinic'",
+            "SELECT s FROM pg_stats s WHERE schemaname = 'clinic'",
+        ] {
+            compare(bed, driver, tls, user, |client| {
+                client.simple(question).map(drop)
+            });
+        }
     }
 }
 

@@ -7,12 +7,23 @@ use crate::catalog::{Catalog, Column, Relation, TypeKind};
 use crate::cell::{ColumnFacts, ColumnPlan, Decision};
 use crate::mask::types::{self, Shape};
 
+/// `anyarray` and `pg_mcv_list`: no table of a user's own can have them. The planner's
+/// statistics do, and quote values of every column.
+const STATISTICS_TYPES: [u32; 2] = [2277, 5017];
+/// Views of `pg_catalog` with a column that quotes values of other columns, or statements of
+/// other sessions, which may be another identity's under the same role.
+const QUOTING_COLUMNS: [(&str, &str); 2] = [
+    ("pg_stats_ext", "most_common_vals"),
+    ("pg_stat_activity", "query"),
+];
+
 impl Policy {
     /// Decides about a column; pure. The first rule in order that matches it wins.
     ///
     /// A column whose table or attribute the catalog does not know (created in a transaction
     /// that is still open) is matched by the column pattern of a rule alone, whatever its schema
-    /// and table. If the catalog could not be read, it is masked whole.
+    /// and table. If the catalog could not be read, it is masked whole. So are, unless a rule
+    /// says how, those columns of the server's own in which it quotes other columns' values.
     pub fn plan(&self, catalog: &Catalog, column: &ColumnFacts) -> ColumnPlan {
         let shape = types::shape(catalog, column.type_oid);
         let plan = |decision, strategy| {
@@ -33,7 +44,8 @@ impl Policy {
                 return plan(Decision::Mask(rule_id(index)), Some(rule.strategy.clone()));
             }
         }
-        if self.has_rules() && catalog.unreadable && origins.may_hide(catalog, column) {
+        let hides = catalog.unreadable && origins.may_hide(catalog, column);
+        if self.has_rules() && (hides || origins.quotes_others(catalog, column)) {
             return plan(Decision::MaskByDefault, None);
         }
         plan(self.without_rule(shape), None)
@@ -102,6 +114,18 @@ impl<'a> Origins<'a> {
     /// `ctid` are in no catalog.
     fn may_hide(&self, catalog: &Catalog, facts: &ColumnFacts) -> bool {
         self.incomplete && facts.attnum >= 0 || !types::is_known(catalog, facts.type_oid)
+    }
+
+    /// Does the server quote values of other columns in it?
+    fn quotes_others(&self, catalog: &Catalog, facts: &ColumnFacts) -> bool {
+        let by_type = types::inside(catalog, facts.type_oid)
+            .iter()
+            .any(|(oid, _)| STATISTICS_TYPES.contains(oid));
+        let by_name = |(relation, column): &(&Relation, &Column)| {
+            relation.schema == "pg_catalog"
+                && QUOTING_COLUMNS.contains(&(relation.name.as_str(), column.name.as_str()))
+        };
+        by_type || STATISTICS_TYPES.contains(&facts.type_oid) || self.known.iter().any(by_name)
     }
 
     /// A reference to a whole row (`SELECT t FROM t`) shows every column of the table.

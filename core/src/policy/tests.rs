@@ -214,6 +214,43 @@ fn a_catalog_that_could_not_be_read_hides_what_it_does_not_know() {
 }
 
 #[test]
+fn what_the_server_quotes_is_hidden() {
+    const ACTIVITY: u32 = 12_000;
+    const STATISTIC: u32 = 12_001;
+    let mut catalog = catalog();
+    let mut activity = relation("pg_stat_activity", &[], vec![column(1, "query", 25, &[])]);
+    activity.schema = "pg_catalog".to_owned();
+    activity.columns.push(column(2, "state", 25, &[]));
+    catalog.relations.insert(ACTIVITY, activity);
+    let attributes = vec![26, 2277];
+    let row = TypeKind::Composite { attributes };
+    catalog
+        .types
+        .insert(STATISTIC, ("pg_statistic".to_owned(), row));
+    let any_array = ("anyarray".to_owned(), TypeKind::Base);
+    catalog.types.insert(2277, any_array);
+    let decide = |rules, facts: &ColumnFacts| {
+        let policy = Policy::new("p".to_owned(), rules, None, Messages::Strict, [0; 32]);
+        policy.plan(&catalog, facts).decision
+    };
+    for (facts, wanted) in [
+        (facts("x", ACTIVITY, 1, 25), Decision::MaskByDefault),
+        (facts("x", ACTIVITY, 0, 2249), Decision::MaskByDefault),
+        (facts("state", ACTIVITY, 2, 25), Decision::Pass),
+        (facts("query", PATIENTS, 1, 25), Decision::Pass),
+        (facts("x", 0, 0, 2277), Decision::MaskByDefault),
+        (facts("x", 0, 0, 5017), Decision::MaskByDefault),
+        (facts("x", 0, 0, STATISTIC), Decision::MaskByDefault),
+    ] {
+        let rules = vec![by_column("other", "other", "ssn")];
+        assert_eq!(decide(rules, &facts), wanted, "{facts:?}");
+    }
+    let query = facts("query", ACTIVITY, 1, 25);
+    assert_eq!(decide(vec![by_name("query")], &query), MASK);
+    assert_eq!(decide(vec![], &query), Decision::Pass);
+}
+
+#[test]
 fn a_name_rule_holds_for_output_and_base_names() {
     for (facts, wanted) in [
         (facts("SSN", 0, 0, 23), MASK),
