@@ -7,6 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use support::*;
+use velum_core::audit::record::{Body, Status};
 use velum_core::policy::{Messages, Policy};
 
 /// The rules of the masking policy without any content detection.
@@ -163,4 +164,76 @@ fn descriptions_of_many_portals_are_bounded() {
         "ended after {portals} portals"
     );
     assert!(contains(&harness.to_client, b"C54000"));
+}
+
+/// Bind and Execute of the statement `c`, which copies.
+fn copy_once(harness: &mut Harness<Dashed>) {
+    harness.client(&concat(&[bind("", "c", b"1", &[]), execute(""), sync()]));
+    assert_eq!(
+        tags(&harness.take_server()),
+        "BPDCDES",
+        "asked before the Execute"
+    );
+}
+
+/// Another session may change a table between the Parse and the Execute of a COPY.
+#[test]
+fn a_prepared_copy_is_looked_up_at_each_execution() {
+    let mut harness = rules_alone();
+    harness.client(&parse("c", "COPY patients TO STDOUT"));
+    harness.server(&message(b'1', b""));
+    assert_eq!(tags(&harness.take_server()), "P");
+    for (attnum, type_oid, line, hidden) in [
+        (1, 23, &b"7\n"[..], false),
+        (3, 25, b"Miller\n", true),
+        (1, 23, b"8\n", false),
+    ] {
+        copy_once(&mut harness);
+        harness.take_client();
+        harness.server(&concat(&[
+            message(b'2', b""),
+            message(b'1', b""),
+            message(b't', &[0, 0]),
+            row_description(&[("x", PATIENTS, attnum, type_oid, 0)]),
+            message(b'3', b""),
+            message(b'n', b""),
+            message(b'H', &[0, 0, 1, 0, 0]),
+            message(b'd', line),
+            message(b'c', b""),
+            complete("COPY 1"),
+            ready(b'I'),
+        ]));
+        let seen = harness.take_client();
+        assert_eq!(tags(&seen), "2HdcCZ");
+        assert_eq!(!contains(&seen, line), hidden);
+    }
+}
+
+/// The error of the gateway's question is that of the statement, in its record as well.
+#[test]
+fn a_copy_whose_question_fails_has_failed() {
+    let mut harness = rules_alone();
+    harness.client(&parse("c", "COPY gone TO STDOUT"));
+    harness.server(&message(b'1', b""));
+    harness.take_server();
+    copy_once(&mut harness);
+    harness.take_client();
+    let gone = error(&[
+        (b'S', "ERROR"),
+        (b'C', "42P01"),
+        (b'F', "parse_relation.c"),
+        (b'M', "relation \"gone\" does not exist"),
+    ]);
+    harness.server(&concat(&[message(b'2', b""), gone, ready(b'I')]));
+    assert_eq!(tags(&harness.to_client), "2EZ");
+    let outcomes = harness.outcomes();
+    let [
+        Body::Outcome {
+            status, sqlstate, ..
+        },
+    ] = outcomes[..]
+    else {
+        panic!("{outcomes:?}");
+    };
+    assert_eq!((*status, *sqlstate), (Status::Failed, Some(*b"42P01")));
 }

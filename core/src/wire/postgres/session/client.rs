@@ -137,7 +137,7 @@ impl<I: Inspect> Session<I> {
     ) -> Result<(), Halt> {
         match header.tag {
             client::QUERY => return self.query(header, body, window, now),
-            client::PARSE => self.parse(body, window)?,
+            client::PARSE => self.parse(body)?,
             client::DESCRIBE => self.describe(body)?,
             client::EXECUTE => self.execute(body, window, now)?,
             client::CLOSE => self.close(body)?,
@@ -258,7 +258,7 @@ impl<I: Inspect> Session<I> {
 
     // -- extended query ----------------------------------------------------------------------
 
-    fn parse(&mut self, body: &[u8], window: &mut Window) -> Result<(), Halt> {
+    fn parse(&mut self, body: &[u8]) -> Result<(), Halt> {
         let mut reader = Reader::new(body);
         let malformed = |_| violation("malformed Parse");
         let name = reader.cstr().map_err(malformed)?;
@@ -277,7 +277,6 @@ impl<I: Inspect> Session<I> {
         if self.pipeline.is_skipping() {
             return Ok(());
         }
-        self.inject_copy_probes(&statement, window);
         let undo = Some(self.names.set_statement(name, Some(Rc::clone(&statement))));
         self.pipeline.push(Awaited::Parse {
             statement,
@@ -364,6 +363,8 @@ impl<I: Inspect> Session<I> {
         let portal = self.portal_or_cursor(name);
         let statement = Rc::clone(&portal.statement);
         let ordinal = self.intend(&statement.text, Channel::Extended, &portal.binds, now)?;
+        // Each time: the server looks the table up when it copies, not when it parses.
+        self.inject_copy_probes(&statement, window);
         if !self.rules.judges_nothing() && !portal.is_described(self.names_epoch) {
             // Rows of a portal that nobody described could not be judged: Velum asks.
             window.insert_with(|out| message::write_describe(out, b'P', name));

@@ -102,6 +102,16 @@ impl Awaited {
         )
     }
 
+    /// True for every question of Velum's own, which the client has not asked.
+    pub(super) fn is_injected(&self) -> bool {
+        matches!(
+            self,
+            Awaited::Parse { injected: true, .. }
+                | Awaited::Describe { injected: true, .. }
+                | Awaited::Close { injected: true, .. }
+        )
+    }
+
     /// The ordinal of its record, if it has one.
     pub(super) fn ordinal(&self) -> Option<u64> {
         match self {

@@ -2,8 +2,9 @@
 //!
 //! A named statement of Velum's own that selects the same columns is parsed, described and
 //! closed; the answers are swallowed. In the extended protocol the question travels just
-//! before the client's Parse. A simple query waits for the answer, so that a failed question
-//! never spoils a transaction without the client being told why.
+//! before the client's Execute, and its error is what the Execute would have come to. A simple
+//! query waits for the answer, so that a failed question never spoils a transaction without the
+//! client being told why.
 
 use std::rc::Rc;
 

@@ -299,8 +299,9 @@ impl<I: Inspect> Session<I> {
             .and_then(|front| front.statement().cloned());
         let body = body_mut(window, header);
         let sqlstate = self.rules.veil_notice(body, statement.as_deref())?;
-        let ordinal = self.pipeline.front().and_then(|front| front.ordinal());
-        if ordinal.is_some() {
+        let concerns_record =
+            |front: &mut Awaited| front.ordinal().is_some() || front.is_injected();
+        if self.pipeline.front().is_some_and(concerns_record) {
             self.journal.failed(sqlstate);
         }
         if self.pipeline.front().is_some_and(|front| front.is_probe()) && self.probe_failed() {
@@ -318,13 +319,16 @@ impl<I: Inspect> Session<I> {
     }
 
     /// Closes the records of messages that will not be answered, the first of which failed,
-    /// and takes back what they would have changed.
+    /// and takes back what they would have changed. What fails a question of Velum's own fails
+    /// the message that it was asked for.
     fn undo_dropped(&mut self, dropped: Vec<Awaited>, now: Timestamp) {
-        if let Some(ordinal) = dropped.first().and_then(Awaited::ordinal) {
+        let failed = dropped.iter().find(|awaited| !awaited.is_injected());
+        if let Some(ordinal) = failed.and_then(Awaited::ordinal) {
             let masked = self.rules.take_tally();
             self.journal.outcome(now, ordinal, Status::Failed, masked);
         }
-        for skipped in dropped.iter().skip(1) {
+        // Their records are open still, unlike that one's.
+        for skipped in &dropped {
             self.skip_record(skipped, now);
         }
         for skipped in dropped.into_iter().rev() {
