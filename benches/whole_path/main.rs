@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     let text = report::table(&measured, &extent);
     println!("{text}");
     if std::env::var_os("VELUM_BENCH_SHORT").is_none() {
-        report::write(&text);
+        report::write(&text, report::session_table().as_deref());
     }
     ExitCode::SUCCESS
 }

@@ -1,9 +1,11 @@
-//! Medians and spreads as a table, and the record of a run.
+//! Medians and spreads as tables, and the record of a run.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::Value;
 
 use crate::Extent;
 use crate::load::{Measured, Workload};
@@ -47,19 +49,70 @@ pub fn table(measured: &[Measured], extent: &Extent) -> String {
     text
 }
 
-/// Writes the record of this run beside the older ones, by date.
-pub fn write(text: &str) {
+/// Writes the record of this run beside the older ones, by date; what the host is stands above
+/// the figures. `session` is the table of the rows in memory, if they were measured.
+pub fn write(text: &str, session: Option<&str>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("record");
     let date = first_line("date", &["-u", "+%F"]);
-    let kernel = first_line("uname", &["-r"]);
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let head = format!("# Whole path, {date}\n\nLinux {kernel}, {cores} cores.\n\n");
+    let mut record = format!("# {date}\n\n{}\n", host());
+    if let Some(session) = session {
+        let _ = write!(record, "## A session in memory\n\n{session}\n");
+    }
+    let _ = write!(record, "## The whole path\n\n{text}");
     let file = folder.join(format!("{date}.md"));
-    let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&file, head + text));
-    match written {
+    match fs::create_dir_all(&folder).and_then(|()| fs::write(&file, record)) {
         Ok(()) => println!("written to benches/record/{date}.md"),
         Err(error) => eprintln!("{}: {error}", file.display()),
     }
+}
+
+/// What the figures depend on.
+fn host() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("unknown processor", |model| {
+        model.trim_start_matches(['\t', ' ', ':'])
+    });
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = first_line("uname", &["-sr"]);
+    let rustc = first_line("rustc", &["-V"]);
+    let commit = first_line("git", &["rev-parse", "--short", "HEAD"]);
+    format!("{model}, {cores} cores, {kernel}, {rustc}, commit {commit}.\n")
+}
+
+/// What criterion left of the rows in memory (`micro/session.rs`), as a table; `None` if they
+/// were not measured.
+pub fn session_table() -> Option<String> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"));
+    let folders = fs::read_dir(target.join("criterion/session")).ok()?;
+    let mut rows: Vec<String> = folders
+        .flatten()
+        .filter_map(|folder| session_row(&folder.path().join("new")))
+        .collect();
+    rows.sort();
+    let head = "| rows/policy | GiB/s, median (95 % interval) |\n|---|---|\n";
+    (!rows.is_empty()).then(|| head.to_owned() + &rows.concat())
+}
+
+fn session_row(folder: &Path) -> Option<String> {
+    let read = |name: &str| -> Option<Value> {
+        serde_json::from_str(&fs::read_to_string(folder.join(name)).ok()?).ok()
+    };
+    let (benchmark, estimates) = (read("benchmark.json")?, read("estimates.json")?);
+    let bytes = benchmark["throughput"]["Bytes"].as_f64()?;
+    let name = benchmark["function_id"].as_str()?;
+    let median = &estimates["median"];
+    let interval = &median["confidence_interval"];
+    let rate = |ns: &Value| Some(bytes / ns.as_f64()? * 1e9 / f64::from(1 << 30));
+    Some(format!(
+        "| {name} | {:.2} ({:.2} to {:.2}) |\n",
+        rate(&median["point_estimate"])?,
+        rate(&interval["upper_bound"])?,
+        rate(&interval["lower_bound"])?,
+    ))
 }
 
 fn first_line(program: &str, arguments: &[&str]) -> String {
