@@ -1,6 +1,7 @@
 //! What a session does about values that no rule can be looked up for: texts that need not look
 //! like PHI, columns that are newer than the catalog, a catalog that cannot be read. And what
 //! it keeps about statements, which is bounded.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod support;
 

@@ -210,19 +210,27 @@ fn copy(from: &Path, to: &Path, uid: u32) {
     }
 }
 
-/// Runs psycopg2's suite direct and through each gateway: what fails through Velum must fail
-/// direct as well.
+/// Runs psycopg2's suite direct and through each gateway: as many tests must run, and what
+/// fails through Velum must fail direct as well.
 fn psycopg2(tests: &Path, cluster: &Cluster) -> Vec<String> {
     cluster
         .psql("CREATE DATABASE psycopg2_test")
         .expect("a database");
-    let (direct, text) = failing(tests, cluster.port());
+    let (direct, expected, text) = failing(tests, cluster.port());
     println!("psycopg2's suite, direct   {}", text.trim());
     let mut failures = Vec::new();
+    if expected == 0 {
+        failures.push(format!("psycopg2's suite does not run: {text}"));
+    }
     for driver in Driver::under_test() {
         let gateway = gateway(*driver, cluster);
-        let (through, text) = failing(tests, gateway.port());
+        let (through, ran, text) = failing(tests, gateway.port());
         println!("psycopg2's suite, {driver:<8} {}", text.trim());
+        if ran != expected {
+            failures.push(format!(
+                "psycopg2 on {driver} ran {ran} of {expected} tests"
+            ));
+        }
         let more: Vec<_> = through.difference(&direct).cloned().collect();
         if !more.is_empty() {
             failures.push(format!("psycopg2 on {driver} fails: {}", more.join(" ")));
@@ -231,8 +239,8 @@ fn psycopg2(tests: &Path, cluster: &Cluster) -> Vec<String> {
     failures
 }
 
-/// The tests that fail against `port`, and the closing lines.
-fn failing(tests: &Path, port: u16) -> (BTreeSet<String>, String) {
+/// The tests that fail against `port`, how many ran, and the closing lines.
+fn failing(tests: &Path, port: u16) -> (BTreeSet<String>, usize, String) {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/drivers/venv/bin/python");
     let code = "import tests, unittest; unittest.main(module=tests, defaultTest='test_suite')";
     let output = Command::new(python)
@@ -251,6 +259,10 @@ fn failing(tests: &Path, port: u16) -> (BTreeSet<String>, String) {
             .map(str::to_owned)
     });
     let failing = heads.collect();
+    let ran = text.lines().find_map(|line| {
+        let count = line.strip_prefix("Ran ")?.split(' ').next()?;
+        count.parse().ok()
+    });
     let mut closing: Vec<_> = text
         .lines()
         .rev()
@@ -258,5 +270,5 @@ fn failing(tests: &Path, port: u16) -> (BTreeSet<String>, String) {
         .take(2)
         .collect();
     closing.reverse();
-    (failing, closing.join("; "))
+    (failing, ran.unwrap_or(0), closing.join("; "))
 }
