@@ -29,6 +29,9 @@ pub const STATEMENTS: usize = 10_000;
 pub const PORTALS: usize = 10_000;
 /// Bytes of statement texts, row shapes and plans that one session may hold.
 pub const SESSION_STATE_BYTES: usize = 64 * 1024 * 1024;
+/// `COPY … TO STDOUT` statements of one text whose columns are asked for; where there are more,
+/// all values are masked.
+pub const COPIES: usize = 64;
 /// Client messages whose answers are outstanding; beyond it the client is not read.
 pub const PIPELINE_MESSAGES: usize = 16 * 1024;
 /// Iterations of SCRAM that an upstream may ask for; a hostile one asks for billions.

@@ -238,3 +238,18 @@ fn a_copy_whose_question_fails_has_failed() {
     };
     assert_eq!((*status, *sqlstate), (Status::Failed, Some(*b"42P01")));
 }
+
+/// A text may hold more COPYs than anybody asks for: then none is asked about, and all is masked.
+#[test]
+fn copies_without_number_are_masked_whole() {
+    let mut harness = rules_alone();
+    harness.client(&query(&"COPY patients TO STDOUT;".repeat(65)));
+    assert_eq!(tags(&harness.take_server()), "Q");
+    harness.server(&concat(&[
+        message(b'H', &[0, 0, 1, 0, 0]),
+        message(b'd', b"Miller\n"),
+        message(b'c', b""),
+        complete("COPY 1"),
+    ]));
+    assert!(contains(&harness.to_client, b"XXXXXX\n"));
+}

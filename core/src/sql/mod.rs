@@ -1,6 +1,6 @@
 //! SQL text: which statements it holds, what they may do, and how they read in a record.
 //!
-//! * [`analyse`] splits a text into statements and says of each what it is ([`Command`]),
+//! * [`statements`] splits a text into statements and says of each what it is ([`Command`]),
 //!   whether it may change anything ([`Effect`]) and, for `COPY … TO STDOUT`, in which format its
 //!   rows come ([`CopyTo`]).
 //! * [`tokenise`] writes a text down without its literals.
@@ -137,31 +137,44 @@ impl Command {
 }
 
 /// The statements of `sql` in order; empty ones are left out. Statements end at `;` outside of
-/// parentheses and of `BEGIN ATOMIC … END` bodies. One pass, except that a COPY is read twice.
-pub fn analyse(sql: &[u8]) -> Vec<Statement> {
-    let mut statements = Vec::new();
-    let mut current: Option<Reading<'_>> = None;
-    for lexeme in Lexer::new(sql).significant() {
-        let ends = lexeme.is(sql, b';')
-            && current
-                .as_ref()
-                .is_none_or(|reading| reading.depth == 0 && reading.atomic == 0);
-        if ends {
-            statements.extend(current.take().map(Reading::finish));
-        } else {
-            current
-                .get_or_insert_with(|| Reading::new(sql, lexeme.start))
-                .feed(lexeme);
-        }
-    }
-    statements.extend(current.map(Reading::finish));
+/// parentheses and of `BEGIN ATOMIC … END` bodies. One pass, except that a COPY is read twice;
+/// a text may hold millions, so they come one by one.
+pub fn statements(sql: &[u8]) -> impl Iterator<Item = Statement> {
     // PostgreSQL parses the whole text before it runs any of it, by its own encoding: nothing
     // is certain about a text that is not UTF-8.
     let certain = std::str::from_utf8(sql).is_ok();
-    for statement in statements.iter_mut().filter(|_| !certain) {
-        statement.effect = Effect::MayWrite;
-    }
-    statements
+    let mut lexemes = Lexer::new(sql).significant();
+    std::iter::from_fn(move || {
+        let mut current: Option<Reading<'_>> = None;
+        for lexeme in lexemes.by_ref() {
+            let ends = lexeme.is(sql, b';')
+                && current
+                    .as_ref()
+                    .is_none_or(|reading| reading.depth == 0 && reading.atomic == 0);
+            match current.take() {
+                None if ends => {}
+                Some(reading) if ends => return Some(reading.finish()),
+                reading => {
+                    let mut reading = reading.unwrap_or_else(|| Reading::new(sql, lexeme.start));
+                    reading.feed(lexeme);
+                    current = Some(reading);
+                }
+            }
+        }
+        current.map(Reading::finish)
+    })
+    .map(move |mut statement| {
+        if !certain {
+            statement.effect = Effect::MayWrite;
+        }
+        statement
+    })
+}
+
+/// All [`statements`] of a text.
+#[cfg(any(test, fuzzing))]
+fn analyse(sql: &[u8]) -> Vec<Statement> {
+    statements(sql).collect()
 }
 
 /// A statement that is being read.

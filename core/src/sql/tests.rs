@@ -384,3 +384,9 @@ proptest! {
         fuzz_analyse(words.join(" ").as_bytes());
     }
 }
+
+#[test]
+fn millions_of_statements_come_one_by_one() {
+    let text = b"a;;".repeat(1_000_000);
+    assert_eq!(statements(&text).count(), 1_000_000);
+}

@@ -49,6 +49,9 @@ const UNSAFE_ENCODINGS: [&str; 7] = [
 /// Parameters that are reported to the client and that SQL can set to any text.
 const FREE_TEXT_PARAMETERS: [&[u8]; 2] = [b"application_name", b"search_path"];
 
+/// Fields of one error; PostgreSQL has 18 kinds and sends each once.
+const FIELDS: usize = 64;
+
 /// Sources that pass on the words of another server, on whose texts nothing is known.
 const REMOTE_SOURCES: [&[u8]; 2] = [b"dblink.c", b"connection.c"];
 
@@ -235,6 +238,9 @@ fn fields(body: &[u8]) -> Result<Vec<(u8, Range<usize>)>, Violation> {
                 Err(malformed)
             };
         }
+        if fields.len() == FIELDS {
+            return Err(malformed);
+        }
         let start = at + 1;
         let length = memchr::memchr(0, body.get(start..).ok_or(malformed)?).ok_or(malformed)?;
         fields.push((tag, start..start + length));
@@ -388,6 +394,13 @@ mod tests {
             veiled(b'M', "parameter 5.3177e+08 is out of range [-1,1]", false),
             "parameter X.XXXXX+XX is out of range [-X,X]"
         );
+    }
+
+    #[test]
+    fn an_error_of_endless_fields_is_none() {
+        let body = |count: usize| [b"S\0".repeat(count), vec![0]].concat();
+        assert!(fields(&body(FIELDS)).is_ok());
+        assert!(fields(&body(FIELDS + 1)).is_err());
     }
 
     #[test]

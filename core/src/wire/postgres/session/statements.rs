@@ -41,25 +41,24 @@ pub(super) struct StatementText {
 
 impl StatementText {
     pub(super) fn new(text: &[u8], key: &TokenKey) -> Self {
-        let statements = sql::analyse(text);
-        let is_read = |statement: &sql::Statement| statement.effect == Effect::Read;
-        let is_plain = |statement: &sql::Statement| {
-            is_read(statement) && PLAIN_COMMANDS.contains(&statement.command)
-        };
-        let effect = if statements.iter().all(is_read) {
-            Effect::Read
-        } else {
-            Effect::MayWrite
-        };
-        let may_rename = !statements.iter().all(is_plain);
-        let copies = copies(statements, text);
+        let mut effect = Effect::Read;
+        let mut is_plain = true;
+        let mut copies = Copies::default();
+        for statement in sql::statements(text) {
+            if statement.effect == Effect::MayWrite {
+                effect = Effect::MayWrite;
+            }
+            is_plain &=
+                statement.effect == Effect::Read && PLAIN_COMMANDS.contains(&statement.command);
+            copies.add(statement, text);
+        }
         Self {
             raw: text[..text.len().min(limits::RECORD_STATEMENT_BYTES)].into(),
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES),
             token: key.token(text),
             effect,
-            may_rename,
-            copies,
+            may_rename: !is_plain,
+            copies: copies.known(),
         }
     }
 
@@ -84,23 +83,32 @@ impl StatementText {
     }
 }
 
-/// Each COPY TO STDOUT of a text. None of them if there is a COPY of another kind among them:
-/// the answers could not be told apart, so their columns are as good as unknown.
-fn copies(statements: Vec<sql::Statement>, text: &[u8]) -> Vec<(CopyTo, Vec<u8>)> {
-    let is_copy = |statement: &&sql::Statement| statement.command == Command::Copy;
-    let all = statements.iter().filter(is_copy).count();
-    let copies: Vec<_> = statements
-        .into_iter()
-        .filter_map(|statement| statement.copy_to)
-        .map(|copy| {
-            let probe = copy.probe(text);
-            (copy, probe)
-        })
-        .collect();
-    if copies.len() == all {
-        copies
-    } else {
-        Vec::new()
+/// Gathers each COPY TO STDOUT of a text, with its probe.
+#[derive(Default)]
+struct Copies {
+    found: Vec<(CopyTo, Vec<u8>)>,
+    /// There is a COPY of another kind, or there are too many.
+    unclear: bool,
+}
+
+impl Copies {
+    fn add(&mut self, statement: sql::Statement, text: &[u8]) {
+        if statement.command != Command::Copy {
+            return;
+        }
+        match statement.copy_to {
+            Some(copy) if self.found.len() < limits::COPIES => {
+                let probe = copy.probe(text);
+                self.found.push((copy, probe));
+            }
+            _ => self.unclear = true,
+        }
+    }
+
+    /// None of them if there is a COPY of another kind among them: the answers could not be
+    /// told apart, so their columns are as good as unknown.
+    fn known(self) -> Vec<(CopyTo, Vec<u8>)> {
+        if self.unclear { Vec::new() } else { self.found }
     }
 }
 
