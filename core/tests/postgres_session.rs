@@ -581,3 +581,22 @@ fn a_lost_upstream_is_told_between_frames_and_ends_the_record() {
         Body::SessionClosed { .. }
     ));
 }
+
+#[test]
+fn a_server_that_took_its_leave_is_not_spoken_for() {
+    for (severity, told) in [("FATAL", "E"), ("PANIC", "E"), ("ERROR", "EE")] {
+        let mut harness = masked();
+        harness.client(&query("SELECT pg_terminate_backend(pg_backend_pid())"));
+        harness.server(&error(&[
+            (b'S', "FATAL"),
+            (b'V', severity),
+            (b'C', "57P01"),
+            (b'F', "postgres.c"),
+            (b'M', "terminating connection due to administrator command"),
+        ]));
+        harness.session.server_lost(velum_core::time::Timestamp(9));
+        harness.run();
+        assert_eq!(tags(&harness.to_client), told, "{severity}");
+        assert!(harness.is_finished());
+    }
+}

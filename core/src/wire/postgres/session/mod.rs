@@ -287,15 +287,15 @@ impl<I: Inspect> Session<I> {
         self.answering.is_mid_result()
     }
 
-    /// The upstream closed or failed. Tells the client, unless it is in the middle of a frame.
+    /// The upstream closed or failed. Tells the client, unless the upstream has told it why or
+    /// the client is in the middle of a frame.
     pub fn server_lost(&mut self, now: Timestamp) -> Step {
-        if self.end.is_none() {
-            let refusal = Refusal::new(
-                SqlState::CONNECTION_FAILURE,
-                "the database closed the connection unexpectedly",
-            );
-            self.finish("upstream lost", Some(refusal), now);
-        }
+        let refusal = Refusal::new(
+            SqlState::CONNECTION_FAILURE,
+            "the database closed the connection unexpectedly",
+        );
+        let tell = (!self.answering.took_leave).then_some(refusal);
+        self.finish("upstream lost", tell, now);
         Step::Finished
     }
 

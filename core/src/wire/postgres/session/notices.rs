@@ -65,8 +65,15 @@ fn malformed(what: &'static str) -> Violation {
     }
 }
 
+/// What the session has to know of an ErrorResponse or NoticeResponse.
+pub(super) struct Notice {
+    pub(super) sqlstate: [u8; 5],
+    /// FATAL or PANIC: the server closes the connection after it.
+    pub(super) is_fatal: bool,
+}
+
 impl<I: Inspect> Rulebook<I> {
-    /// Judges the body of an ErrorResponse or NoticeResponse in place. Returns its SQLSTATE.
+    /// Judges the body of an ErrorResponse or NoticeResponse in place.
     ///
     /// # Errors
     /// A body that is not a list of fields, or a SQLSTATE that is none.
@@ -74,11 +81,14 @@ impl<I: Inspect> Rulebook<I> {
         &mut self,
         body: &mut [u8],
         statement: Option<&Statement>,
-    ) -> Result<[u8; 5], Violation> {
+    ) -> Result<Notice, Violation> {
         let fields = fields(body)?;
-        let sqlstate = sqlstate(&fields, body)?;
+        let notice = Notice {
+            sqlstate: sqlstate(&fields, body)?,
+            is_fatal: is_fatal(&fields, body),
+        };
         if self.judges_nothing() {
-            return Ok(sqlstate);
+            return Ok(notice);
         }
         let from_code = is_raised_by_code(&fields, body);
         for (tag, range) in fields {
@@ -91,7 +101,7 @@ impl<I: Inspect> Rulebook<I> {
             }
             self.judge().text(text, None);
         }
-        Ok(sqlstate)
+        Ok(notice)
     }
 
     /// Judges the body of a NotificationResponse in place: process id, channel, payload. The
@@ -258,6 +268,14 @@ fn sqlstate(fields: &[(u8, Range<usize>)], body: &[u8]) -> Result<[u8; 5], Viola
                 .all(|&b| b.is_ascii_digit() || b.is_ascii_uppercase())
         })
         .ok_or(malformed("error without a SQLSTATE"))
+}
+
+/// The severity that is never translated says so, see PostgreSQL's elog.h.
+fn is_fatal(fields: &[(u8, Range<usize>)], body: &[u8]) -> bool {
+    let severity = fields.iter().find(|(tag, _)| *tag == b'V');
+    severity
+        .and_then(|(_, range)| body.get(range.clone()))
+        .is_some_and(|severity| matches!(severity, b"FATAL" | b"PANIC"))
 }
 
 /// True if a procedural language or another server wrote the text, so that any part of it may

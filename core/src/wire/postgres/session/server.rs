@@ -51,6 +51,8 @@ pub(super) struct Answering {
     pub(super) copy_in: bool,
     /// The statement at the front failed: only ReadyForQuery may follow.
     failed: bool,
+    /// The server has said why it closes the connection.
+    pub(super) took_leave: bool,
     pub(super) edits: RowEdits,
 }
 
@@ -298,11 +300,12 @@ impl<I: Inspect> Session<I> {
             .front()
             .and_then(|front| front.statement().cloned());
         let body = body_mut(window, header);
-        let sqlstate = self.rules.veil_notice(body, statement.as_deref())?;
+        let notice = self.rules.veil_notice(body, statement.as_deref())?;
+        self.answering.took_leave |= notice.is_fatal;
         let concerns_record =
             |front: &mut Awaited| front.ordinal().is_some() || front.is_injected();
         if self.pipeline.front().is_some_and(concerns_record) {
-            self.journal.failed(sqlstate);
+            self.journal.failed(notice.sqlstate);
         }
         if self.pipeline.front().is_some_and(|front| front.is_probe()) && self.probe_failed() {
             window.skip(header.frame_bytes);
