@@ -81,7 +81,8 @@ pub enum ClientStep {
     },
     /// AuthenticationOk is in the outbox. Bytes left in the window belong to the session.
     Authenticated(Box<ClientStartup>),
-    /// The error is in the outbox: send it, then close.
+    /// The error is in the outbox, unless the peer sent no start-up message at all: send it, then
+    /// close.
     Failed(Fault),
     /// The client took its leave, or the handshake is over. Close.
     Closed,
@@ -165,7 +166,9 @@ impl ClientHandshake {
                 Ok(Some(step)) => return step,
                 Ok(None) => {}
                 Err(denial) => {
-                    message::write_fatal(out.writer(), &denial.told());
+                    if let Some(refusal) = denial.told() {
+                        message::write_fatal(out.writer(), &refusal);
+                    }
                     self.state = State::Failed(denial.fault);
                 }
             }
@@ -189,7 +192,8 @@ impl ClientHandshake {
         if !self.begun && window.unjudged().first() == Some(&TLS_HANDSHAKE_RECORD) {
             return Ok(Some(self.direct_tls()));
         }
-        let Some(bytes) = startup::message_bytes(window.unjudged())? else {
+        let bytes = startup::message_bytes(window.unjudged()).map_err(Denial::untold)?;
+        let Some(bytes) = bytes else {
             return Ok(Some(ClientStep::NeedBytes));
         };
         self.begun = true;

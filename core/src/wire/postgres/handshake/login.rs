@@ -94,6 +94,7 @@ impl Login {
 pub(super) struct Denial {
     pub(super) fault: Fault,
     user: Option<String>,
+    untold: bool,
 }
 
 impl Denial {
@@ -102,16 +103,30 @@ impl Denial {
         Self {
             fault: Refusal::new(code, message).into(),
             user: Some(user.to_owned()),
+            untold: false,
         }
     }
 
-    /// In PostgreSQL's words.
-    pub(super) fn told(&self) -> Refusal {
+    /// For who sends no start-up message at all. As PostgreSQL, the peer is not answered: it may
+    /// speak any protocol, or have hung up (its Terminate is such a message).
+    pub(super) fn untold(violation: Violation) -> Self {
+        Self {
+            fault: violation.into(),
+            user: None,
+            untold: true,
+        }
+    }
+
+    /// In PostgreSQL's words; `None` if the client is told nothing.
+    pub(super) fn told(&self) -> Option<Refusal> {
+        if self.untold {
+            return None;
+        }
         let mut refusal = self.fault.to_refusal();
         if let Some(user) = &self.user {
             refusal.message = format!("{} for user \"{user}\"", refusal.message);
         }
-        refusal
+        Some(refusal)
     }
 }
 
@@ -120,6 +135,7 @@ impl<F: Into<Fault>> From<F> for Denial {
         Self {
             fault: fault.into(),
             user: None,
+            untold: false,
         }
     }
 }

@@ -110,7 +110,23 @@ fn direct_tls_needs_alpn_and_must_be_first() {
     let mut rig = Rig::new(TlsOffer::Off);
     rig.feed(&tls_request());
     rig.answer();
-    assert_eq!(rig.refused(&[0x16, 3, 1, 0]).0, "08P01");
+    assert!(matches!(rig.feed(&[0x16, 3, 1, 0]), ClientStep::Failed(_)));
+    assert!(rig.out.is_empty());
+}
+
+#[test]
+fn what_is_no_startup_message_is_not_answered() {
+    let said: [&[u8]; 4] = [
+        b"X\0\0\0\x04", // Terminate of a client that changed its mind
+        b"GET / HTTP/1.1\r\n\r\n",
+        &[0; 8],
+        &[0, 0, 0, 7, 0, 3, 0],
+    ];
+    for bytes in said {
+        let mut rig = Rig::new(TlsOffer::Optional);
+        assert!(matches!(rig.feed(bytes), ClientStep::Failed(_)));
+        assert!(rig.out.is_empty(), "{bytes:?}");
+    }
 }
 
 #[test]
@@ -143,7 +159,8 @@ fn cancel_requests_of_both_versions() {
 fn lengths_are_judged_before_the_bytes_arrive() {
     for length in [0u32, 7, 10_005, 0x4745_5420 /* "GET " */, u32::MAX] {
         let mut rig = Rig::new(TlsOffer::Off);
-        assert_eq!(rig.refused(&length.to_be_bytes()).0, "08P01", "{length}");
+        let step = rig.feed(&length.to_be_bytes());
+        assert!(matches!(step, ClientStep::Failed(_)), "{length}");
     }
     let mut rig = Rig::new(TlsOffer::Off);
     assert!(matches!(
