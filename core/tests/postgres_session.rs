@@ -600,3 +600,32 @@ fn a_server_that_took_its_leave_is_not_spoken_for() {
         assert!(harness.is_finished());
     }
 }
+
+#[test]
+fn more_parameters_than_their_count_can_say_are_described() {
+    for (declared, types, passes) in [
+        (2u16, 2usize, true),
+        (0, 1 << 16, true),
+        (1, (1 << 16) + 1, true),
+        (0, 1, false),
+        (1, 1 << 16, false),
+        (0, (1 << 16) + 1, false),
+    ] {
+        let mut harness = masked();
+        harness.client(&concat(&[
+            parse("s", "VALUES ($1)"),
+            describe(b'S', "s"),
+            sync(),
+        ]));
+        let types = [0, 0, 0, 25].repeat(types);
+        let described = message(b't', &[&declared.to_be_bytes()[..], &types].concat());
+        let answer = concat(&[message(b'1', b""), described, row_description(&[SSN])]);
+        for part in answer.chunks(60_000) {
+            harness.server(part);
+        }
+        assert_eq!(harness.is_finished(), !passes, "{declared} {}", types.len());
+        if passes {
+            assert_eq!(harness.to_client, answer);
+        }
+    }
+}

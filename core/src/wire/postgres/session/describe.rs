@@ -91,10 +91,13 @@ impl<I: Inspect> Session<I> {
         window: &mut Window,
     ) -> Result<(), Halt> {
         let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
-        let count = body
-            .first_chunk::<2>()
-            .map(|count| u16::from_be_bytes(*count));
-        if count.is_none_or(|count| body.len() != 2 + usize::from(count) * 4) {
+        // PostgreSQL prepares statements of more parameters than the count can say, and then
+        // writes its low 16 bits.
+        let well_formed = body.split_first_chunk::<2>().is_some_and(|(count, types)| {
+            let (types, rest) = types.as_chunks::<4>();
+            rest.is_empty() && types.len() & 0xffff == usize::from(u16::from_be_bytes(*count))
+        });
+        if !well_formed {
             return Err(violation("malformed ParameterDescription").into());
         }
         match self.pipeline.front() {
