@@ -13,15 +13,24 @@ use velum_core::policy::{Messages, Policy};
 
 /// The rules of the masking policy without any content detection.
 fn rules_alone() -> Harness<Dashed> {
+    rules_with(Messages::Strict)
+}
+
+fn rules_with(messages: Messages) -> Harness<Dashed> {
     let with_content = masking_policy();
     let rules = with_content.rules.clone();
-    let policy = Policy::new("rules".into(), rules, None, Messages::Strict, [7; 32]);
+    let policy = Policy::new("rules".into(), rules, None, messages, [7; 32]);
     Harness::ready(policy, Dashed)
 }
 
 #[test]
 fn texts_are_veiled_without_content_detection_too() {
-    let mut harness = rules_alone();
+    for messages in [Messages::Strict, Messages::Scan] {
+        texts_are_veiled(rules_with(messages));
+    }
+}
+
+fn texts_are_veiled(mut harness: Harness<Dashed>) {
     harness.client(&query("SELECT tell()"));
     harness.server(&notice_like(
         b'N',
@@ -50,15 +59,24 @@ fn texts_are_veiled_without_content_detection_too() {
 }
 
 #[test]
-fn parameters_that_the_client_chose_come_back() {
+fn what_the_client_said_itself_comes_back() {
     let mut harness = Harness::new(masking_policy(), Dashed);
     harness.server(&message(b'S', b"application_name\0nightly report\0"));
     harness.server(&start_up());
+    harness.client(&query("NOTIFY gossip, 'said by itself'"));
+    harness.server(&complete("NOTIFY"));
+    harness.server(&message(b'A', b"\0\0\0\x01gossip\0said by itself\0"));
+    harness.server(&ready(b'I'));
     harness.client(&query("SET application_name = 'weekly'"));
     harness.server(&complete("SET"));
     harness.server(&message(b'S', b"application_name\0weekly\0"));
     harness.server(&message(b'S', b"TimeZone\0Europe/Berlin\0"));
-    for text in ["nightly report", "weekly", "Europe/Berlin"] {
+    for text in [
+        "nightly report",
+        "said by itself",
+        "weekly",
+        "Europe/Berlin",
+    ] {
         assert!(contains(&harness.to_client, text.as_bytes()), "{text}");
     }
 }

@@ -105,8 +105,13 @@ impl<I: Inspect> Rulebook<I> {
     }
 
     /// Judges the body of a NotificationResponse in place: process id, channel, payload. The
-    /// channel is one that the client listens to, so it knows its name already.
-    pub(super) fn veil_notification(&mut self, body: &mut [u8]) -> Result<(), Violation> {
+    /// channel is one that the client listens to, so it knows its name already. `statement` is
+    /// what the server runs, which may have sent it.
+    pub(super) fn veil_notification(
+        &mut self,
+        body: &mut [u8],
+        statement: Option<&Statement>,
+    ) -> Result<(), Violation> {
         let mut reader = Reader::new(body);
         let parts = reader
             .i32()
@@ -115,7 +120,7 @@ impl<I: Inspect> Rulebook<I> {
             return Err(malformed("malformed NotificationResponse"));
         };
         let payload = 5 + channel..5 + channel + payload;
-        self.veil_unknown_words(body, payload.clone(), None);
+        self.veil_unknown_words(body, payload.clone(), statement);
         self.veil_strings(body, &[4..4 + channel, payload]);
         Ok(())
     }

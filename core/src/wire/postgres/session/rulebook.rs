@@ -65,8 +65,10 @@ impl<I: Inspect> Rulebook<I> {
     }
 
     /// True if texts of errors and notices are veiled beyond what content detection finds.
+    /// Without any content detection nothing would be left that looks at them.
     pub(super) fn veils_messages(&self) -> bool {
-        self.policy.has_rules() && self.policy.messages == Messages::Strict
+        let is_scanned = self.policy.messages == Messages::Scan && self.policy.content.is_some();
+        self.policy.has_rules() && !is_scanned
     }
 
     pub(super) fn plan(&self, facts: &ColumnFacts) -> ColumnPlan {

@@ -136,30 +136,8 @@ impl<I: Inspect> Session<I> {
     ) -> Result<(), Halt> {
         match header.tag {
             server::ERROR_RESPONSE => return self.error_response(header, window, now),
-            server::NOTICE_RESPONSE => {
-                let statement = self
-                    .pipeline
-                    .front()
-                    .and_then(|front| front.statement().cloned());
-                let body = body_mut(window, header);
-                self.rules.veil_notice(body, statement.as_deref())?;
-                window.pass(header.frame_bytes);
-                return Ok(());
-            }
-            server::NOTIFICATION_RESPONSE => {
-                self.rules.veil_notification(body_mut(window, header))?;
-                window.pass(header.frame_bytes);
-                return Ok(());
-            }
-            server::PARAMETER_STATUS => {
-                let front = self.pipeline.front();
-                let in_start_up = matches!(front, Some(Awaited::Startup));
-                let statement = front.and_then(|front| front.statement().cloned());
-                let body = body_mut(window, header);
-                let statement = statement.as_deref();
-                self.rules.veil_parameter(body, statement, in_start_up)?;
-                window.pass(header.frame_bytes);
-                return Ok(());
+            server::NOTICE_RESPONSE | server::NOTIFICATION_RESPONSE | server::PARAMETER_STATUS => {
+                return self.told_by_the_way(header, window);
             }
             server::READY_FOR_QUERY => return self.ready_for_query(header, window, now),
             server::BACKEND_KEY_DATA => return self.backend_key_data(header, window),
@@ -198,6 +176,24 @@ impl<I: Inspect> Session<I> {
             }
             _ => Err(violation("unknown message type").into()),
         }
+    }
+
+    /// What belongs to no answer and may come at any time.
+    fn told_by_the_way(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
+        let front = self.pipeline.front();
+        let in_start_up = matches!(front, Some(Awaited::Startup));
+        let statement = front.and_then(|front| front.statement().cloned());
+        let statement = statement.as_deref();
+        let body = body_mut(window, header);
+        match header.tag {
+            server::NOTICE_RESPONSE => {
+                self.rules.veil_notice(body, statement)?;
+            }
+            server::NOTIFICATION_RESPONSE => self.rules.veil_notification(body, statement)?,
+            _ => self.rules.veil_parameter(body, statement, in_start_up)?,
+        }
+        window.pass(header.frame_bytes);
+        Ok(())
     }
 
     fn command_complete(
