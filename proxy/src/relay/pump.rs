@@ -112,7 +112,8 @@ impl Open {
         if from == Peer::Server && !self.tell_client(legs, cx) {
             return Moved::No;
         }
-        let busy = legs.end(other(from)).sending;
+        // What a short send left over goes on first: nothing else may ever call for it.
+        let busy = legs.flush(other(from), cx);
         let flow = legs.leg(from).1;
         if busy || flow.away || self.over {
             return Moved::No;

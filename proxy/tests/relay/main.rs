@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use velum_proxy::demo::cluster::Authority;
 use velum_proxy::drive::Choice;
 
 use support::*;
@@ -26,6 +27,7 @@ macro_rules! on_both {
 on_both!(
     a_query_and_its_answer,
     a_bulk_result_and_a_slow_reader,
+    the_end_of_a_result_reaches_a_slow_reader_over_tls,
     an_answer_after_a_half_close,
     resets_at_any_point,
     a_storm_of_connections,
@@ -97,6 +99,34 @@ fn a_bulk_result_and_a_slow_reader(driver: Choice) {
     assert_eq!(rows.len(), ROWS);
     for (index, (_, body)) in rows.iter().enumerate() {
         assert_eq!(body[..], row(&cell(index))[5..], "row {index}");
+    }
+}
+
+/// As many rows as the query says.
+fn some_rows(text: &str, stream: &mut TcpStream) -> std::io::Result<()> {
+    let mut bytes = description();
+    for index in 0..text.parse().unwrap() {
+        bytes.extend_from_slice(&row(&cell(index)));
+    }
+    bytes.extend_from_slice(&frame(b'C', b"SELECT\0"));
+    bytes.extend_from_slice(&frame(b'Z', b"I"));
+    stream.write_all(&bytes)
+}
+
+/// Results of many lengths, each larger than what the kernel holds, so that the last send of
+/// some of them is short: what it leaves over is encrypted already and in no window any more.
+fn the_end_of_a_result_reaches_a_slow_reader_over_tls(driver: Choice) {
+    let upstream = Upstream::start(Arc::new(some_rows));
+    let authority = Authority::new().unwrap();
+    let mut setup = Setup::new(driver, upstream.address);
+    setup.tls = Some(listener_tls(&authority));
+    let gateway = Gateway::start(setup);
+    let mut client = Client::connect_tls(gateway.address, &authority, 4_096).unwrap();
+    for rows in (4_000..6_000).step_by(97) {
+        client.send(&query(&rows.to_string())).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        let frames = client.until(b'Z').unwrap();
+        assert_eq!(frames.len(), rows + 3);
     }
 }
 

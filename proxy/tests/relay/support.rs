@@ -10,11 +10,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+use socket2::{Domain, Type};
 use velum_core::audit::token::TokenKey;
 use velum_core::catalog::Catalog;
 use velum_core::policy::Policy;
 use velum_core::wire::postgres::handshake::{Account, Credential};
 use velum_detectors::Detectors;
+use velum_proxy::demo::cluster::Authority;
 use velum_proxy::drive::{Choice, DataPlane};
 use velum_proxy::planes::{
     ControlRequest, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, Loaded,
@@ -241,9 +246,28 @@ pub fn startup() -> Vec<u8> {
     bytes
 }
 
+/// TLS of a listener whose certificate `authority` has signed.
+pub fn listener_tls(authority: &Authority) -> ListenerTls {
+    let signed = authority.server().unwrap();
+    let certificate = CertificateDer::from_pem_slice(signed.certificate_pem.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(signed.key_pem.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    ListenerTls {
+        config: Arc::new(config),
+        server_end_point: None,
+        required: true,
+    }
+}
+
 /// A client connection.
-pub struct Client {
-    pub stream: TcpStream,
+pub struct Client<S = TcpStream> {
+    pub stream: S,
     /// Process id and key of BackendKeyData.
     pub key: Vec<u8>,
 }
@@ -254,6 +278,43 @@ impl Client {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
+        Self::log_in(stream)
+    }
+}
+
+impl Client<StreamOwned<ClientConnection, TcpStream>> {
+    /// Logs in over TLS. Its kernel takes `room_bytes` before the gateway's has to wait.
+    pub fn connect_tls(
+        address: SocketAddr,
+        authority: &Authority,
+        room_bytes: usize,
+    ) -> io::Result<Self> {
+        let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_recv_buffer_size(room_bytes)?;
+        socket.connect(&address.into())?;
+        let mut stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(&[0, 0, 0, 8, 4, 210, 22, 47])?; // SSLRequest
+        stream.read_exact(&mut [0])?;
+        let mut roots = RootCertStore::empty();
+        let pem = authority.certificate_pem();
+        roots
+            .add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
+            .unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+        Self::log_in(StreamOwned::new(connection, stream))
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    fn log_in(stream: S) -> io::Result<Self> {
         let mut client = Self {
             stream,
             key: Vec::new(),
