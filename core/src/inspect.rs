@@ -18,31 +18,86 @@ pub struct Finding {
     pub detector: DetectorId,
 }
 
+/// A column as a result header describes it: evidence before any value was seen.
+#[derive(Clone, Copy, Default)]
+pub struct ColumnHint<'a> {
+    /// Name of the table that the column comes from, if that is known.
+    pub table: Option<&'a [u8]>,
+    /// Name of the output column.
+    pub name: &'a [u8],
+    /// Name of its SQL type in lower case, such as `text` or `int8`; empty if unknown.
+    pub type_name: &'a [u8],
+}
+
+impl<'a> ColumnHint<'a> {
+    /// A column of which only the name is known.
+    pub const fn named(name: &'a [u8]) -> Self {
+        Self {
+            table: None,
+            name,
+            type_name: b"",
+        }
+    }
+}
+
+/// What an engine makes of a column before it sees a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prior {
+    /// Its values cannot be PHI: a type or a name that says so.
+    Skip,
+    /// Each of its values is PHI of this kind, whatever it looks like.
+    Whole(DetectorId),
+    /// Its values have to be looked at.
+    Scan,
+}
+
+/// A value of an identifying column in the same row, such as the patient's name: wherever it
+/// stands in the row's other texts, it is PHI.
+#[derive(Clone, Copy)]
+pub struct KnownValue<'a> {
+    /// What it is.
+    pub detector: DetectorId,
+    /// The value in text form.
+    pub text: &'a [u8],
+}
+
 /// Where the text stands: evidence for the engine.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
-    /// Name of the output column, if the text is a cell of one.
-    pub column: Option<&'a [u8]>,
+    /// The column, if the text is a cell of one.
+    pub column: Option<ColumnHint<'a>>,
+    /// Identifying values of the same row. They count only for a text that is whole.
+    pub known: &'a [KnownValue<'a>],
     /// The text begins where the value begins (not in the middle of a streamed one).
     pub at_start: bool,
     /// The text ends where the value ends.
     pub at_end: bool,
 }
 
-impl Surroundings<'_> {
+impl<'a> Surroundings<'a> {
     /// A text that is whole and stands in no column.
     pub const WHOLE: Surroundings<'static> = Surroundings {
         column: None,
+        known: &[],
         at_start: true,
         at_end: true,
     };
+
+    /// A text that is the whole value of a column of this name.
+    pub const fn in_column(name: &'a [u8]) -> Self {
+        Self {
+            column: Some(ColumnHint::named(name)),
+            ..Surroundings::WHOLE
+        }
+    }
 }
 
 /// A detection engine.
 ///
 /// Contract, held by property tests of every implementation:
 /// * a finding depends only on the bytes of its span, on at most [`Inspect::horizon_bytes`]
-///   bytes to either side, and on the [`Surroundings`];
+///   bytes to either side, and on the [`Surroundings`]; in a text that is whole (`at_start` and
+///   `at_end`) there may be further findings that depend on all of it;
 /// * no finding is longer than [`Inspect::horizon_bytes`];
 /// * all overlapping findings are reported (a union, never one leftmost alternation), sorted
 ///   by `start`.
@@ -53,6 +108,11 @@ pub trait Inspect: Send + Sync {
     /// Longest finding including the context that it depends on; at most
     /// [`crate::limits::FINDING_SPAN_BYTES`].
     fn horizon_bytes(&self) -> usize;
+
+    /// What the column's name, type and table say. Asked once for each result header.
+    fn prior(&self, _column: ColumnHint<'_>) -> Prior {
+        Prior::Scan
+    }
 
     /// A stable lower-case name such as `ssn`, for records and metrics.
     fn detector_name(&self, id: DetectorId) -> &str;

@@ -20,6 +20,7 @@
 
 mod catalog;
 mod context;
+pub mod corpus;
 mod detectors;
 mod plan;
 mod scan;

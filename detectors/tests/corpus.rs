@@ -134,11 +134,9 @@ fn differs(
     suffix: &str,
 ) -> Option<String> {
     let text = format!("{prefix}{}{suffix}", labelled.text);
-    let column = case.column.as_deref().map(str::as_bytes);
-    let around = Surroundings {
-        column,
-        at_start: true,
-        at_end: true,
+    let around = match &case.column {
+        Some(name) => Surroundings::in_column(name.as_bytes()),
+        None => Surroundings::WHOLE,
     };
     let mut out = Vec::new();
     detectors.inspect(text.as_bytes(), around, &mut out);

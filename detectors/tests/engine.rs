@@ -151,6 +151,7 @@ proptest! {
             let to = text.len().min(finding.end + horizon);
             let around = Surroundings {
                 column: None,
+                known: &[],
                 at_start: from == 0,
                 at_end: to == text.len(),
             };
@@ -204,9 +205,8 @@ fn the_column_decides_about_bare_numbers() {
     let in_column = |column: &str, text: &str, at_end: bool| {
         let mut out = Vec::new();
         let around = Surroundings {
-            column: Some(column.as_bytes()),
-            at_start: true,
             at_end,
+            ..Surroundings::in_column(column.as_bytes())
         };
         detectors.inspect(text.as_bytes(), around, &mut out);
         let names = out

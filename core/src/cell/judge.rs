@@ -3,7 +3,7 @@
 use super::scan::Scanner;
 use super::{ColumnPlan, Decision, Encoding, Masker, Tally};
 use crate::catalog::Catalog;
-use crate::inspect::{Finding, Inspect};
+use crate::inspect::{Finding, Inspect, Surroundings};
 use crate::mask::types::{self, Scalar, Shape};
 use crate::mask::{Outcome, Strategy, Whole, span};
 use crate::policy::Policy;
@@ -81,10 +81,9 @@ impl<I: Inspect> Judge<'_, I> {
         }
         let findings = &mut self.scratch.findings;
         findings.clear();
-        let around = crate::inspect::Surroundings {
-            column,
-            at_start: true,
-            at_end: true,
+        let around = match column {
+            Some(name) => Surroundings::in_column(name),
+            None => Surroundings::WHOLE,
         };
         self.inspector.inspect(value, around, findings);
         let Some(first) = findings.first() else {

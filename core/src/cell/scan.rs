@@ -304,11 +304,7 @@ impl<I: Inspect> Scanner<'_, I> {
     fn inspect(&mut self, text: &[u8]) {
         self.findings.clear();
         if self.policy.content.is_some() {
-            let around = Surroundings {
-                column: Some(self.column),
-                at_start: true,
-                at_end: true,
-            };
+            let around = Surroundings::in_column(self.column);
             self.inspector.inspect(text, around, self.findings);
         }
     }

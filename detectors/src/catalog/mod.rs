@@ -58,11 +58,23 @@ pub enum Detector {
     HealthPlan,
     /// Vehicle identification numbers behind a label.
     Vin,
+    /// Ages over 89.
+    Age,
+    /// Telephone numbers that are said to be a fax's.
+    Fax,
+    /// Numbers of licences and certificates.
+    License,
+    /// Names of facilities and employers.
+    Org,
+    /// Device identifiers and serial numbers.
+    Device,
+    /// Identifiers of no other family, such as a hospital's own patterns.
+    Other,
 }
 
 impl Detector {
     /// All detectors, in the order of their ids.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::Ssn,
         Self::Mrn,
         Self::Name,
@@ -79,6 +91,12 @@ impl Detector {
         Self::Account,
         Self::HealthPlan,
         Self::Vin,
+        Self::Age,
+        Self::Fax,
+        Self::License,
+        Self::Org,
+        Self::Device,
+        Self::Other,
     ];
 
     /// The stable lower-case name, as in configuration, records and metrics.
@@ -100,6 +118,12 @@ impl Detector {
             Self::Account => "account",
             Self::HealthPlan => "health_plan",
             Self::Vin => "vin",
+            Self::Age => "age",
+            Self::Fax => "fax",
+            Self::License => "license",
+            Self::Org => "org",
+            Self::Device => "device",
+            Self::Other => "other",
         }
     }
 

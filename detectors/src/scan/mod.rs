@@ -143,9 +143,11 @@ impl<'t> Scan<'t> {
 
     /// What the name of the column says.
     pub(crate) fn column(&self) -> Cues {
-        *self
-            .column
-            .get_or_init(|| self.around.column.map_or(Cues::NONE, context::of_column))
+        *self.column.get_or_init(|| {
+            self.around
+                .column
+                .map_or(Cues::NONE, |column| context::of_column(column.name))
+        })
     }
 
     /// Whether the range is the whole value but for blanks and quotes around it.
