@@ -27,6 +27,9 @@ pub struct ColumnHint<'a> {
     pub name: &'a [u8],
     /// Name of its SQL type in lower case, such as `text` or `int8`; empty if unknown.
     pub type_name: &'a [u8],
+    /// The name is an alias that the client may have chosen: it can speak for PHI, never
+    /// against it.
+    pub is_alias: bool,
 }
 
 impl<'a> ColumnHint<'a> {
@@ -36,6 +39,7 @@ impl<'a> ColumnHint<'a> {
             table: None,
             name,
             type_name: b"",
+            is_alias: false,
         }
     }
 }

@@ -14,6 +14,8 @@ pub const ROW_WHOLE_BYTES: usize = 128 * 1024;
 pub const STREAM_BLOCK_BYTES: usize = 64 * 1024;
 /// Longest span that a content finding may cover; what a streamed value holds back.
 pub const FINDING_SPAN_BYTES: usize = 4 * 1024;
+/// Longest value of an identifying column that is looked for in the row's other texts.
+pub const KNOWN_VALUE_BYTES: usize = 256;
 /// PostgreSQL's own MAX_STARTUP_PACKET_LENGTH.
 pub const STARTUP_MESSAGE_BYTES: usize = 10_000;
 /// Longest message before authentication is complete (SASL, password).

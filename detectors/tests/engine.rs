@@ -1,7 +1,7 @@
 //! What the engine promises whatever the text: `Inspect`'s contract.
 
 use proptest::prelude::*;
-use velum_core::inspect::{Finding, Inspect, Surroundings};
+use velum_core::inspect::{ColumnHint, Finding, Inspect, Surroundings};
 use velum_core::limits::FINDING_SPAN_BYTES;
 use velum_detectors::{Detector, Detectors};
 
@@ -196,6 +196,22 @@ fn an_unknown_detector_is_refused_and_the_known_ones_are_named() {
 fn an_empty_choice_finds_nothing() {
     let none = Detectors::select::<&str>(&[]).expect("nothing is a choice");
     assert!(inspect(&none, b"531-77-0294 a@example.org").is_empty());
+}
+
+/// `SELECT ssn AS order_id` hides nothing.
+#[test]
+fn an_alias_never_speaks_against_a_number() {
+    let mut out = Vec::new();
+    let column = ColumnHint {
+        is_alias: true,
+        ..ColumnHint::named(b"order_id")
+    };
+    let around = Surroundings {
+        column: Some(column),
+        ..Surroundings::WHOLE
+    };
+    Detectors::standard().inspect(b"531770294", around, &mut out);
+    assert_eq!(out.len(), 1);
 }
 
 /// A cell of a column whose name is evidence, for and against.

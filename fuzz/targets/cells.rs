@@ -45,6 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
             policy: &policy,
             catalog: &catalog,
             inspector: engine,
+            known: &[],
             tally: &mut tally,
             scratch: &mut scratch,
         };

@@ -13,7 +13,7 @@
 use super::scan::Grammar;
 use super::stream::Judged;
 use super::{ColumnPlan, Judge, Masker};
-use crate::inspect::{ColumnHint, Finding, Inspect, Surroundings};
+use crate::inspect::{Finding, Inspect, Surroundings};
 use crate::limits::FINDING_SPAN_BYTES;
 use crate::mask::json::KeyMasker;
 use crate::mask::span::Covered;
@@ -48,7 +48,7 @@ impl Past {
             return 0;
         }
         let around = Surroundings {
-            column: Some(ColumnHint::named(&column.name)),
+            column: Some(column.hint()),
             known: &[],
             at_start: self.seen_bytes == self.before.len(),
             at_end: is_last,

@@ -3,7 +3,7 @@
 use super::scan::Scanner;
 use super::{ColumnPlan, Decision, Encoding, Masker, Tally};
 use crate::catalog::Catalog;
-use crate::inspect::{Finding, Inspect, Surroundings};
+use crate::inspect::{Finding, Inspect, KnownValue, Surroundings};
 use crate::mask::types::{self, Scalar, Shape};
 use crate::mask::{Outcome, Strategy, Whole, span};
 use crate::policy::Policy;
@@ -50,6 +50,8 @@ pub struct Judge<'a, I: Inspect> {
     pub catalog: &'a Catalog,
     /// Finds PHI.
     pub inspector: &'a I,
+    /// Identifying values of the row at hand.
+    pub known: &'a [KnownValue<'a>],
     /// Counts masked cells.
     pub tally: &'a mut Tally,
     /// Reused buffers.
@@ -57,6 +59,18 @@ pub struct Judge<'a, I: Inspect> {
 }
 
 impl<I: Inspect> Judge<'_, I> {
+    /// The same judge, for a row of which these identifying values are known.
+    pub(crate) fn knowing<'b>(&'b mut self, known: &'b [KnownValue<'b>]) -> Judge<'b, I> {
+        Judge {
+            policy: self.policy,
+            catalog: self.catalog,
+            inspector: self.inspector,
+            known,
+            tally: self.tally,
+            scratch: self.scratch,
+        }
+    }
+
     /// Judges the value of one cell that is not NULL. A value that is malformed for its type
     /// becomes NULL, unless the column passes.
     pub fn cell(&mut self, column: &ColumnPlan, encoding: Encoding, value: &mut [u8]) -> Verdict {
@@ -64,6 +78,7 @@ impl<I: Inspect> Judge<'_, I> {
             Decision::Pass => Verdict::Unchanged,
             Decision::Scan => self.scan(column, encoding, value),
             Decision::Mask(rule) => self.mask(column, Masker::Rule(rule), encoding, value),
+            Decision::MaskAs(kind) => self.mask(column, Masker::Detector(kind), encoding, value),
             Decision::MaskByDefault => self.mask(column, Masker::Default, encoding, value),
         }
     }
@@ -153,7 +168,11 @@ impl<I: Inspect> Judge<'_, I> {
             policy: self.policy,
             catalog: self.catalog,
             inspector: self.inspector,
-            column: &column.name,
+            around: Surroundings {
+                column: Some(column.hint()),
+                known: self.known,
+                ..Surroundings::WHOLE
+            },
             findings,
             text,
             masker: None,

@@ -10,6 +10,7 @@
 mod block;
 mod fill;
 mod judge;
+mod known;
 mod plan;
 mod scan;
 mod stream;
@@ -17,6 +18,8 @@ mod stream;
 mod tests;
 
 pub use judge::{Judge, Scratch, Verdict};
+pub(crate) use known::KnownRow;
+pub(crate) use plan::{Base, Evidence};
 pub use plan::{ColumnPlan, Decision};
 pub use stream::StreamedCell;
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::inspect::{ColumnHint, DetectorId, Prior};
 use crate::mask::Strategy;
 use crate::mask::types::{Shape, built_in};
 use crate::policy::RuleId;
@@ -15,6 +16,8 @@ pub enum Decision {
     Scan,
     /// They are masked by this rule.
     Mask(RuleId),
+    /// They are masked because the column says that they are PHI of this kind.
+    MaskAs(DetectorId),
     /// They are masked because nothing is known about them.
     MaskByDefault,
 }
@@ -32,6 +35,24 @@ pub struct ColumnPlan {
     pub(crate) strategy: Strategy,
     /// `None`: to be looked up when a catalog is at hand.
     pub(crate) shape: Option<Shape>,
+    pub(crate) evidence: Evidence,
+    /// Its values identify the row's subject: they are PHI in the row's other texts, too.
+    pub(crate) known: Option<DetectorId>,
+}
+
+/// What the catalog says of a column, for the detectors.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Evidence {
+    /// `None` if the column is computed, or unknown.
+    pub(crate) base: Option<Base>,
+    pub(crate) type_name: Box<[u8]>,
+}
+
+/// The column below an output column.
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    pub(crate) table: Box<[u8]>,
+    pub(crate) name: Box<[u8]>,
 }
 
 impl ColumnPlan {
@@ -49,6 +70,47 @@ impl ColumnPlan {
             decision,
             strategy,
             shape: Some(shape),
+            evidence: Evidence::default(),
+            known: None,
+        }
+    }
+
+    /// The column as detectors see it: by its table's name for it where that is known.
+    pub(crate) fn hint(&self) -> ColumnHint<'_> {
+        match &self.evidence.base {
+            Some(base) => ColumnHint {
+                table: Some(&base.table),
+                name: &base.name,
+                type_name: &self.evidence.type_name,
+                is_alias: false,
+            },
+            None => self.alias_hint(),
+        }
+    }
+
+    /// The column by its output name alone.
+    pub(crate) fn alias_hint(&self) -> ColumnHint<'_> {
+        ColumnHint {
+            table: None,
+            name: &self.name,
+            type_name: &self.evidence.type_name,
+            is_alias: true,
+        }
+    }
+
+    /// Takes what the detectors make of the column itself into the decision. A rule stays in
+    /// force; `content` takes the place of values that are PHI whatever they look like.
+    pub(crate) fn heed(&mut self, prior: Prior, content: &Strategy, has_keys: bool) {
+        match (prior, self.decision) {
+            (Prior::Whole(detector), decision) => {
+                self.known = Some(detector);
+                if decision == Decision::Scan {
+                    self.decision = Decision::MaskAs(detector);
+                    self.strategy = content.clone();
+                }
+            }
+            (Prior::Skip, Decision::Scan) if !has_keys => self.decision = Decision::Pass,
+            (Prior::Skip | Prior::Scan, _) => {}
         }
     }
 
@@ -61,6 +123,8 @@ impl ColumnPlan {
             decision: Decision::MaskByDefault,
             strategy: Strategy::Redact,
             shape: built_in(type_oid).map(|built_in| built_in.shape),
+            evidence: Evidence::default(),
+            known: None,
         }
     }
 

@@ -15,8 +15,8 @@ pub(super) struct Scanner<'a, I> {
     pub(super) policy: &'a Policy,
     pub(super) catalog: &'a Catalog,
     pub(super) inspector: &'a I,
-    /// Name of the output column.
-    pub(super) column: &'a [u8],
+    /// Where the cell stands.
+    pub(super) around: Surroundings<'a>,
     pub(super) findings: &'a mut Vec<Finding>,
     pub(super) text: &'a mut Vec<u8>,
     /// Who masked something first; a cell counts once.
@@ -304,8 +304,7 @@ impl<I: Inspect> Scanner<'_, I> {
     fn inspect(&mut self, text: &[u8]) {
         self.findings.clear();
         if self.policy.content.is_some() {
-            let around = Surroundings::in_column(self.column);
-            self.inspector.inspect(text, around, self.findings);
+            self.inspector.inspect(text, self.around, self.findings);
         }
     }
 

@@ -69,6 +69,7 @@ impl StreamedCell {
             Decision::Pass => Some(Mode::Pass),
             Decision::Scan => scan_mode(policy, shape, encoding),
             Decision::Mask(rule) => fill(Masker::Rule(rule)),
+            Decision::MaskAs(detector) => fill(Masker::Detector(detector)),
             Decision::MaskByDefault => fill(Masker::Default),
         };
         let mode = match mode {

@@ -129,6 +129,13 @@ pub(crate) fn is_known(catalog: &Catalog, type_oid: u32) -> bool {
     type_oid < FIRST_NORMAL_OID || catalog.types.contains_key(&type_oid)
 }
 
+/// The type's name; empty if nobody knows it.
+pub(crate) fn name(catalog: &Catalog, type_oid: u32) -> &str {
+    let built_in = built_in(type_oid).map(|built_in| built_in.name);
+    let known = || catalog.types.get(&type_oid).map(|(name, _)| name.as_str());
+    built_in.or_else(known).unwrap_or_default()
+}
+
 /// The type and every type that it is built from, each with its name. Ends for types that the
 /// catalog describes in circles.
 pub(crate) fn inside(catalog: &Catalog, type_oid: u32) -> Vec<(u32, &str)> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Policy, Selector, rule_id};
 use crate::catalog::{Catalog, Column, Relation, TypeKind};
-use crate::cell::{ColumnFacts, ColumnPlan, Decision};
+use crate::cell::{Base, ColumnFacts, ColumnPlan, Decision, Evidence};
 use crate::mask::types::{self, Shape};
 
 /// `anyarray` and `pg_mcv_list`: no table of a user's own can have them. The planner's
@@ -27,13 +27,12 @@ impl Policy {
     pub fn plan(&self, catalog: &Catalog, column: &ColumnFacts) -> ColumnPlan {
         let shape = types::shape(catalog, column.type_oid);
         let plan = |decision, strategy| {
-            ColumnPlan::new(
-                column.name.clone(),
-                column.type_oid,
-                shape,
-                decision,
-                strategy,
-            )
+            let name = column.name.clone();
+            let plan = ColumnPlan::new(name, column.type_oid, shape, decision, strategy);
+            ColumnPlan {
+                evidence: evidence(catalog, column),
+                ..plan
+            }
         };
         if self.judges_nothing() {
             return plan(Decision::Pass, None);
@@ -60,6 +59,19 @@ impl Policy {
         } else {
             Decision::Pass
         }
+    }
+}
+
+/// What the catalog says of the column, for the detectors.
+fn evidence(catalog: &Catalog, column: &ColumnFacts) -> Evidence {
+    let base = catalog.column(column.table_oid, column.attnum);
+    let bytes = |name: &str| name.as_bytes().into();
+    Evidence {
+        base: base.map(|(relation, column)| Base {
+            table: bytes(&relation.name),
+            name: bytes(&column.name),
+        }),
+        type_name: bytes(types::name(catalog, column.type_oid)),
     }
 }
 

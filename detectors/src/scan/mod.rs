@@ -143,10 +143,10 @@ impl<'t> Scan<'t> {
 
     /// What the name of the column says.
     pub(crate) fn column(&self) -> Cues {
-        *self.column.get_or_init(|| {
-            self.around
-                .column
-                .map_or(Cues::NONE, |column| context::of_column(column.name))
+        *self.column.get_or_init(|| match self.around.column {
+            None => Cues::NONE,
+            Some(column) if column.is_alias => context::of_column(column.name).of_columns(),
+            Some(column) => context::of_column(column.name),
         })
     }
 

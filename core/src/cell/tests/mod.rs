@@ -141,6 +141,7 @@ pub(super) fn judge(
         policy,
         catalog: &catalog,
         inspector: &Numbers,
+        known: &[],
         tally: &mut tally,
         scratch: &mut scratch,
     };

@@ -142,6 +142,7 @@ proptest! {
             policy: &policy,
             catalog: &catalog,
             inspector: &Nothing,
+            known: &[],
             tally: &mut tally,
             scratch: &mut scratch,
         };

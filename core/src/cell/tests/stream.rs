@@ -21,6 +21,7 @@ fn stream(
         policy,
         catalog: &catalog,
         inspector: &Numbers,
+        known: &[],
         tally: &mut tally,
         scratch: &mut scratch,
     };
@@ -264,6 +265,7 @@ fn small_values_of_large_rows_are_refused_if_they_must_change_length() {
             policy: &policy,
             catalog: &catalog,
             inspector: &Numbers,
+            known: &[],
             tally: &mut tally,
             scratch: &mut scratch,
         };

@@ -6,9 +6,9 @@
 //! ```
 
 use super::edits::Edits;
-use super::{Columns, MALFORMED, OTHER_COLUMNS, UNFINISHED, violation};
+use super::{Columns, MALFORMED, OTHER_COLUMNS, UNFINISHED, Work, violation};
 use crate::bytes::{Reader, Truncated};
-use crate::cell::{Encoding, Judge, Verdict};
+use crate::cell::{Encoding, Judge, KnownRow, Verdict};
 use crate::error::Violation;
 use crate::inspect::Inspect;
 
@@ -74,7 +74,7 @@ impl Binary {
     pub(super) fn judge<I: Inspect>(
         &mut self,
         columns: &Columns,
-        edits: &mut Edits,
+        work: &mut Work,
         judge: &mut Judge<'_, I>,
         body: &mut [u8],
     ) -> Result<u64, Violation> {
@@ -92,8 +92,14 @@ impl Binary {
                 Tuple::Trailer if at == body.len() => break,
                 Tuple::Trailer => return Err(violation("data after the trailer of a binary COPY")),
             };
+            work.known.clear();
+            if columns.joins {
+                note_known(at, fields, columns, &mut work.known, body)?;
+            }
+            let mut slots = KnownRow::slots();
+            let mut judge = judge.knowing(work.known.values(&mut slots));
             for column in 0..fields {
-                at = field(at, column, columns, edits, judge, body)?;
+                at = field(at, column, columns, &mut work.edits, &mut judge, body)?;
             }
             rows += 1;
         }
@@ -109,6 +115,38 @@ pub(super) fn field_bytes(length: i32) -> Result<Option<usize>, Violation> {
     }
 }
 
+/// Remembers the identifying values of the tuple whose first field is at `at`, before any of
+/// them is masked.
+fn note_known(
+    mut at: usize,
+    fields: usize,
+    columns: &Columns,
+    known: &mut KnownRow,
+    body: &[u8],
+) -> Result<(), Violation> {
+    for column in 0..fields {
+        let start = at + 4;
+        at = match field_end(at, body)? {
+            None => start,
+            Some(end) => {
+                let plan = columns.get(column).ok_or(OTHER_COLUMNS)?;
+                let value = body.get(start..end).ok_or(UNFINISHED)?;
+                known.note(plan, Encoding::Binary, value);
+                end
+            }
+        };
+    }
+    Ok(())
+}
+
+/// One past the field at `at`; `None` if it is NULL.
+fn field_end(at: usize, body: &[u8]) -> Result<Option<usize>, Violation> {
+    let length = Reader::new(body.get(at..).unwrap_or_default()).i32();
+    let bytes = field_bytes(length.map_err(unfinished)?)?;
+    let end = |bytes| (at + 4).checked_add(bytes).ok_or(MALFORMED);
+    bytes.map(end).transpose()
+}
+
 /// Judges the field at `at` and returns where the next one begins.
 fn field<I: Inspect>(
     at: usize,
@@ -118,14 +156,10 @@ fn field<I: Inspect>(
     judge: &mut Judge<'_, I>,
     body: &mut [u8],
 ) -> Result<usize, Violation> {
-    let length = Reader::new(body.get(at..).unwrap_or_default())
-        .i32()
-        .map_err(unfinished)?;
     let start = at + 4;
-    let Some(bytes) = field_bytes(length)? else {
+    let Some(end) = field_end(at, body)? else {
         return Ok(start);
     };
-    let end = start.checked_add(bytes).ok_or(MALFORMED)?;
     let value = body.get_mut(start..end).ok_or(UNFINISHED)?;
     let plan = columns.get(column).ok_or(OTHER_COLUMNS)?;
     match judge.cell(plan, Encoding::Binary, value) {

@@ -35,6 +35,7 @@ pub fn fuzz_copy_out(bytes: &[u8]) {
         policy: &policy,
         catalog: &catalog,
         inspector: &Nothing,
+        known: &[],
         tally: &mut tally,
         scratch: &mut scratch,
     };

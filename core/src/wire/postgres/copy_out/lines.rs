@@ -2,8 +2,8 @@
 
 use super::dialect::{Cell, Dialect};
 use super::edits::Edits;
-use super::{Columns, OTHER_COLUMNS};
-use crate::cell::{ColumnPlan, Encoding, Judge, Verdict};
+use super::{Columns, OTHER_COLUMNS, Work};
+use crate::cell::{ColumnPlan, Encoding, Judge, KnownRow, Verdict};
 use crate::error::Violation;
 use crate::inspect::Inspect;
 
@@ -11,45 +11,89 @@ use crate::inspect::Inspect;
 pub(super) fn judge<I: Inspect>(
     dialect: &mut Dialect,
     columns: &Columns,
-    (edits, decoded): (&mut Edits, &mut Vec<u8>),
+    work: &mut Work,
     judge: &mut Judge<'_, I>,
     body: &mut [u8],
 ) -> Result<u64, Violation> {
-    let (mut at, mut column, mut rows) = (0, 0, 0);
-    while at < body.len() || column > 0 {
-        let cell = dialect.cell(body, at)?;
-        at = cell.outer.end + 1;
-        let plan = columns.get(column).ok_or(OTHER_COLUMNS)?;
-        // The row of a table without columns looks like one empty cell.
-        let is_nothing = cell.is_null || (columns.plans.is_empty() && cell.inner.is_empty());
-        if !dialect.header && !plan.is_pass() && !is_nothing {
-            let mut work = Work {
-                dialect,
-                edits,
-                decoded,
-            };
-            work.cell(judge, plan, body, &cell)?;
+    let (mut at, mut rows) = (0, 0);
+    while at < body.len() {
+        work.known.clear();
+        if columns.joins && !dialect.header {
+            note_known(dialect, columns, work, body, at)?;
         }
-        column += 1;
-        if cell.is_last {
-            if !columns.are(column) {
-                return Err(OTHER_COLUMNS);
-            }
-            column = 0;
-            rows += u64::from(!dialect.header);
-            dialect.header = false;
-        }
+        let mut slots = KnownRow::slots();
+        let mut judge = judge.knowing(work.known.values(&mut slots));
+        let mut row = Row {
+            dialect,
+            edits: &mut work.edits,
+            decoded: &mut work.decoded,
+        };
+        at = row.judge(columns, &mut judge, body, at)?;
+        rows += u64::from(!dialect.header);
+        dialect.header = false;
     }
     Ok(rows)
 }
 
-struct Work<'a> {
+/// Remembers the identifying values of the row at `at`, before any of them is masked.
+fn note_known(
+    dialect: &Dialect,
+    columns: &Columns,
+    work: &mut Work,
+    body: &[u8],
+    mut at: usize,
+) -> Result<(), Violation> {
+    for column in 0.. {
+        let cell = dialect.cell(body, at)?;
+        at = cell.outer.end + 1;
+        let plan = columns.get(column).ok_or(OTHER_COLUMNS)?;
+        if plan.known.is_some() && !cell.is_null {
+            let raw = body.get(cell.inner.clone()).unwrap_or_default();
+            work.decoded.clear();
+            dialect.decode(raw, cell.is_quoted(), &mut work.decoded)?;
+            work.known.note(plan, Encoding::Text, &work.decoded);
+        }
+        if cell.is_last {
+            break;
+        }
+    }
+    Ok(())
+}
+
+struct Row<'a> {
     dialect: &'a Dialect,
     edits: &'a mut Edits,
     decoded: &'a mut Vec<u8>,
 }
 
-impl Work<'_> {
+impl Row<'_> {
+    /// Judges the row at `at` and returns where the next one begins.
+    fn judge<I: Inspect>(
+        &mut self,
+        columns: &Columns,
+        judge: &mut Judge<'_, I>,
+        body: &mut [u8],
+        mut at: usize,
+    ) -> Result<usize, Violation> {
+        for column in 0.. {
+            let cell = self.dialect.cell(body, at)?;
+            at = cell.outer.end + 1;
+            let plan = columns.get(column).ok_or(OTHER_COLUMNS)?;
+            // The row of a table without columns looks like one empty cell.
+            let is_nothing = cell.is_null || (columns.plans.is_empty() && cell.inner.is_empty());
+            if !self.dialect.header && !plan.is_pass() && !is_nothing {
+                self.cell(judge, plan, body, &cell)?;
+            }
+            if cell.is_last {
+                if !columns.are(column + 1) {
+                    return Err(OTHER_COLUMNS);
+                }
+                break;
+            }
+        }
+        Ok(at)
+    }
+
     fn cell<I: Inspect>(
         &mut self,
         judge: &mut Judge<'_, I>,

@@ -24,7 +24,7 @@ mod stream;
 
 use super::frame::HEADER_BYTES;
 use crate::bytes::Window;
-use crate::cell::{ColumnPlan, Judge, Masker};
+use crate::cell::{ColumnPlan, Judge, KnownRow, Masker};
 use crate::error::{Fault, Peer, Violation};
 use crate::inspect::Inspect;
 use crate::sql::{CopyFormat, CopyOptions};
@@ -40,10 +40,17 @@ const SCRATCH_BYTES: usize = 16 * 1024;
 pub struct CopyOut {
     format: Format,
     columns: Columns,
+    work: Work,
+    stream: Stream,
+}
+
+/// Buffers that are kept from frame to frame.
+#[derive(Default)]
+struct Work {
     edits: Edits,
     /// A value without its escapes.
     decoded: Vec<u8>,
-    stream: Stream,
+    known: KnownRow,
 }
 
 /// How rows are written, and how far they are read.
@@ -59,6 +66,8 @@ struct Columns {
     /// Empty if they are not known.
     plans: Vec<ColumnPlan>,
     by_default: ColumnPlan,
+    /// Values of some columns are to be found again in others.
+    joins: bool,
 }
 
 impl Columns {
@@ -104,11 +113,11 @@ impl CopyOut {
         Self {
             format,
             columns: Columns {
+                joins: KnownRow::joins(&columns),
                 plans: columns,
                 by_default: ColumnPlan::whole_by_default(&b""[..], 0),
             },
-            edits: Edits::default(),
-            decoded: Vec::new(),
+            work: Work::default(),
             stream: Stream::default(),
         }
     }
@@ -129,13 +138,11 @@ impl CopyOut {
         let body = frame
             .and_then(|frame| frame.get_mut(HEADER_BYTES..))
             .ok_or(MALFORMED)?;
-        self.edits.clear();
+        let work = &mut self.work;
+        work.edits.clear();
         let rows = match &mut self.format {
-            Format::Lines(dialect) => {
-                let work = (&mut self.edits, &mut self.decoded);
-                lines::judge(dialect, &self.columns, work, judge, body)?
-            }
-            Format::Binary(binary) => binary.judge(&self.columns, &mut self.edits, judge, body)?,
+            Format::Lines(dialect) => lines::judge(dialect, &self.columns, work, judge, body)?,
+            Format::Binary(binary) => binary.judge(&self.columns, work, judge, body)?,
             Format::Unknown => {
                 if redact(body) {
                     judge.tally.add(Masker::Default);
@@ -143,10 +150,10 @@ impl CopyOut {
                 1
             }
         };
-        self.edits.release(window, frame_bytes)?;
-        self.edits.shrink_to(SCRATCH_BYTES);
-        self.decoded.clear();
-        self.decoded.shrink_to(SCRATCH_BYTES);
+        work.edits.release(window, frame_bytes)?;
+        work.edits.shrink_to(SCRATCH_BYTES);
+        work.decoded.clear();
+        work.decoded.shrink_to(SCRATCH_BYTES);
         Ok(rows)
     }
 

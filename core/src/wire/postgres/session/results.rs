@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::bytes::Window;
-use crate::cell::ColumnPlan;
+use crate::cell::{ColumnPlan, KnownRow};
 use crate::inspect::Inspect;
 use crate::limits;
 
@@ -22,6 +22,8 @@ pub(super) struct ResultPlan {
     pub(super) shape: Rc<RowShape>,
     pub(super) columns: Rc<[ColumnPlan]>,
     pub(super) formats: Formats,
+    /// Values of some columns are to be found again in others.
+    pub(super) joins: bool,
 }
 
 impl<I: Inspect> Session<I> {
@@ -74,8 +76,10 @@ impl<I: Inspect> Session<I> {
     pub(super) fn begin_result(&mut self, shape: Rc<RowShape>, formats: Formats) {
         let columns = shape.plans(&self.rules);
         let epoch = self.rules.epoch();
+        let joins = KnownRow::joins(&columns);
         self.answering.result = Some(ResultPlan {
             epoch,
+            joins,
             shape,
             columns,
             formats,

@@ -1,7 +1,7 @@
 //! DataRow: each value is judged in place; a value of another length becomes a patch.
 
 use crate::bytes::Window;
-use crate::cell::{Judge, Verdict};
+use crate::cell::{Judge, KnownRow, Verdict};
 use crate::error::{Peer, Violation};
 use crate::inspect::Inspect;
 
@@ -29,6 +29,7 @@ struct Edit {
 pub(super) struct RowEdits {
     edits: Vec<Edit>,
     bytes: Vec<u8>,
+    known: KnownRow,
 }
 
 /// Judges the whole DataRow of `frame_bytes` at the head of the window and releases it.
@@ -49,6 +50,10 @@ pub(super) fn judge_row<I: Inspect>(
         .unjudged_mut()
         .get_mut(..frame_bytes)
         .ok_or(MALFORMED)?;
+    scratch.known.clear();
+    if plan.joins {
+        note_known(plan, &mut scratch.known, frame)?;
+    }
     judge_values(judge, plan, scratch, frame)?;
     if scratch.edits.is_empty() {
         window.pass(frame_bytes);
@@ -71,35 +76,36 @@ fn judge_values<I: Inspect>(
             what: "DataRow with other columns",
         });
     }
+    let mut slots = KnownRow::slots();
+    let RowEdits {
+        edits,
+        bytes,
+        known,
+    } = scratch;
+    let mut judge = judge.knowing(known.values(&mut slots));
     let mut at = ROW_HEAD_BYTES;
     for (index, column) in plan.columns.iter().enumerate() {
         let start = at + 4;
-        let length = frame.get(at..start).ok_or(MALFORMED)?;
-        let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
-        if length == -1 {
+        let Some(end) = value_end(frame, at)? else {
             at = start;
             continue;
-        }
-        let end = usize::try_from(length)
-            .ok()
-            .and_then(|length| start.checked_add(length));
-        let end = end.filter(|&end| end <= frame.len()).ok_or(MALFORMED)?;
+        };
         if !column.is_pass() {
             let encoding = plan.formats.get(index).ok_or(MALFORMED)?;
             let value = frame.get_mut(start..end).ok_or(MALFORMED)?;
             let new_length = match judge.cell(column, encoding, value) {
                 Verdict::Unchanged | Verdict::InPlace => None,
                 Verdict::Replaced => {
-                    scratch.bytes.extend_from_slice(judge.replacement());
+                    bytes.extend_from_slice(judge.replacement());
                     Some(judge.replacement().len() as u32)
                 }
                 Verdict::Null => Some(u32::MAX),
             };
             if let Some(new_length) = new_length {
-                scratch.edits.push(Edit {
+                edits.push(Edit {
                     start,
                     end,
-                    bytes_end: scratch.bytes.len(),
+                    bytes_end: bytes.len(),
                 });
                 let field = frame.get_mut(at..start).ok_or(MALFORMED)?;
                 field.copy_from_slice(&new_length.to_be_bytes());
@@ -112,6 +118,37 @@ fn judge_values<I: Inspect>(
     } else {
         Err(MALFORMED)
     }
+}
+
+/// Remembers the row's identifying values, before any of them is masked.
+fn note_known(plan: &ResultPlan, known: &mut KnownRow, frame: &[u8]) -> Result<(), Violation> {
+    let mut at = ROW_HEAD_BYTES;
+    for (index, column) in plan.columns.iter().enumerate() {
+        let start = at + 4;
+        at = match value_end(frame, at)? {
+            None => start,
+            Some(end) => {
+                let encoding = plan.formats.get(index).ok_or(MALFORMED)?;
+                let value = frame.get(start..end).ok_or(MALFORMED)?;
+                known.note(column, encoding, value);
+                end
+            }
+        };
+    }
+    Ok(())
+}
+
+/// One past the value whose length stands at `at`; `None` if it is NULL.
+fn value_end(frame: &[u8], at: usize) -> Result<Option<usize>, Violation> {
+    let start = at + 4;
+    let length = frame.get(at..start).ok_or(MALFORMED)?;
+    let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
+    if length == -1 {
+        return Ok(None);
+    }
+    let length = usize::try_from(length).map_err(|_| MALFORMED)?;
+    let end = start.checked_add(length).filter(|&end| end <= frame.len());
+    end.map(Some).ok_or(MALFORMED)
 }
 
 /// Releases the frame with its edits: the length is rewritten in place, the values are patches.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::cell::{ColumnFacts, ColumnPlan, Judge, Masker, Scratch, Tally};
-use crate::inspect::Inspect;
+use crate::inspect::{Inspect, Prior};
 use crate::mask::types;
 use crate::policy::{Messages, Policy};
 
@@ -72,7 +72,16 @@ impl<I: Inspect> Rulebook<I> {
     }
 
     pub(super) fn plan(&self, facts: &ColumnFacts) -> ColumnPlan {
-        self.policy.plan(&self.catalog, facts)
+        let mut plan = self.policy.plan(&self.catalog, facts);
+        if let Some(strategy) = self.policy.content.as_ref().filter(|_| !plan.is_pass()) {
+            let has_keys = !self.policy.json_keys().is_empty();
+            let prior = match self.inspector.prior(plan.alias_hint()) {
+                Prior::Whole(detector) => Prior::Whole(detector),
+                Prior::Skip | Prior::Scan => self.inspector.prior(plan.hint()),
+            };
+            plan.heed(prior, strategy, has_keys);
+        }
+        plan
     }
 
     /// What of these columns a rule could be about and the catalog does not know: it is newer
@@ -107,6 +116,7 @@ impl<I: Inspect> Rulebook<I> {
             policy: &self.policy,
             catalog: &self.catalog,
             inspector: &*self.inspector,
+            known: &[],
             tally: &mut self.tally,
             scratch: &mut self.scratch,
         }

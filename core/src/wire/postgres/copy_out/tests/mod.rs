@@ -115,6 +115,7 @@ impl Run {
             policy: &policy,
             catalog: &catalog,
             inspector: &Ssn,
+            known: &[],
             tally: &mut self.tally,
             scratch: &mut scratch,
         };
@@ -158,6 +159,7 @@ impl Run {
             policy: &policy,
             catalog: &catalog,
             inspector: &Ssn,
+            known: &[],
             tally: &mut self.tally,
             scratch: &mut scratch,
         };

@@ -1,0 +1,78 @@
+//! The identifying values of one row, kept while its other values are judged.
+
+use std::ops::Range;
+
+use super::{ColumnPlan, Encoding};
+use crate::inspect::{DetectorId, KnownValue};
+use crate::limits::KNOWN_VALUE_BYTES;
+use crate::mask::decode;
+use crate::mask::types::{Scalar, Shape};
+
+/// Values of a row that are remembered; those of further columns are not.
+const VALUES: usize = 16;
+
+/// Copies of a row's identifying values in text form: the row itself is masked in place.
+#[derive(Default)]
+pub(crate) struct KnownRow {
+    bytes: Vec<u8>,
+    values: Vec<(DetectorId, Range<usize>)>,
+}
+
+/// Place for what [`KnownRow::values`] lends.
+pub(crate) type Slots<'a> = [KnownValue<'a>; VALUES];
+
+impl KnownRow {
+    /// Empty slots.
+    pub(crate) const fn slots<'a>() -> Slots<'a> {
+        [KnownValue {
+            detector: DetectorId(0),
+            text: &[],
+        }; VALUES]
+    }
+
+    /// True if the values of one of the columns identify the subject of texts in another.
+    pub(crate) fn joins(columns: &[ColumnPlan]) -> bool {
+        use super::Decision::Scan;
+        let identifies = |plan: &ColumnPlan| plan.known.is_some();
+        columns.iter().any(identifies) && columns.iter().any(|plan| plan.decision == Scan)
+    }
+
+    /// Begins a row.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.values.clear();
+    }
+
+    /// Remembers the value of a cell if its column identifies the row's subject.
+    pub(crate) fn note(&mut self, column: &ColumnPlan, encoding: Encoding, value: &[u8]) {
+        let Some(detector) = column.known else {
+            return;
+        };
+        if self.values.len() == VALUES || value.len() > KNOWN_VALUE_BYTES {
+            return;
+        }
+        let start = self.bytes.len();
+        let written = match (encoding, column.shape) {
+            (Encoding::Binary, Some(Shape::Scalar(scalar))) if scalar != Scalar::Text => {
+                decode::text(scalar, value, &mut self.bytes) == Ok(true)
+            }
+            _ => false,
+        };
+        if !written {
+            self.bytes.truncate(start);
+            self.bytes.extend_from_slice(value);
+        }
+        self.values.push((detector, start..self.bytes.len()));
+    }
+
+    /// The values, in `slots`.
+    pub(crate) fn values<'s, 'a>(&'a self, slots: &'s mut Slots<'a>) -> &'s [KnownValue<'a>] {
+        for (slot, (detector, range)) in slots.iter_mut().zip(&self.values) {
+            *slot = KnownValue {
+                detector: *detector,
+                text: self.bytes.get(range.clone()).unwrap_or_default(),
+            };
+        }
+        slots.get(..self.values.len()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,187 @@
+//! What a result header and a row's identifying values mean for the values beside them.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use support::*;
+use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surroundings};
+use velum_core::policy::{Messages, Policy, Strategy};
+
+const WORD: DetectorId = DetectorId(0);
+const NAME: DetectorId = DetectorId(1);
+
+/// Takes columns called `name` for names and those called `id` for keys; finds `secret`, and
+/// the row's names.
+struct ByColumn;
+
+impl Inspect for ByColumn {
+    fn inspect(&self, text: &[u8], around: Surroundings<'_>, out: &mut Vec<Finding>) {
+        let known = around
+            .known
+            .iter()
+            .map(|known| (known.detector, known.text));
+        for (detector, word) in known.chain([(WORD, &b"secret"[..])]) {
+            let found = memchr::memmem::find_iter(text, word);
+            out.extend(found.map(|start| Finding {
+                start,
+                end: start + word.len(),
+                detector,
+            }));
+        }
+        out.sort_by_key(|finding| finding.start);
+    }
+
+    fn horizon_bytes(&self) -> usize {
+        64
+    }
+
+    fn prior(&self, column: ColumnHint<'_>) -> Prior {
+        match column.name {
+            b"name" => Prior::Whole(NAME),
+            b"id" if !column.is_alias => Prior::Skip,
+            _ => Prior::Scan,
+        }
+    }
+
+    fn detector_name(&self, id: DetectorId) -> &str {
+        if id == NAME { "name" } else { "word" }
+    }
+}
+
+fn session() -> Harness<ByColumn> {
+    let content = Some(Strategy::Redact);
+    let policy = Policy::new("scan".into(), vec![], content, Messages::Scan, [7; 32]);
+    Harness::ready(policy, ByColumn)
+}
+
+/// The first row that the client gets.
+fn shown(columns: &[(&str, u32, i16, u32, u16)], row: &[&[u8]]) -> Vec<Vec<u8>> {
+    let values: Vec<_> = row.iter().map(|value| Some(*value)).collect();
+    let mut session = session();
+    session.client(&query("SELECT")).server(&concat(&[
+        row_description(columns),
+        data_row(&values),
+        complete("SELECT 1"),
+        ready(b'I'),
+    ]));
+    let client = frames(&session.take_client());
+    let (_, body) = client.into_iter().find(|(tag, _)| *tag == b'D').unwrap();
+    values_of(&body)
+}
+
+fn values_of(body: &[u8]) -> Vec<Vec<u8>> {
+    let mut values = Vec::new();
+    let mut rest = &body[2..];
+    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+        let (value, behind) = behind.split_at(u32::from_be_bytes(*length) as usize);
+        values.push(value.to_vec());
+        rest = behind;
+    }
+    values
+}
+
+#[test]
+fn a_column_that_says_what_it_holds_is_masked_whole() {
+    let name = ("name", PATIENTS, 3, 25, 0);
+    assert_eq!(shown(&[name], &[b"Doe"]), [b"XXX"]);
+    let alias = ("x", PATIENTS, 3, 25, 0);
+    assert_eq!(shown(&[alias], &[b"Doe"]), [b"XXX"], "by its table's name");
+    let computed = ("name", 0, 0, 25, 0);
+    assert_eq!(shown(&[computed], &[b"Doe"]), [b"XXX"], "by its alias");
+    let renamed = ("name", PATIENTS, 1, 25, 0);
+    assert_eq!(
+        shown(&[renamed], &[b"Doe"]),
+        [b"XXX"],
+        "an alias speaks for it"
+    );
+}
+
+#[test]
+fn only_a_tables_own_name_speaks_against_phi() {
+    let key = ("id", PATIENTS, 1, 25, 0);
+    assert_eq!(shown(&[key], &[b"secret"]), [b"secret"]);
+    let computed = ("id", 0, 0, 25, 0);
+    assert_eq!(shown(&[computed], &[b"secret"]), [b"XXXXXX"]);
+    let alias = ("id", PATIENTS, 2, 25, 0);
+    assert_eq!(shown(&[alias], &[b"secret"]), [b"XXXXXX"]);
+}
+
+#[test]
+fn a_rows_identifying_values_are_found_in_its_other_texts() {
+    let name = ("name", PATIENTS, 3, 25, 0);
+    let note = ("note", 0, 0, 25, 0);
+    let row: [&[u8]; 2] = [b"will", b"will has a cold"];
+    assert_eq!(
+        shown(&[note, name], &[row[1], row[0]])[0],
+        b"XXXX has a cold"
+    );
+    assert_eq!(shown(&[name, note], &row)[1], b"XXXX has a cold");
+    assert_eq!(
+        shown(&[note], &[row[1]]),
+        [row[1]],
+        "elsewhere it is a word"
+    );
+}
+
+#[test]
+fn the_next_row_has_a_subject_of_its_own() {
+    let columns = [("name", PATIENTS, 3, 25, 0), ("note", 0, 0, 25, 0)];
+    let row = |name: &[u8], note: &[u8]| data_row(&[Some(name), Some(note)]);
+    let mut session = session();
+    session.client(&query("SELECT")).server(&concat(&[
+        row_description(&columns),
+        row(b"will", b"will and may"),
+        row(b"may", b"will and may"),
+        data_row(&[None, Some(b"will and may")]),
+        complete("SELECT 3"),
+        ready(b'I'),
+    ]));
+    let client = session.take_client();
+    for shown in ["XXXX and may", "will and XXX", "will and may"] {
+        assert!(contains(&client, shown.as_bytes()), "{shown}");
+    }
+}
+
+/// COPY has rows of its own; the probe that describes it is answered as a database would.
+fn copied(options: &str, data: &[u8]) -> Vec<u8> {
+    let mut session = session();
+    let text = format!("COPY (SELECT name, note FROM t) TO STDOUT {options}");
+    session.client(&query(&text));
+    let binary = u8::from(options.contains("binary"));
+    let described = [
+        message(b'1', b""),
+        message(b't', &[0, 0]),
+        row_description(&[("name", PATIENTS, 3, 25, 0), ("note", 0, 0, 25, 0)]),
+        message(b'3', b""),
+        ready(b'I'),
+    ];
+    let formats = [binary, 0, 2, 0, binary, 0, binary];
+    session.server(&described.concat()).server(&concat(&[
+        message(b'H', &formats),
+        message(b'd', data),
+        message(b'c', b""),
+        complete("COPY 1"),
+        ready(b'I'),
+    ]));
+    let client = frames(&session.take_client());
+    let data = client.into_iter().find(|(tag, _)| *tag == b'd').unwrap();
+    data.1
+}
+
+#[test]
+fn copied_rows_know_their_subject_too() {
+    assert_eq!(copied("", b"will\twill x\n"), b"XXXX\tXXXX x\n");
+    assert_eq!(
+        copied("(format csv)", b"will,\"will, x\"\n"),
+        b"XXXX,\"XXXX, x\"\n"
+    );
+    let tuple = |name: &[u8], note: &[u8]| {
+        let head = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+        [&head[..], &[0, 2, 0, 0, 0, 4], name, &[0, 0, 0, 6], note].concat()
+    };
+    assert_eq!(
+        copied("(format binary)", &tuple(b"will", b"will x")),
+        tuple(b"XXXX", b"XXXX x")
+    );
+}
