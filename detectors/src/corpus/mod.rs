@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn offsets_count_code_points() {
-        let document = Document::from_json(LINE).ok().expect("a labelled text");
+        let document = Document::from_json(LINE).expect("a labelled text");
         let label = &document.labels[0];
         assert_eq!((label.start, label.end), (4, 7));
         assert_eq!(label.detector, Detector::Name);
