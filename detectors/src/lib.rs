@@ -29,3 +29,4 @@ mod validate;
 
 pub use catalog::Detector;
 pub use detectors::{Detectors, UnknownDetector};
+pub use validate::ranges::is_restricted_zip;

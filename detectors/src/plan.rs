@@ -34,11 +34,21 @@ pub(crate) struct Stops {
     pub(crate) bars: bool,
     /// `www.`.
     pub(crate) hosts: bool,
+    /// `catalog::KEYWORDS`.
+    pub(crate) words: bool,
+    /// `,` before a state.
+    pub(crate) commas: bool,
 }
 
 impl Stops {
     fn of(enabled: Set) -> Self {
-        let colons = [Detector::Name, Detector::Ip, Detector::Url];
+        let colons = [
+            Detector::Name,
+            Detector::Ip,
+            Detector::Url,
+            Detector::Device,
+        ];
+        let words = [Detector::Date, Detector::Age, Detector::Email];
         let numbers = Set::ALL.without(&[Detector::Name, Detector::Email, Detector::Url]);
         Self {
             numbers: enabled.meets(numbers),
@@ -46,6 +56,8 @@ impl Stops {
             labels: colons.iter().any(|detector| enabled.contains(*detector)),
             bars: enabled.meets(hl7::DETECTORS),
             hosts: enabled.contains(Detector::Url),
+            words: words.iter().any(|detector| enabled.contains(*detector)),
+            commas: enabled.contains(Detector::Address),
         }
     }
 }
@@ -116,7 +128,9 @@ mod tests {
                 at_signs: true,
                 labels: false,
                 bars: false,
-                hosts: false
+                hosts: false,
+                words: true,
+                commas: false
             }
         );
         let all = Stops::of(Set::ALL);
@@ -127,7 +141,9 @@ mod tests {
                 at_signs: true,
                 labels: true,
                 bars: true,
-                hosts: true
+                hosts: true,
+                words: true,
+                commas: true
             }
         );
     }

@@ -84,6 +84,20 @@ pub(crate) fn char_end(text: &[u8], at: usize) -> usize {
     run_start(text, at, 3, |byte| byte & 0xc0 == 0x80).saturating_sub(1)
 }
 
+/// `start`, or behind the last escape that ends between `start` and `end`: the letter of `\n`
+/// belongs to no word.
+pub(crate) fn behind_escape(text: &[u8], start: usize, end: usize) -> usize {
+    (start..end)
+        .rev()
+        .find(|at| ends_escape(text, *at))
+        .unwrap_or(start)
+}
+
+/// Whether the word is one of the lower-case words, in any case of letters.
+pub(crate) fn is_one_of(word: &[u8], words: &[&[u8]]) -> bool {
+    words.iter().any(|other| other.eq_ignore_ascii_case(word))
+}
+
 /// Number of ASCII digits in `bytes`.
 pub(crate) fn digits(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| byte.is_ascii_digit()).count()

@@ -67,6 +67,28 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         " ",
         "-",
         "1.2.840.10008.5.1.4",
+        "on 3/4",
+        "3/4-3/9",
+        "the 4th of March",
+        "March ",
+        "May",
+        "2024-11-24T04:45:12.123Z",
+        "20240301081500-0500",
+        "92 y/o",
+        "ninety-one year old",
+        "hundred",
+        "Fax ",
+        "(01)00844588003288(17)141120",
+        "00:1a:2b:3c:4d:5e",
+        "AC-DE-48-00-11-22",
+        "S/N 12345AB",
+        "Lic # A-55321",
+        "plate: ABC 1234",
+        "DE02 1203 0000 0000 2020 51",
+        "jane dot doe at example dot org",
+        "Springfield, IL",
+        ", New York",
+        "K1A 0B6",
         "550e8400-e29b-41d4-a716-446655440000",
         "=",
         "'",
@@ -250,7 +272,8 @@ fn the_column_decides_about_bare_numbers() {
     assert_eq!(in_column("provider_npi", "1234567893", true), ["npi"]);
     assert_eq!(in_column("npi", "1234567890", true), [""; 0]);
     assert_eq!(in_column("birth_date", "1985-01-31", true), ["date"]);
-    assert_eq!(in_column("admitted", "1985-01-31", true), [""; 0]);
+    assert_eq!(in_column("admitted", "1985-01-31", true), ["date"]);
+    assert_eq!(in_column("created_at", "1985-01-31", true), [""; 0]);
     assert_eq!(in_column("home_phone", "4155552671", true), ["phone"]);
     assert_eq!(in_column("zip", "62704", true), ["zip"]);
     assert_eq!(in_column("acct_no", "0012345678", true), ["account"]);

@@ -48,6 +48,22 @@ fn floods_are_linear() {
         "é@",
         "xX-1",
         "www.a@1.2://PID|",
+        "3/4-",
+        "March ",
+        "May 4, ",
+        "1 May ",
+        "ninet",
+        "hundred ",
+        " dot ",
+        "a at b dot com ",
+        "A, IL",
+        ", ",
+        "(01)00844588003288",
+        "00:1a:",
+        "AC-0",
+        "DE02",
+        "AA11 ",
+        "plate A 1",
     ] {
         let text = unit.repeat(TEXT_BYTES / unit.len());
         let mut out = Vec::new();

@@ -1,9 +1,10 @@
-//! Street addresses: a number, some words and a street's suffix; post-office boxes.
+//! Street addresses: a number, some words and a street's suffix; post-office boxes; a city with
+//! its state.
 
 use super::{Detector, zip};
 use crate::context::Cues;
 use crate::scan::{Number, Scan};
-use crate::text::{char_end, ends_word, run_end};
+use crate::text::{char_end, char_start, ends_escape, ends_word, is_one_of, run_end, run_start};
 
 const NUMBER_DIGITS: usize = 6;
 const WORDS: usize = 6;
@@ -181,6 +182,99 @@ fn house_end(scan: &Scan<'_>, number: &Number) -> Option<usize> {
     (!joined && scan.byte(end) == Some(b' ')).then_some(end)
 }
 
+/// Judges the `,` at `at` as the one between a city and its state: `Springfield, IL`,
+/// `New Haven, Connecticut`.
+pub(crate) fn comma(scan: &mut Scan<'_>, at: usize) {
+    /// Abbreviations that are also degrees, roles or words: they need a ZIP code behind them.
+    const AMBIGUOUS: [&[u8]; 10] = [
+        b"MD", b"PA", b"MA", b"MS", b"DC", b"OR", b"IN", b"ME", b"AL", b"PR",
+    ];
+    let state = run_end(scan.text, at + 1, 1, |byte| byte == b' ');
+    let end = run_end(scan.text, state, 14, |byte| byte.is_ascii_alphabetic());
+    let word = scan.slice(state, end);
+    let first = word.first().is_some_and(u8::is_ascii_uppercase);
+    if !first || state == at + 1 || !ends_word(scan.text, end) {
+        return;
+    }
+    let with_zip = run_end(scan.text, end + 1, 5, |byte| byte.is_ascii_digit()) == end + 6;
+    let short = zip::is_state(word) && (with_zip || !AMBIGUOUS.contains(&word));
+    let end = if short {
+        end
+    } else {
+        state_name_end(scan, state, end)
+    };
+    if end == state {
+        return;
+    }
+    if let Some(start) = city_start(scan, at) {
+        scan.report(Detector::Address, start, zip_end(scan, end));
+    }
+}
+
+/// One past `New York` or `Ohio`; `state` if it is none.
+fn state_name_end(scan: &Scan<'_>, state: usize, end: usize) -> usize {
+    const FIRST: [&[u8]; 7] = [
+        b"new",
+        b"north",
+        b"south",
+        b"west",
+        b"rhode",
+        b"district",
+        b"puerto",
+    ];
+    let word = scan.slice(state, end);
+    if is_one_of(word, &FIRST) {
+        let second = run_end(scan.text, end + 1, 9, |byte| byte.is_ascii_alphabetic());
+        let is = zip::is_state_name(scan.slice(end + 1, second));
+        return if is { second } else { state };
+    }
+    let whole = !is_one_of(
+        word,
+        &[b"york", b"jersey", b"mexico", b"island", b"dakota", b"rico"],
+    );
+    if whole && zip::is_state_name(word) {
+        end
+    } else {
+        state
+    }
+}
+
+/// Where the capitalised words before the comma begin, if they can be a city's name.
+fn city_start(scan: &Scan<'_>, comma: usize) -> Option<usize> {
+    const CITY_WORDS: usize = 3;
+    let part = |byte: u8| {
+        byte.is_ascii_alphabetic() || byte >= 0x80 || matches!(byte, b'\'' | b'-' | b'.')
+    };
+    let mut start = comma;
+    let mut next = comma;
+    for _ in 0..CITY_WORDS {
+        let word = run_start(scan.text, next, WORD_BYTES, part);
+        let word = (word..next)
+            .find(|from| ends_escape(scan.text, *from))
+            .unwrap_or(word);
+        let word = char_start(scan.text, word);
+        let name = scan.slice(word, next);
+        let capital = name.first().is_some_and(u8::is_ascii_uppercase);
+        let sentence =
+            next < comma && name.ends_with(b".") && !is_one_of(name, &[b"st.", b"ft.", b"mt."]);
+        if !capital || sentence || name.len() < 2 || is_one_of(name, &NO_CITY) {
+            break;
+        }
+        start = word;
+        if scan.byte_before(word, 1) != Some(b' ') {
+            break;
+        }
+        next = word - 1;
+    }
+    (start + 3 <= comma).then_some(start)
+}
+
+/// Capitalised words that stand before a city and are no part of it.
+const NO_CITY: [&[u8]; 12] = [
+    b"from", b"in", b"lives", b"to", b"of", b"at", b"city", b"the", b"near", b"address", b"and",
+    b"born",
+];
+
 fn word_end(text: &[u8], from: usize) -> usize {
     run_end(text, from, WORD_BYTES, |byte| {
         byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'\'' | b'-')
@@ -305,10 +399,15 @@ fn city_end(scan: &Scan<'_>, end: usize) -> usize {
     if !scan.is_word(state, state + 2) {
         return end;
     }
-    let code = run_end(scan.text, state + 2, 2, |byte| byte == b' ');
+    zip_end(scan, state + 2)
+}
+
+/// One past the ZIP code behind a state; `end` if there is none.
+fn zip_end(scan: &Scan<'_>, end: usize) -> usize {
+    let code = run_end(scan.text, end, 2, |byte| byte == b' ');
     let five = run_end(scan.text, code, 5, |byte| byte.is_ascii_digit());
     if five - code != 5 {
-        return char_end(scan.text, state + 2);
+        return char_end(scan.text, end);
     }
     let four = run_end(scan.text, five + 1, 4, |byte| byte.is_ascii_digit());
     if scan.byte(five) == Some(b'-') && four == five + 5 {

@@ -1,8 +1,11 @@
-//! E-mail addresses: found at the `@`, read to both sides (RFC 5321 section 4.5.3.1 lengths).
+//! E-mail addresses: found at the `@`, read to both sides (RFC 5321 section 4.5.3.1 lengths);
+//! spelled out, found at the `dot` of the domain.
 
 use super::Detector;
 use crate::scan::Scan;
-use crate::text::{char_end, char_start, ends_escape, run_end, run_start};
+use crate::text::{
+    behind_escape, char_end, char_start, ends_escape, ends_word, is_one_of, run_end, run_start,
+};
 
 /// Longest local part in octets.
 const LOCAL_BYTES: usize = 64;
@@ -63,4 +66,68 @@ fn domain_end(scan: &Scan<'_>, from: usize) -> usize {
         }
         end = label + 1;
     }
+}
+
+/// Domains that a spelled address may end in: any word would make `at home dot com` one.
+const LAST: [&[u8]; 16] = [
+    b"com", b"org", b"net", b"edu", b"gov", b"mil", b"info", b"health", b"us", b"uk", b"ca", b"de",
+    b"io", b"co", b"example", b"biz",
+];
+
+/// Judges the `dot` at `at` as the last one of an address in words: `jane dot doe at example
+/// dot org`, `jane [at] example [dot] org`.
+pub(crate) fn keyword(scan: &mut Scan<'_>, at: usize) {
+    const WORDS: usize = 4;
+    let text = scan.text;
+    let last = run_end(text, at + 5, 1, |byte| byte == b' ');
+    let end = run_end(text, last, 8, |byte| byte.is_ascii_alphabetic());
+    if !is_one_of(scan.slice(last, end), &LAST) || !ends_word(text, end) {
+        return;
+    }
+    let word_start = |end| {
+        let start = run_start(text, end, LOCAL_BYTES, |byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+')
+        });
+        behind_escape(text, start, end)
+    };
+    let mut start = word_start(run_start(text, at, 1, |byte| byte == b' '));
+    let mut found = false;
+    for _ in 0..WORDS {
+        let Some((joint, is_at)) = joint_before(scan, start) else {
+            break;
+        };
+        let word = word_start(joint);
+        if word == joint || (is_at && found) {
+            break;
+        }
+        // `look at the dot com boom`
+        if is_at && is_one_of(scan.slice(start, start + 4), &[b"the "]) {
+            return;
+        }
+        found |= is_at;
+        start = word;
+    }
+    if found {
+        scan.report(Detector::Email, start, end);
+    }
+}
+
+/// The ` at `, `(at)` or ` dot ` that ends at `at`: where it begins, and whether it is an `at`.
+fn joint_before(scan: &Scan<'_>, at: usize) -> Option<(usize, bool)> {
+    const JOINTS: [(&[u8], bool); 9] = [
+        (b" [at] ", true),
+        (b" (at) ", true),
+        (b"[at]", true),
+        (b"(at)", true),
+        (b" at ", true),
+        (b" dot ", false),
+        (b" [dot] ", false),
+        (b"[dot]", false),
+        (b"(dot)", false),
+    ];
+    JOINTS.iter().find_map(|(joint, is_at)| {
+        let from = at.checked_sub(joint.len())?;
+        let is = scan.slice(from, at).eq_ignore_ascii_case(joint);
+        is.then_some((from, *is_at))
+    })
 }

@@ -4,16 +4,20 @@ use crate::scan::{Number, Scan, Shape};
 
 pub(crate) mod account;
 pub(crate) mod address;
+pub(crate) mod age;
 pub(crate) mod credit_card;
 pub(crate) mod date;
 pub(crate) mod dea;
+pub(crate) mod device;
 pub(crate) mod email;
 pub(crate) mod health_plan;
 pub(crate) mod hl7;
 pub(crate) mod ip;
+pub(crate) mod license;
 pub(crate) mod mrn;
 pub(crate) mod name;
 pub(crate) mod npi;
+pub(crate) mod other;
 pub(crate) mod phone;
 pub(crate) mod ssn;
 pub(crate) mod token;
@@ -32,9 +36,9 @@ pub enum Detector {
     Mrn,
     /// Names of persons behind a label, and in HL7 fields.
     Name,
-    /// Dates of birth.
+    /// Dates with a day or a month.
     Date,
-    /// Telephone and fax numbers.
+    /// Telephone numbers.
     Phone,
     /// E-mail addresses.
     Email,
@@ -44,7 +48,7 @@ pub enum Detector {
     Zip,
     /// IPv4 and IPv6 addresses.
     Ip,
-    /// Web addresses with a scheme.
+    /// Web addresses.
     Url,
     /// Payment card numbers.
     CreditCard,
@@ -52,11 +56,11 @@ pub enum Detector {
     Npi,
     /// DEA registration numbers.
     Dea,
-    /// Account numbers behind a label.
+    /// Account numbers: IBANs, and others behind a label.
     Account,
     /// Health-plan beneficiary numbers: Medicare's (MBI), and others behind a label.
     HealthPlan,
-    /// Vehicle identification numbers behind a label.
+    /// Vehicle identification numbers, and licence plates behind a label.
     Vin,
     /// Ages over 89.
     Age,
@@ -180,16 +184,51 @@ pub(crate) const SHAPES: &[&[Shape]] = &[
     credit_card::SHAPES,
     npi::SHAPES,
     health_plan::SHAPES,
+    device::SHAPES,
 ];
 
 /// What hangs on a digit run but has no fixed shape that begins with it.
 pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     ssn::number(scan, number);
     phone::number(scan, number);
+    date::number(scan, number);
+    age::number(scan, number);
     address::number(scan, number);
     dea::number(scan, number);
+    zip::number(scan, number);
+    account::number(scan, number);
+    vin::number(scan, number);
+    device::number(scan, number);
     token::number(scan, number);
 }
+
+/// Judges a keyword at its first byte.
+type Judge = fn(&mut Scan<'_>, usize);
+
+/// Words that begin what holds no digit: names of months, ages and addresses that are spelled
+/// out. Each is judged where it stands; none is the beginning of another.
+pub(crate) const KEYWORDS: &[(&str, Judge)] = &[
+    ("January", date::keyword),
+    ("February", date::keyword),
+    ("March", date::keyword),
+    ("April", date::keyword),
+    ("May", date::keyword),
+    ("June", date::keyword),
+    ("July", date::keyword),
+    ("August", date::keyword),
+    ("September", date::keyword),
+    ("October", date::keyword),
+    ("November", date::keyword),
+    ("December", date::keyword),
+    ("ninet", age::keyword),
+    ("Ninet", age::keyword),
+    ("NINET", age::keyword),
+    ("hundred", age::keyword),
+    (" dot ", email::keyword),
+    ("[dot]", email::keyword),
+    ("(dot)", email::keyword),
+    (" DOT ", email::keyword),
+];
 
 #[cfg(test)]
 mod tests {

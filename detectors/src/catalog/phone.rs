@@ -1,8 +1,10 @@
 //! Telephone and fax numbers: the North American plan by shape, others by `+` and country code,
 //! all else behind a label.
+//!
+//! A number that is said to be a fax's is [`Detector::Fax`] and nothing else.
 
 use super::Detector;
-use crate::context::Cues;
+use crate::context::{self, Cues};
 use crate::scan::{Candidate, Number, Scan, Shape};
 use crate::text::{digits, run_end};
 use crate::validate::ranges;
@@ -23,7 +25,7 @@ pub(crate) const SHAPES: &[Shape] = &[
         judge: parenthesised,
     },
     Shape {
-        pattern: r"[0-9]{10}|1[0-9]{10}",
+        pattern: r"[0-9]{10}|[01][0-9]{10}",
         judge: bare,
     },
 ];
@@ -35,9 +37,9 @@ const EXTENSION_DIGITS: usize = 6;
 fn separated(scan: &mut Scan<'_>, at: &Candidate<'_>) {
     let number = scan.slice(at.start, at.end);
     let possible = last_ten(number).is_some_and(|digits| ranges::nanp(&digits));
-    let labelled = || at.number.cues(scan).has(Cues::PHONE);
+    let labelled = || at.number.cues(scan).has(Cues::PHONE.and(Cues::FAX));
     if (possible || labelled()) && !scan.in_dotted_chain(at.start, at.end) {
-        finish(scan, at.start, at.end);
+        finish(scan, at.number, at.start, at.end);
     }
 }
 
@@ -59,20 +61,21 @@ fn parenthesised(scan: &mut Scan<'_>, at: &Candidate<'_>) {
         start -= 1 + blank;
         start -= usize::from(scan.byte_before(start, 1) == Some(b'+'));
     }
-    finish(scan, start, at.end);
+    finish(scan, at.number, start, at.end);
 }
 
 fn bare(scan: &mut Scan<'_>, at: &Candidate<'_>) {
-    if at.number.cues(scan).has(Cues::PHONE) {
-        finish(scan, at.start, at.end);
+    if at.number.cues(scan).has(Cues::PHONE.and(Cues::FAX)) {
+        finish(scan, at.number, at.start, at.end);
     }
 }
 
 /// Numbers that are no fixed shape: behind a plus, or behind a label.
 pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
-    if !scan.wants(Detector::Phone) {
+    if !scan.wants(Detector::Phone) && !scan.wants(Detector::Fax) {
         return;
     }
+    pager(scan, number);
     let plus = scan.byte_before(number.start, 1) == Some(b'+');
     let plus_parenthesis = scan.byte_before(number.start, 1) == Some(b'(')
         && scan.byte_before(number.start, 2) == Some(b'+');
@@ -80,7 +83,12 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
         let end = end_of(scan.text, number.start);
         let count = digits(scan.slice(number.start, end));
         if (8..=15).contains(&count) && scan.byte(number.start) != Some(b'0') {
-            finish(scan, number.start - 1 - usize::from(plus_parenthesis), end);
+            finish(
+                scan,
+                number,
+                number.start - 1 - usize::from(plus_parenthesis),
+                end,
+            );
         }
         return;
     }
@@ -93,9 +101,24 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     let nearest = number.label(scan).nearest;
     // Seven digits without a separator are any number behind a word such as `call`.
     let sure = slice.len() > 7 || nearest.has(Cues::IN_COLUMNS);
-    if nearest.has(Cues::PHONE) && sure {
+    if nearest.has(Cues::PHONE.and(Cues::FAX)) && sure {
         let opens = scan.byte_before(number.start, 1) == Some(b'(') && slice.contains(&b')');
-        finish(scan, number.start - usize::from(opens), end);
+        finish(scan, number, number.start - usize::from(opens), end);
+    }
+}
+
+/// `pager 12345`, `ext. 4567`: what reaches somebody inside the house.
+fn pager(scan: &mut Scan<'_>, number: &Number) {
+    let joined = matches!(scan.byte(number.end), Some(b'-' | b'/' | b'.'))
+        && scan
+            .byte(number.end + 1)
+            .is_some_and(|byte| byte.is_ascii_digit());
+    if (3..=6).contains(&number.len())
+        && !joined
+        && scan.is_word(number.start, number.end)
+        && number.label(scan).cues.has(Cues::PAGER)
+    {
+        scan.report(Detector::Phone, number.start, number.end);
     }
 }
 
@@ -131,11 +154,16 @@ fn last_ten(number: &[u8]) -> Option<[u8; 10]> {
     Some(found)
 }
 
-/// Reports the number with its plus, its `1` and its extension.
-fn finish(scan: &mut Scan<'_>, start: usize, end: usize) {
+/// Reports the number with its plus, its `1` and its extension, as what it is said to be.
+fn finish(scan: &mut Scan<'_>, number: &Number, start: usize, end: usize) {
     let plus = scan.byte_before(start, 1) == Some(b'+');
     let end = extension_end(scan.text, end).unwrap_or(end);
-    scan.report(Detector::Phone, start - usize::from(plus), end);
+    let label = number.label(scan).nearest;
+    let named = label.has(Cues::FAX) && !label.has(Cues::PHONE);
+    let column = scan.column().has(Cues::FAX) && !label.has(Cues::PHONE);
+    let fax = named || column || context::named_behind(scan.text, end, Cues::FAX);
+    let detector = if fax { Detector::Fax } else { Detector::Phone };
+    scan.report(detector, start - usize::from(plus), end);
 }
 
 /// One past `x123`, `ext. 123` or ` extension 123` behind a number.

@@ -2,10 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Detector, account, health_plan, mrn, vin};
+use super::{Detector, account, device, health_plan, license, mrn, other, vin};
 use crate::context::{Cues, PREFIX_BYTES};
 use crate::scan::{Number, Scan};
 use crate::text::{digits, ends_escape, run_end, run_start};
+use crate::validate::calendar;
 
 /// What makes a token an identifier of a family.
 pub(crate) struct Rule {
@@ -16,7 +17,15 @@ pub(crate) struct Rule {
     pub(crate) digits: RangeInclusive<usize>,
 }
 
-const RULES: [&Rule; 4] = [&mrn::RULE, &account::RULE, &health_plan::RULE, &vin::RULE];
+const RULES: [&Rule; 7] = [
+    &mrn::RULE,
+    &account::RULE,
+    &health_plan::RULE,
+    &vin::RULE,
+    &license::RULE,
+    &device::RULE,
+    &other::RULE,
+];
 
 /// Bytes that a token may have from its first digit on.
 const SUFFIX_BYTES: usize = 40;
@@ -37,6 +46,9 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
         Cues::NONE
     };
     let cues = label.cues | column;
+    if is_year(scan.slice(start, end)) && has_word(scan.slice(label.end, start)) {
+        return;
+    }
     for rule in RULES {
         if !cues.has(rule.cue) || !rule.digits.contains(&count) {
             continue;
@@ -46,6 +58,15 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
         }
         scan.report(rule.detector, start, end);
     }
+}
+
+/// `certificate of 2019` names no certificate.
+fn is_year(token: &[u8]) -> bool {
+    token.len() == 4 && (1900..=2099).contains(&calendar::number(token))
+}
+
+fn has_word(between: &[u8]) -> bool {
+    between.iter().any(u8::is_ascii_alphabetic)
 }
 
 /// One past the token: letters and digits, joined by single hyphens, or blanks between groups

@@ -1,9 +1,9 @@
-//! ZIP codes: ZIP+4 anywhere, five digits behind a state or a label.
+//! ZIP codes: ZIP+4 anywhere, five digits behind a state or a label; Canadian postal codes.
 
 use super::Detector;
 use crate::context::Cues;
-use crate::scan::{Candidate, Scan, Shape};
-use crate::text::starts_word;
+use crate::scan::{Candidate, Number, Scan, Shape};
+use crate::text::{ends_word, is_one_of, run_start, starts_word};
 use crate::validate::ranges;
 
 pub(crate) const SHAPES: &[Shape] = &[
@@ -40,8 +40,105 @@ fn five(scan: &mut Scan<'_>, at: &Candidate<'_>) {
     }
 }
 
-/// Whether a state's abbreviation in capitals and one or two blanks stand before `at`.
+/// Judges the number as the first digit of a Canadian postal code: `K1A 0B6`.
+pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
+    let Some(start) = number.start.checked_sub(1) else {
+        return;
+    };
+    if number.len() != 1 || !scan.wants(Detector::Zip) {
+        return;
+    }
+    // No D, F, I, O, Q or U; W and Z never come first (Canada Post).
+    let letter = |byte: &u8| b"ABCEGHJKLMNPRSTVWXYZ".contains(byte);
+    let [first, _, third, rest @ ..] = scan.slice(start, start + 7) else {
+        return;
+    };
+    let (blank, rest) = match rest {
+        [b' ', rest @ ..] => (1, rest),
+        rest => (0, rest),
+    };
+    let [a, b, c, ..] = rest else { return };
+    let shape = letter(first)
+        && !matches!(first, b'W' | b'Z')
+        && letter(third)
+        && a.is_ascii_digit()
+        && letter(b)
+        && c.is_ascii_digit();
+    let end = start + 6 + blank;
+    // Without its blank it is any code: the label or the column has to say it.
+    let sure = blank == 1 || number.cues(scan).has(Cues::ZIP);
+    if shape && sure && scan.is_word(start, end) {
+        scan.report(Detector::Zip, start, end);
+    }
+}
+
+/// Names of states, by their last words: `New York` ends like no other.
+const STATE_NAMES: [&[u8]; 50] = [
+    b"alabama",
+    b"alaska",
+    b"arizona",
+    b"arkansas",
+    b"california",
+    b"colorado",
+    b"connecticut",
+    b"delaware",
+    b"florida",
+    b"georgia",
+    b"hawaii",
+    b"idaho",
+    b"illinois",
+    b"indiana",
+    b"iowa",
+    b"kansas",
+    b"kentucky",
+    b"louisiana",
+    b"maine",
+    b"maryland",
+    b"massachusetts",
+    b"michigan",
+    b"minnesota",
+    b"mississippi",
+    b"missouri",
+    b"montana",
+    b"nebraska",
+    b"nevada",
+    b"hampshire",
+    b"jersey",
+    b"mexico",
+    b"york",
+    b"carolina",
+    b"dakota",
+    b"ohio",
+    b"oklahoma",
+    b"oregon",
+    b"pennsylvania",
+    b"island",
+    b"tennessee",
+    b"texas",
+    b"utah",
+    b"vermont",
+    b"virginia",
+    b"washington",
+    b"wisconsin",
+    b"wyoming",
+    b"columbia",
+    b"guam",
+    b"rico",
+];
+
+/// Whether the word ends the name of a state.
+pub(crate) fn is_state_name(word: &[u8]) -> bool {
+    word.first().is_some_and(u8::is_ascii_uppercase) && is_one_of(word, &STATE_NAMES)
+}
+
+/// Whether a state's name, or its abbreviation in capitals, and one or two blanks stand before
+/// `at`.
 pub(crate) fn state_before(scan: &Scan<'_>, at: usize) -> bool {
+    let blank = run_start(scan.text, at, 2, |byte| matches!(byte, b' ' | b','));
+    let word = run_start(scan.text, blank, 13, |byte| byte.is_ascii_alphabetic());
+    if blank < at && is_state_name(scan.slice(word, blank)) && ends_word(scan.text, blank) {
+        return true;
+    }
     let back = match (scan.byte_before(at, 1), scan.byte_before(at, 2)) {
         (Some(b' '), Some(b' ')) => 2,
         (Some(b' '), _) => 1,

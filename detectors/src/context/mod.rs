@@ -48,6 +48,32 @@ impl Cues {
     /// Keys, counts and amounts: against bare numbers in a column of that name. Not `max` and
     /// `min`: those are also what aggregates over identifiers are called.
     pub(crate) const QUANTITY: Self = Self(1 << 12);
+    /// A day is told: before a month and day without a year, or eight bare digits.
+    pub(crate) const DATE: Self = Self(1 << 13);
+    /// When a system did something: against dates that are all of a cell.
+    pub(crate) const OPERATIONAL: Self = Self(1 << 14);
+    /// A rating, a ratio or a measurement: against a month and day without a year.
+    pub(crate) const SCORE: Self = Self(1 << 15);
+    /// An order, a lot, an accession, an expiry: against dates without separators or day.
+    pub(crate) const ORDER: Self = Self(1 << 16);
+    pub(crate) const AGE: Self = Self(1 << 17);
+    pub(crate) const FAX: Self = Self(1 << 18);
+    /// Numbers of four to six digits that reach somebody.
+    pub(crate) const PAGER: Self = Self(1 << 19);
+    pub(crate) const LICENSE: Self = Self(1 << 20);
+    pub(crate) const PLATE: Self = Self(1 << 21);
+    pub(crate) const DEVICE: Self = Self(1 << 22);
+    /// An identifier of no other family.
+    pub(crate) const OTHER: Self = Self(1 << 23);
+    /// What says something about a value without naming it: no label ends there.
+    const CIRCUMSTANCES: Self = Self(
+        Self::DATE.0
+            | Self::SCORE.0
+            | Self::ORDER.0
+            | Self::OPERATIONAL.0
+            | Self::VERSION.0
+            | Self::QUANTITY.0,
+    );
     /// The cue counts only if its value follows at once: `policy 4455667`.
     const AT_ONCE: Self = Self(1 << 30);
     /// The cue is as good in a column name as before a value.
@@ -63,7 +89,15 @@ impl Cues {
 
     /// The cues of a column, without what only speaks against.
     pub(crate) const fn of_columns(self) -> Self {
-        Self(self.0 & !(Self::QUANTITY.0 | Self::VERSION.0 | Self::PO_BOX.0))
+        let against = Self::QUANTITY.0 | Self::OPERATIONAL.0 | Self::SCORE.0 | Self::ORDER.0;
+        Self(self.0 & !(against | Self::VERSION.0 | Self::PO_BOX.0))
+    }
+}
+
+impl Cues {
+    /// Without the two bits that say how a cue counts.
+    const fn of_values(self) -> Self {
+        Self(self.0 & !(Self::AT_ONCE.0 | Self::IN_COLUMNS.0))
     }
 }
 
@@ -129,13 +163,16 @@ pub(crate) fn before(text: &[u8], number: usize) -> Label {
         if normal.bytes().len() - found.end > limit + glued {
             continue;
         }
+        label.cues = label.cues | cues;
+        if Cues::CIRCUMSTANCES.has(cues.of_values()) {
+            continue;
+        }
         let end = from + normal.origin(found.end - 2) + 1;
         label.nearest = match end.cmp(&label.end) {
             Ordering::Less => label.nearest,
             Ordering::Equal => label.nearest | cues,
             Ordering::Greater => cues,
         };
-        label.cues = label.cues | cues;
         label.start = label.start.min(from + normal.origin(found.start + 1));
         label.end = label.end.max(end);
     }
@@ -157,6 +194,28 @@ pub(crate) fn named_behind(text: &[u8], end: usize, cue: Cues) -> bool {
     name.len() < rest.len() && of_column(name).has(cue)
 }
 
+/// Whether the word names a day of the week.
+pub(crate) fn weekday(word: &[u8]) -> bool {
+    const DAYS: [&[u8]; 7] = [
+        b"monday",
+        b"tuesday",
+        b"wednesday",
+        b"thursday",
+        b"friday",
+        b"saturday",
+        b"sunday",
+    ];
+    let short = (3..=5).contains(&word.len());
+    DAYS.iter().any(|day| {
+        let head = if short {
+            day.get(..word.len())
+        } else {
+            Some(*day)
+        };
+        head.is_some_and(|head| head.eq_ignore_ascii_case(word))
+    })
+}
+
 fn window_start(text: &[u8], number: usize) -> usize {
     let back = |at, limit| run_start(text, at, limit, |byte| !byte.is_ascii_digit());
     let from = back(number, WINDOW_BYTES);
@@ -174,8 +233,13 @@ fn window_start(text: &[u8], number: usize) -> usize {
 
 /// What the name of a column says.
 pub(crate) fn of_column(name: &[u8]) -> Cues {
+    /// Names that say it only if they stand alone: `admit_ts` is no system's time.
+    const TIMES: [&[u8]; 4] = [b" ts ", b" time ", b" timestamp ", b" epoch "];
     let name = name.get(..COLUMN_BYTES).unwrap_or(name);
     let normal = Normal::of(name, true);
+    if TIMES.contains(&normal.bytes()) {
+        return Cues::OPERATIONAL | Cues::QUANTITY;
+    }
     WORDS
         .find(normal.bytes())
         .filter(|(cues, _)| cues.has(Cues::IN_COLUMNS))

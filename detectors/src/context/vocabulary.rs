@@ -43,22 +43,32 @@ pub(super) const VOCABULARY: &[Entry] = &[
         Cues::MRN,
         "mrn, mrns, emrn, mpi, empi, medical record, medicalrecord, med rec, medrec, mr no, \
          mr number, mr num, mr #, chart no, chart number, chart #, hospital no, hospital \
-         number, hospital #, unit number, health record",
+         number, hospital #, unit number, health record, medical rec, mrno, mrnum, ur number, \
+         nhs number, nhs no, chi number, enterprise id, epi",
     ),
     in_text(
         Cues::MRN,
         "patient id, patient identifier, patient no, patient number, patient #, pt id, \
-         pt no, pt #, unit no, record number, record no, record #, patientid",
+         pt no, pt #, unit no, unit #, record number, record no, record #, patientid, hosp no, \
+         hosp #, hosp id, epic id, ehr id",
     ),
     at_once(Cues::MRN, "chart, mr"),
     in_columns(
         Cues::PHONE,
-        "phone, phones, telephone, tel, mobile, cellphone, fax, facsimile, pager, homephone, \
-         workphone, cell phone, phone no, phone number",
+        "phone, phones, telephone, tel, mobile, cellphone, pager, homephone, workphone, cell \
+         phone, phone no, phone number, telecom, landline",
     ),
     in_text(
         Cues::PHONE,
         "cell, ph, call, calls, called, contact, callback, text, reach, beeper",
+    ),
+    in_columns(
+        Cues::FAX,
+        "fax, facsimile, telefax, fax no, fax number, faxed to, faxno, faxnumber",
+    ),
+    at_once(
+        Cues::PAGER,
+        "pager, beeper, pager no, pager number, pager #, ext, extension, bleep",
     ),
     in_columns(
         Cues::BIRTH,
@@ -74,19 +84,23 @@ pub(super) const VOCABULARY: &[Entry] = &[
     ),
     in_text(
         Cues::ACCOUNT,
-        "account, accounts, acc no, a c no, routing, aba",
+        "account, accounts, acc no, a c no, routing, aba, encounter number, encounter no, \
+         encounter #, visit number, visit no, visit #, csn, har, patient account, billing \
+         number, sort code",
     ),
+    at_once(Cues::ACCOUNT, "fin, encounter id, visit id, swift, acc"),
     in_columns(
         Cues::HEALTH_PLAN,
         "member number, member no, member #, subscriber id, subscriber number, subscriber no, \
          subscriber #, policy number, policy no, policy #, mbi, hicn, medicare id, medicare \
          number, medicare no, medicare #, medicaid id, medicaid number, medicaid no, medicaid \
-         #, beneficiary id, beneficiary number, insurance id, insurance number, insurance no, \
+         #, mcaid, hic number, hic no, hicno, beneficiary id, beneficiary number, insurance id, insurance number, insurance no, \
          insurance #, health plan id, health plan number, policynumber, subscriberid",
     ),
     in_text(
         Cues::HEALTH_PLAN,
-        "member id, memberid, policy id, beneficiary, hpid",
+        "member id, memberid, policy id, beneficiary, hpid, group number, group no, group #, \
+         grp #, enrollee id, cardholder id, payer id, insured id, rxgrp, rx group",
     ),
     at_once(
         Cues::HEALTH_PLAN,
@@ -95,6 +109,98 @@ pub(super) const VOCABULARY: &[Entry] = &[
     in_columns(
         Cues::VIN,
         "vin, vins, vehicle id, vehicle identification, vehicle number, chassis",
+    ),
+    in_columns(
+        Cues::PLATE,
+        "license plate, licence plate, plate number, plate no, plate #, number plate, \
+         registration plate, vehicle plate, tag number, plates, vehicle registration",
+    ),
+    at_once(Cues::PLATE, "plate, lic plate"),
+    in_columns(
+        Cues::LICENSE,
+        "license number, license no, license num, license #, licence number, licence no, \
+         licence #, lic no, lic #, lic number, driver license, drivers license, driver s \
+         license, driving licence, driver s licence, dl no, dl number, dl #, certificate \
+         number, certificate no, certificate #, cert no, cert number, cert #, board \
+         certification, medical license, state license, nursing license, license id, \
+         licensenumber, driverslicense",
+    ),
+    at_once(
+        Cues::LICENSE,
+        "license, licence, lic, dl, certificate, certification, cert",
+    ),
+    in_columns(
+        Cues::DEVICE,
+        "serial number, serial no, serial num, serial #, device id, device identifier, device \
+         serial, device number, udi, imei, meid, mac address, mac addr, device sn, implant \
+         id, implant number, serialnumber, deviceid",
+    ),
+    at_once(
+        Cues::DEVICE,
+        "serial, s n, sn, ser no, device, mac, implant",
+    ),
+    in_columns(
+        Cues::OTHER,
+        "passport, passport number, passport no, passport #, passport num, employee id, \
+         employee number, employee no, employee #, emp id, emp no, student id, student number, \
+         study id, subject id, subject number, participant id, badge number, badge no, badge \
+         #, badge id, national id, national insurance, ni number, nino, military id, case \
+         number, case no, case #, research id, biometric id, voter id, visa number, alien \
+         number, tribal id",
+    ),
+    in_text(
+        Cues::OTHER,
+        "prescription number, prescription no, prescription #, rx number, rx no, rx #, \
+         id number, id no, id #, identification number, identifier, reference number, \
+         specimen id, inmate number, dod id, user id, login id",
+    ),
+    in_columns(
+        Cues::AGE,
+        "age, ages, aged, age years, age yrs, age in years",
+    ),
+    in_text(Cues::AGE, "age of, turned, turns, turning"),
+    at_once(
+        Cues::DATE,
+        "on, since, from, until, till, thru, through, dated, date, dates, seen, visit, visits, \
+         appt, appts, appointment, appointments, admitted, admit, admission, discharged, \
+         discharge, d c, d c d, dc, dos, as of, before, after, by, last, next, starting, \
+         beginning, started, began, ended, ending, due, f u, followup, follow up, scheduled, \
+         performed, collected, drawn, surgery, mon, monday, tue, tues, tuesday, wed, weds, \
+         wednesday, thu, thur, thurs, thursday, fri, friday, sat on, saturday, sun, sunday, \
+         between, effective, signed, updated, taken, completed, received, onset, lmp, edd, \
+         edc, doa, dod, expired, died, delivered, week of, returned, returns, returning, \
+         labs, xray, x ray, ct, mri, echo, ekg, procedure, consult, \
+         reviewed, prior, previous, recent, today, tomorrow, yesterday, rescheduled, \
+         arrived, onward, injury, transferred, extubated, intubated, removed, placed, \
+         hospitalized",
+    ),
+    in_columns(
+        Cues::OPERATIONAL,
+        "created, createdat, updated, updatedat, modified, ingested, synced, imported, exported, \
+         processed, deleted, archived, changed, logged, login, logon, expires, expiry, etl, \
+         refreshed, load ts, load date, load dt, load time, inserted at, insert ts, insert time, \
+         row ts, audit ts, audit date, now, clock timestamp, current timestamp, current date, \
+         transaction timestamp, statement timestamp, localtimestamp, last seen, heartbeat, \
+         backend start, query start, xact start, state change, last vacuum, last autovacuum, \
+         last analyze, last autoanalyze, stats reset, postmaster start time, event time, event \
+         ts, valid until, build, deployed, commit ts, published, crawled, indexed, sys, system",
+    ),
+    in_text(
+        Cues::SCORE,
+        "gcs, mmse, moca, apgar, apgars, phq, gad, pain, strength, score, scores, scored, \
+         rated, rating, grade, reflexes, dtr, dtrs, pulses, pulse, murmur, motor, nihss, bp, \
+         blood pressure, va, vision, acuity, ratio, station, stage, asa, ecog, mallampati, \
+         titer, titre, bishop, braden, morse, severity, intensity, scale, fraction, dose, \
+         power, od, os, ou, strip, bpp, barthel, slums, visual, quadriceps, grip, systolic, \
+         extremity, extremities, flexion, extension strength, biceps, triceps, deltoid, rest",
+    ),
+    at_once(
+        Cues::ORDER,
+        "order, order no, order number, order #, lot, lot no, lot number, lot #, accession, \
+         accession no, accession number, accession #, exp, expires, expiry, expiration, \
+         expiration date, exp date, batch, part no, part number, catalog, cat no, sku, ref, \
+         invoice, claim, claim no, claim number, ticket, model, model no, icd, cpt, hcpcs, \
+         drg, loinc, snomed, rxnorm, ndc, isbn, cas, protocol, version, build",
     ),
     in_columns(
         Cues::ZIP,

@@ -3,10 +3,11 @@
 use std::cell::OnceCell;
 use std::sync::LazyLock;
 
-use memchr::memmem;
+use aho_corasick::packed;
+use memchr::{memchr_iter, memmem};
 use velum_core::inspect::{DetectorId, Finding, Surroundings};
 
-use crate::catalog::{self, Detector, Set, email, hl7, ip, name, url};
+use crate::catalog::{self, Detector, Set, address, device, email, hl7, ip, name, url};
 use crate::context::{self, Cues, Label};
 use crate::plan::Stops;
 use crate::text::{ends_word, number_start, run_end, starts_word};
@@ -17,6 +18,10 @@ mod classes;
 pub(crate) use automaton::Shape;
 
 static WWW: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(url::WWW));
+
+/// `None` where the machine has no vector unit that it is written for.
+static KEYWORDS: LazyLock<Option<packed::Searcher>> =
+    LazyLock::new(|| packed::Searcher::new(catalog::KEYWORDS.iter().map(|(word, _)| word)));
 
 /// Longest digit run that is looked at as one number.
 const RUN_BYTES: usize = 64;
@@ -49,6 +54,7 @@ pub(crate) struct Candidate<'n> {
 /// Builds the shared automata, so that no session pays for them.
 pub(crate) fn warm_up() {
     automaton::warm_up();
+    LazyLock::force(&KEYWORDS);
     context::warm_up();
 }
 
@@ -58,6 +64,14 @@ pub(crate) fn run(scan: &mut Scan<'_>, stops: Stops) {
         for at in WWW.find_iter(scan.text) {
             url::www(scan, at);
         }
+    }
+    if stops.commas {
+        for at in memchr_iter(b',', scan.text) {
+            address::comma(scan, at);
+        }
+    }
+    if stops.words {
+        keywords(scan);
     }
     let mut carry = 0;
     let text = scan.text;
@@ -76,12 +90,35 @@ pub(crate) fn run(scan: &mut Scan<'_>, stops: Stops) {
     }
 }
 
+/// Judges the words of the catalog that hold no digit.
+fn keywords(scan: &mut Scan<'_>) {
+    let text = scan.text;
+    let Some(searcher) = KEYWORDS.as_ref() else {
+        return slow_keywords(scan);
+    };
+    for found in searcher.find_iter(text) {
+        if let Some((_, judge)) = catalog::KEYWORDS.get(found.pattern().as_usize()) {
+            judge(scan, found.start());
+        }
+    }
+}
+
+/// The same without the searcher.
+fn slow_keywords(scan: &mut Scan<'_>) {
+    for (word, judge) in catalog::KEYWORDS {
+        for at in memmem::find_iter(scan.text, word) {
+            judge(scan, at);
+        }
+    }
+}
+
 fn visit(scan: &mut Scan<'_>, stops: Stops, at: usize) {
     match scan.text.get(at) {
         Some(b'@') if stops.at_signs => email::at_sign(scan, at),
         Some(b':') if stops.labels => {
             url::colon(scan, at);
             ip::colon(scan, at);
+            device::colon(scan, at);
             name::label_end(scan, at);
         }
         Some(b'=') if stops.labels => name::label_end(scan, at),

@@ -1,7 +1,7 @@
 //! Dates as people write them.
 
-/// Whether the digits could be a date of birth in some order of day, month and year: the
-/// calendar is loose (31 days for every month), the year lies from 1880 to 2099.
+/// Whether the numbers could be a date in some order of day, month and year: the calendar is
+/// loose (31 days for every month), the year lies from 1880 to 2099.
 pub(crate) fn date_of_parts(parts: [u32; 3], lengths: [usize; 3]) -> bool {
     let [a, b, c] = parts;
     match lengths {
@@ -14,20 +14,34 @@ pub(crate) fn date_of_parts(parts: [u32; 3], lengths: [usize; 3]) -> bool {
     }
 }
 
-/// Whether eight digits are a date as `YYYYMMDD`, `MMDDYYYY` or `DDMMYYYY`.
-pub(crate) fn date_of_digits(digits: &[u8]) -> bool {
-    let (Some(first), Some(last)) = (digits.get(..4), digits.get(4..8)) else {
+/// Whether eight digits are a date as `YYYYMMDD`.
+pub(crate) fn iso_digits(digits: &[u8]) -> bool {
+    let (Some(first), Some([a, b, c, d])) = (digits.get(..4), digits.get(4..8)) else {
         return false;
     };
-    let two = |bytes: &[u8]| (number(&bytes[..2]), number(&bytes[2..4]));
-    let (month_after, day_after) = two(last);
-    let (one, other) = two(first);
-    (year(number(first)) && month(month_after) && day(day_after))
-        || (year(number(last)) && day_and_month(one, other))
+    year(number(first)) && month(number(&[*a, *b])) && day(number(&[*c, *d]))
 }
 
-/// Month of a name such as `jan`, `Sept` or `DECEMBER`.
-pub(crate) fn month_of_name(word: &[u8]) -> bool {
+/// Whether eight digits are a date as `MMDDYYYY` or `DDMMYYYY`.
+pub(crate) fn local_digits(digits: &[u8]) -> bool {
+    let (Some([a, b, c, d]), Some(last)) = (digits.get(..4), digits.get(4..8)) else {
+        return false;
+    };
+    year(number(last)) && day_and_month(number(&[*a, *b]), number(&[*c, *d]))
+}
+
+/// Whether the digits are a point in time as `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`.
+pub(crate) fn stamp_digits(digits: &[u8]) -> bool {
+    let below = |pair: Option<&[u8]>, limit| pair.is_none_or(|pair| number(pair) < limit);
+    matches!(digits.len(), 12 | 14)
+        && iso_digits(digits)
+        && below(digits.get(8..10), 24)
+        && below(digits.get(10..12), 60)
+        && below(digits.get(12..14), 61)
+}
+
+/// Month of a name such as `jan`, `Sept` or `DECEMBER`, from 1.
+pub(crate) fn month_of_name(word: &[u8]) -> Option<u32> {
     const NAMES: [&[u8]; 12] = [
         b"january",
         b"february",
@@ -42,11 +56,15 @@ pub(crate) fn month_of_name(word: &[u8]) -> bool {
         b"november",
         b"december",
     ];
-    word.len() >= 3
-        && NAMES.iter().any(|name| {
-            name.get(..word.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(word))
-        })
+    // Abbreviations in use; `marc` and `decem` are something else.
+    let usual = |name: &[u8]| {
+        word.len() == 3 || word.len() == name.len() || word.eq_ignore_ascii_case(b"sept")
+    };
+    let index = NAMES.iter().position(|name| {
+        let head = name.get(..word.len());
+        word.len() >= 3 && head.is_some_and(|head| head.eq_ignore_ascii_case(word) && usual(name))
+    })?;
+    u32::try_from(index + 1).ok()
 }
 
 /// The value of a few ASCII digits.
@@ -57,19 +75,19 @@ pub(crate) fn number(digits: &[u8]) -> u32 {
         .fold(0, |value, byte| value * 10 + u32::from(byte & 0xf))
 }
 
-fn year(value: u32) -> bool {
+pub(crate) fn year(value: u32) -> bool {
     (1880..=2099).contains(&value)
 }
 
-fn month(value: u32) -> bool {
+pub(crate) fn month(value: u32) -> bool {
     (1..=12).contains(&value)
 }
 
-fn day(value: u32) -> bool {
+pub(crate) fn day(value: u32) -> bool {
     (1..=31).contains(&value)
 }
 
-fn day_and_month(a: u32, b: u32) -> bool {
+pub(crate) fn day_and_month(a: u32, b: u32) -> bool {
     (day(a) && month(b)) || (month(a) && day(b))
 }
 
@@ -88,16 +106,22 @@ mod tests {
     }
 
     #[test]
-    fn eight_digits() {
-        assert!(date_of_digits(b"19850131"));
-        assert!(date_of_digits(b"01311985"));
-        assert!(!date_of_digits(b"99999999"));
-        assert!(!date_of_digits(b"1985"));
+    fn digits_without_separators() {
+        assert!(iso_digits(b"19850131") && !iso_digits(b"01311985"));
+        assert!(local_digits(b"01311985") && !local_digits(b"99991985"));
+        assert!(!iso_digits(b"1985") && !local_digits(b"1985"));
+        assert!(stamp_digits(b"20240301081500") && stamp_digits(b"202403010815"));
+        assert!(!stamp_digits(b"20240301251500") && !stamp_digits(b"2024030108"));
     }
 
     #[test]
     fn names_of_months() {
-        assert!(month_of_name(b"Sep") && month_of_name(b"sept") && month_of_name(b"MAY"));
-        assert!(!month_of_name(b"ma") && !month_of_name(b"mary") && !month_of_name(b""));
+        assert_eq!(month_of_name(b"Sep"), Some(9));
+        assert_eq!(month_of_name(b"sept"), Some(9));
+        assert_eq!(month_of_name(b"MAY"), Some(5));
+        assert_eq!(month_of_name(b"December"), Some(12));
+        for other in [b"ma".as_slice(), b"mary", b"", b"marc", b"decem"] {
+            assert_eq!(month_of_name(other), None);
+        }
     }
 }
