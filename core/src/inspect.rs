@@ -70,6 +70,9 @@ pub struct KnownValue<'a> {
 pub struct Surroundings<'a> {
     /// The column, if the text is a cell of one.
     pub column: Option<ColumnHint<'a>>,
+    /// The row's key, if the text is the value of an (entity, attribute, value) table: it says
+    /// what the name of a column says elsewhere.
+    pub key: Option<&'a [u8]>,
     /// Identifying values of the same row. They count only for a text that is whole.
     pub known: &'a [KnownValue<'a>],
     /// The text begins where the value begins (not in the middle of a streamed one).
@@ -82,6 +85,7 @@ impl<'a> Surroundings<'a> {
     /// A text that is whole and stands in no column.
     pub const WHOLE: Surroundings<'static> = Surroundings {
         column: None,
+        key: None,
         known: &[],
         at_start: true,
         at_end: true,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use velum_core::inspect::{DetectorId, Finding, Inspect, Surroundings};
+use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surroundings};
 
 use crate::catalog::{Detector, Set};
 use crate::plan::Plan;
@@ -71,6 +71,10 @@ impl Inspect for Detectors {
 
     fn horizon_bytes(&self) -> usize {
         self.plan.horizon_bytes()
+    }
+
+    fn prior(&self, column: ColumnHint<'_>) -> Prior {
+        self.plan.prior(column)
     }
 
     fn detector_name(&self, id: DetectorId) -> &str {

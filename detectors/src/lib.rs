@@ -12,6 +12,9 @@
 //! * [`Detectors`]: the engine as the gateway sees it.
 //! * `catalog`: what counts as an SSN, a phone number, …; the table of detectors.
 //! * `scan`: how candidates are found; the place where a vector kernel goes.
+//! * `columns`: what a column's name and type say beforehand, and its values while they stream.
+//! * `structure`: JSON and FHIR, HL7, tables with a header, keys with values.
+//! * `view`: digits of other scripts, escapes, encodings: the text as it would be read.
 //! * `context`: labels before a value and names of columns, the evidence for bare numbers.
 //!
 //! Every detector reports on its own: findings of different detectors may overlap, and one
@@ -19,14 +22,18 @@
 #![forbid(unsafe_code)]
 
 mod catalog;
+mod columns;
 mod context;
 pub mod corpus;
 mod detectors;
 mod plan;
 mod scan;
+mod structure;
 mod text;
 mod validate;
+mod view;
 
 pub use catalog::Detector;
+pub use columns::ColumnWatch;
 pub use detectors::{Detectors, UnknownDetector};
 pub use validate::ranges::is_restricted_zip;

@@ -1,10 +1,11 @@
 //! What a choice of detectors means for the scan: which bytes are worth a stop, and how far a
 //! finding may reach.
 
-use velum_core::inspect::{Finding, Surroundings};
+use velum_core::inspect::{ColumnHint, Finding, Prior, Surroundings};
 use velum_core::limits::FINDING_SPAN_BYTES;
 
 use crate::catalog::{Detector, Set, hl7, url};
+use crate::columns;
 use crate::scan::{self, Scan};
 
 /// Context that a finding outside HL7 and URLs can depend on: an address with its city before
@@ -41,7 +42,16 @@ pub(crate) struct Stops {
 }
 
 impl Stops {
-    fn of(enabled: Set) -> Self {
+    /// The stops of a folded window: no structure, no names.
+    pub(crate) fn of_view(enabled: Set) -> Self {
+        Self {
+            bars: false,
+            hosts: false,
+            ..Self::of(enabled)
+        }
+    }
+
+    pub(crate) fn of(enabled: Set) -> Self {
         let colons = [
             Detector::Name,
             Detector::Ip,
@@ -65,6 +75,7 @@ impl Stops {
 impl Plan {
     pub(crate) fn new(enabled: Set) -> Self {
         scan::warm_up();
+        columns::warm_up();
         Self {
             enabled,
             stops: Stops::of(enabled),
@@ -75,6 +86,10 @@ impl Plan {
         let first = out.len();
         scan::run(&mut Scan::new(text, around, self.enabled, out), self.stops);
         settle(out, first);
+    }
+
+    pub(crate) fn prior(&self, column: ColumnHint<'_>) -> Prior {
+        columns::prior(column, self.enabled)
     }
 
     pub(crate) fn horizon_bytes(&self) -> usize {
@@ -127,7 +142,7 @@ mod tests {
                 numbers: false,
                 at_signs: true,
                 labels: false,
-                bars: false,
+                bars: true,
                 hosts: false,
                 words: true,
                 commas: false

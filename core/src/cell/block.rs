@@ -49,6 +49,7 @@ impl Past {
         }
         let around = Surroundings {
             column: Some(column.hint()),
+            key: None,
             known: &[],
             at_start: self.seen_bytes == self.before.len(),
             at_end: is_last,

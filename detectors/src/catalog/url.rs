@@ -24,7 +24,7 @@ pub(crate) fn colon(scan: &mut Scan<'_>, at: usize) {
         .find(|from| ends_escape(scan.text, *from))
         .unwrap_or(start);
     let end = end_of(scan.text, at + 3);
-    if start < at && end > at + 3 {
+    if start < at && end > at + 3 && !is_namespace(scan.slice(at + 3, end)) {
         scan.report(Detector::Url, start, end);
     }
 }
@@ -35,6 +35,29 @@ pub(crate) fn www(scan: &mut Scan<'_>, at: usize) {
     if end > at + WWW.len() && starts_word(scan.text, at) {
         scan.report(Detector::Url, at, end);
     }
+}
+
+/// Whether the address names a vocabulary or a schema: it leads to no person.
+fn is_namespace(address: &[u8]) -> bool {
+    const HOSTS: [&[u8]; 15] = [
+        b"hl7.org",
+        b"www.hl7.org",
+        b"terminology.hl7.org",
+        b"loinc.org",
+        b"snomed.info",
+        b"unitsofmeasure.org",
+        b"www.w3.org",
+        b"www.nlm.nih.gov",
+        b"hl7.fhir.org",
+        b"fhir.org",
+        b"dicom.nema.org",
+        b"www.ama-assn.org",
+        b"schemas.xmlsoap.org",
+        b"json-schema.org",
+        b"www.whocc.no",
+    ];
+    let host = address.split(|byte| matches!(byte, b'/' | b'?' | b'#'));
+    host.take(1).any(|host| HOSTS.contains(&host)) && !address.contains(&b'?')
 }
 
 fn end_of(text: &[u8], from: usize) -> usize {

@@ -95,8 +95,16 @@ impl Cues {
 }
 
 impl Cues {
+    /// In the name of a column a number of an order is a count like any other.
+    const fn of_names(self) -> Self {
+        if self.has(Self::ORDER) {
+            return Self::QUANTITY;
+        }
+        self
+    }
+
     /// Without the two bits that say how a cue counts.
-    const fn of_values(self) -> Self {
+    pub(crate) const fn of_values(self) -> Self {
         Self(self.0 & !(Self::AT_ONCE.0 | Self::IN_COLUMNS.0))
     }
 }
@@ -235,15 +243,14 @@ fn window_start(text: &[u8], number: usize) -> usize {
 pub(crate) fn of_column(name: &[u8]) -> Cues {
     /// Names that say it only if they stand alone: `admit_ts` is no system's time.
     const TIMES: [&[u8]; 4] = [b" ts ", b" time ", b" timestamp ", b" epoch "];
-    let name = name.get(..COLUMN_BYTES).unwrap_or(name);
-    let normal = Normal::of(name, true);
+    let normal = Normal::of_name(name);
     if TIMES.contains(&normal.bytes()) {
         return Cues::OPERATIONAL | Cues::QUANTITY;
     }
     WORDS
         .find(normal.bytes())
-        .filter(|(cues, _)| cues.has(Cues::IN_COLUMNS))
-        .fold(Cues::NONE, |all, (cues, _)| all | cues)
+        .filter(|(cues, _)| cues.has(Cues::IN_COLUMNS.and(Cues::ORDER)))
+        .fold(Cues::NONE, |all, (cues, _)| all | cues.of_names())
 }
 
 impl Vocabulary {
@@ -277,7 +284,7 @@ impl Vocabulary {
 }
 
 /// A normalised window: words in lower case with one blank before, between and after them.
-struct Normal {
+pub(crate) struct Normal {
     bytes: [u8; NORMAL_BYTES],
     /// Offset in the window of each normalised byte.
     origins: [u8; NORMAL_BYTES],
@@ -321,7 +328,12 @@ impl Normal {
         normal
     }
 
-    fn bytes(&self) -> &[u8] {
+    /// The name of a column or a key.
+    pub(crate) fn of_name(name: &[u8]) -> Self {
+        Self::of(name.get(..COLUMN_BYTES).unwrap_or(name), true)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 

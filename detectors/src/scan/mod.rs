@@ -10,7 +10,9 @@ use velum_core::inspect::{DetectorId, Finding, Surroundings};
 use crate::catalog::{self, Detector, Set, address, device, email, hl7, ip, name, url};
 use crate::context::{self, Cues, Label};
 use crate::plan::Stops;
+use crate::structure;
 use crate::text::{ends_word, number_start, run_end, starts_word};
+use crate::view;
 
 mod automaton;
 mod classes;
@@ -32,6 +34,8 @@ pub(crate) struct Scan<'t> {
     pub(crate) around: Surroundings<'t>,
     enabled: Set,
     column: OnceCell<Cues>,
+    /// How many encodings were undone to get this text.
+    depth: u8,
     out: &'t mut Vec<Finding>,
 }
 
@@ -58,8 +62,17 @@ pub(crate) fn warm_up() {
     context::warm_up();
 }
 
-/// Visits every stop of the text.
+/// Finds all that the text holds: by its structure, as it would be read, and as it stands.
 pub(crate) fn run(scan: &mut Scan<'_>, stops: Stops) {
+    structure::find(scan);
+    if view::serves(scan.enabled()) {
+        view::find(scan);
+    }
+    walk(scan, stops);
+}
+
+/// Visits every stop of the text as it stands.
+pub(crate) fn walk(scan: &mut Scan<'_>, stops: Stops) {
     if stops.hosts && scan.text.len() > url::WWW.len() {
         for at in WWW.find_iter(scan.text) {
             url::www(scan, at);
@@ -155,8 +168,32 @@ impl<'t> Scan<'t> {
             around,
             enabled,
             column: OnceCell::new(),
+            depth: 0,
             out,
         }
+    }
+
+    /// The same text, known to have been decoded once more than one of that depth.
+    pub(crate) fn deeper(mut self, depth: u8) -> Self {
+        self.depth = depth + 1;
+        self
+    }
+
+    pub(crate) fn depth(&self) -> u8 {
+        self.depth
+    }
+
+    pub(crate) fn enabled(&self) -> Set {
+        self.enabled
+    }
+
+    /// What was found so far, older findings of the caller's first.
+    pub(crate) fn found(&self) -> &[Finding] {
+        self.out
+    }
+
+    pub(crate) fn found_mut(&mut self) -> &mut Vec<Finding> {
+        self.out
     }
 
     /// The byte at `at`, if there is one.
@@ -178,12 +215,15 @@ impl<'t> Scan<'t> {
         self.enabled.contains(detector)
     }
 
-    /// What the name of the column says.
+    /// What the name of the column says, and the key of the row.
     pub(crate) fn column(&self) -> Cues {
-        *self.column.get_or_init(|| match self.around.column {
-            None => Cues::NONE,
-            Some(column) if column.is_alias => context::of_column(column.name).of_columns(),
-            Some(column) => context::of_column(column.name),
+        *self.column.get_or_init(|| {
+            let column = match self.around.column {
+                None => Cues::NONE,
+                Some(column) if column.is_alias => context::of_column(column.name).of_columns(),
+                Some(column) => context::of_column(column.name),
+            };
+            column | self.around.key.map_or(Cues::NONE, context::of_column)
         })
     }
 
@@ -192,12 +232,21 @@ impl<'t> Scan<'t> {
         let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'');
         // A value that is longer by more than this is no cell with blanks around it.
         const SLACK_BYTES: usize = 16;
-        self.around.at_start
-            && self.around.at_end
-            && start <= SLACK_BYTES
+        let cell = start <= SLACK_BYTES
             && self.text.len() <= end + SLACK_BYTES
             && self.slice(0, start).iter().all(blank)
-            && self.slice(end, self.text.len()).iter().all(blank)
+            && self.slice(end, self.text.len()).iter().all(blank);
+        self.around.at_start && self.around.at_end && (cell || self.is_element(start, end))
+    }
+
+    /// Whether the range is an element of an array in PostgreSQL's text form: `{1,"2",3}`.
+    fn is_element(&self, start: usize, end: usize) -> bool {
+        let quote = |byte: Option<u8>| usize::from(byte == Some(b'"'));
+        let before = start.checked_sub(1 + quote(self.byte_before(start, 1)));
+        let opens = before.and_then(|at| self.byte(at));
+        let closes = self.byte(end + quote(self.byte(end)));
+        let is_array = self.text.first() == Some(&b'{') && self.text.last() == Some(&b'}');
+        is_array && matches!(opens, Some(b'{' | b',')) && matches!(closes, Some(b'}' | b','))
     }
 
     /// Whether `joint` and a digit follow at `at`.

@@ -1,0 +1,245 @@
+//! Values in hex and base64: decoded, inspected, and masked whole if anything is found.
+
+use velum_core::inspect::{Finding, Surroundings};
+
+use super::DEPTH;
+use crate::scan::{self, Scan};
+use crate::text::{run_end, run_start};
+
+/// Shortest run that is decoded: nine bytes of base64.
+const RUN_BYTES: usize = 12;
+/// Encoded bytes that are decoded at once; a longer run is read window by window, and only in
+/// texts that are whole.
+const CODED_BYTES: usize = 1024;
+/// Decoded bytes that two windows share.
+const SHARED_BYTES: usize = 192;
+/// How far back the beginning of a run is looked for.
+const BACK_BYTES: usize = CODED_BYTES;
+
+/// Decodes the runs that begin or go on in the block at `base`, behind `done`. Returns where the
+/// last one ends.
+pub(super) fn block(scan: &mut Scan<'_>, base: usize, done: usize) -> usize {
+    if scan.depth() >= DEPTH {
+        return done;
+    }
+    let mut done = done;
+    let block_end = scan.text.len().min(base + super::BLOCK_BYTES);
+    let mut at = base.max(done);
+    if at == base {
+        at = run_start(scan.text, base, BACK_BYTES.min(base - done), is_code);
+    }
+    while at < block_end {
+        let start = at
+            + scan
+                .slice(at, block_end)
+                .iter()
+                .take_while(|byte| !is_code(**byte))
+                .count();
+        if start >= block_end {
+            break;
+        }
+        let end = run_end(scan.text, start, scan.text.len() - start, is_code);
+        if end - start >= RUN_BYTES {
+            run(scan, start, end);
+        }
+        done = end;
+        at = end + 1;
+    }
+    done
+}
+
+fn is_code(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// Tries the alphabets on one run.
+fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
+    let whole = scan.around.at_start && scan.around.at_end;
+    if end - start > CODED_BYTES && !whole {
+        return;
+    }
+    let from = start + hex_prefix(scan.slice(start, end));
+    let digits = scan.slice(from, end);
+    let is_hex = digits.len() >= 2 * 7
+        && digits.len().is_multiple_of(2)
+        && digits.iter().take(CODED_BYTES).all(u8::is_ascii_hexdigit);
+    if is_hex && decode_run(scan, from, end, Code::Hex) {
+        return;
+    }
+    let run = scan.slice(start, end);
+    let head = run.get(..run.len().min(64)).unwrap_or_default();
+    let upper = head.iter().any(u8::is_ascii_uppercase);
+    let lower = head.iter().any(u8::is_ascii_lowercase);
+    let digit = head.iter().any(u8::is_ascii_digit);
+    // ASCII in base64 has letters of both cases, or capitals and digits.
+    if upper && (lower || digit) {
+        decode_run(scan, start, end, Code::Base64);
+    }
+}
+
+/// `\x`, `0x`, `x`.
+fn hex_prefix(run: &[u8]) -> usize {
+    match run {
+        [b'0', b'x' | b'X', ..] => 2,
+        [b'x' | b'X', ..] => 1,
+        _ => 0,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Code {
+    Hex,
+    Base64,
+}
+
+impl Code {
+    /// Encoded bytes for a number of decoded ones that all windows are cut at.
+    const fn step(self) -> usize {
+        match self {
+            Self::Hex => CODED_BYTES - 2 * SHARED_BYTES,
+            Self::Base64 => CODED_BYTES - SHARED_BYTES / 3 * 4,
+        }
+    }
+}
+
+/// Decodes a run and inspects what comes out. True if it is text.
+fn decode_run(scan: &mut Scan<'_>, start: usize, end: usize, code: Code) -> bool {
+    let first = scan.found().len();
+    let mut from = start;
+    loop {
+        let to = end.min(from + CODED_BYTES);
+        let mut decoded = [0; CODED_BYTES];
+        let Some(text) = decode(scan.slice(from, to), code, &mut decoded) else {
+            scan.found_mut().truncate(first);
+            return false;
+        };
+        inspect(scan, text, from == start, to == end);
+        if to == end {
+            break;
+        }
+        from += code.step();
+    }
+    cover(scan, start, end, first);
+    true
+}
+
+fn inspect(scan: &mut Scan<'_>, text: &[u8], at_start: bool, at_end: bool) {
+    let around = Surroundings {
+        at_start,
+        at_end,
+        known: &[],
+        ..scan.around
+    };
+    let enabled = scan.enabled();
+    let depth = scan.depth();
+    let mut inner = Scan::new(text, around, enabled, scan.found_mut()).deeper(depth);
+    scan::run(&mut inner, crate::plan::Stops::of(enabled));
+}
+
+/// Puts the whole run in the place of what was found in it, once a detector.
+fn cover(scan: &mut Scan<'_>, start: usize, end: usize, first: usize) {
+    let mut seen = 0u32;
+    for index in first..scan.found().len() {
+        if let Some(finding) = scan.found().get(index) {
+            seen |= 1 << (finding.detector.0 & 31);
+        }
+    }
+    scan.found_mut().truncate(first);
+    // The padding goes with it.
+    let end = run_end(scan.text, end, 2, |byte| byte == b'=');
+    for detector in 0..u16::try_from(u32::BITS).unwrap_or(0) {
+        if seen >> detector & 1 == 0 {
+            continue;
+        }
+        let mut from = start;
+        while from < end {
+            let to = end.min(from + CODED_BYTES);
+            scan.found_mut().push(Finding {
+                start: from,
+                end: to,
+                detector: velum_core::inspect::DetectorId(detector),
+            });
+            from = to;
+        }
+    }
+}
+
+/// The bytes that a run stands for, if they are text.
+fn decode<'b>(run: &[u8], code: Code, out: &'b mut [u8; CODED_BYTES]) -> Option<&'b [u8]> {
+    let len = match code {
+        Code::Hex => {
+            let pairs = run.as_chunks::<2>().0;
+            for (to, [high, low]) in out.iter_mut().zip(pairs) {
+                *to = hex(*high)? << 4 | hex(*low)?;
+                is_text(*to).then_some(())?;
+            }
+            pairs.len()
+        }
+        Code::Base64 => {
+            let mut bits = 0u32;
+            let mut count = 0;
+            let mut len = 0;
+            for byte in run {
+                bits = bits << 6 | u32::from(sextet(*byte)?);
+                count += 6;
+                if count >= 8 {
+                    count -= 8;
+                    let value = (bits >> count & 0xff) as u8;
+                    is_text(value).then_some(())?;
+                    *out.get_mut(len)? = value;
+                    len += 1;
+                }
+            }
+            len
+        }
+    };
+    let decoded = out.get(..len)?;
+    // A window may cut a character; what stands before it is read all the same.
+    match str::from_utf8(decoded) {
+        Ok(text) => Some(text.as_bytes()),
+        Err(error) if error.error_len().is_none() => decoded.get(..error.valid_up_to()),
+        Err(_) => None,
+    }
+}
+
+fn is_text(byte: u8) -> bool {
+    byte >= 0x20 && byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0b)
+}
+
+fn hex(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
+}
+
+/// Both alphabets of RFC 4648.
+fn sextet(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alphabets() {
+        let mut out = [0; CODED_BYTES];
+        assert_eq!(
+            decode(b"3533312d37372d30323934", Code::Hex, &mut out),
+            Some(b"531-77-0294".as_slice())
+        );
+        assert_eq!(
+            decode(b"NTMxLTc3LTAyOTQ", Code::Base64, &mut out),
+            Some(b"531-77-0294".as_slice())
+        );
+        assert_eq!(decode(b"e3b0c44298fc1c14", Code::Hex, &mut out), None);
+        assert_eq!(decode(b"administration", Code::Base64, &mut out), None);
+    }
+}
