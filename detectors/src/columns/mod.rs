@@ -54,7 +54,8 @@ pub(crate) fn warm_up() {
 /// What is known of a column before its first value.
 ///
 /// A name decides about masking, a type about skipping; a name alone skips no text, for free
-/// text is never passed on a name's say-so.
+/// text is never passed on a name's say-so. Behind an alias nothing is skipped but truth values:
+/// `SELECT ssn::float8 AS weight` is a client's choice.
 pub(crate) fn prior(column: ColumnHint<'_>, enabled: Set) -> Prior {
     let capacity = capacity(column.type_name);
     let cues = context::of_column(column.name);
@@ -67,6 +68,7 @@ pub(crate) fn prior(column: ColumnHint<'_>, enabled: Set) -> Prior {
         return Prior::Whole(DetectorId(detector as u16));
     }
     match capacity {
+        _ if column.is_alias && column.type_name != b"bool" => Prior::Scan,
         Capacity::Nothing if cues.has(Cues::AGE) => Prior::Scan,
         Capacity::Nothing => Prior::Skip,
         Capacity::Date | Capacity::Timestamp if operational(cues) => Prior::Skip,
@@ -196,6 +198,7 @@ mod tests {
             table: Some(table.as_bytes()),
             name: name.as_bytes(),
             type_name: type_name.as_bytes(),
+            is_alias: false,
         };
         prior(column, Set::ALL)
     }
@@ -281,6 +284,22 @@ mod tests {
             ("started", "timestamptz"),
         ] {
             assert_eq!(said("t", name, type_name), Prior::Scan, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_alias_skips_nothing() {
+        for (type_name, expected) in [
+            (&b"float8"[..], Prior::Scan),
+            (b"timestamptz", Prior::Scan),
+            (b"bool", Prior::Skip),
+        ] {
+            let column = ColumnHint {
+                type_name,
+                is_alias: true,
+                ..ColumnHint::named(b"updated_at")
+            };
+            assert_eq!(prior(column, Set::ALL), expected);
         }
     }
 
