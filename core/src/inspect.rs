@@ -27,8 +27,8 @@ pub struct ColumnHint<'a> {
     pub name: &'a [u8],
     /// Name of its SQL type in lower case, such as `text` or `int8`; empty if unknown.
     pub type_name: &'a [u8],
-    /// The name is an alias that the client may have chosen: it can speak for PHI, never
-    /// against it.
+    /// The name is an alias that the client may have chosen: it can speak for PHI, but not
+    /// against it, unless the column is a computed number such as a count or a sum.
     pub is_alias: bool,
 }
 
@@ -122,8 +122,23 @@ pub trait Inspect: Send + Sync {
         Prior::Scan
     }
 
+    /// Begins to watch a column whose values have to be looked at, if the engine learns from
+    /// them.
+    fn watch(&self, _column: ColumnHint<'_>) -> Option<Box<dyn Watch>> {
+        None
+    }
+
     /// A stable lower-case name such as `ssn`, for records and metrics.
     fn detector_name(&self, id: DetectorId) -> &str;
+}
+
+/// What an engine learns of a column while its values stream by.
+pub trait Watch {
+    /// Takes note of a value that is not NULL, and of what was found in it.
+    fn see(&mut self, value: &[u8], findings: &[Finding]);
+
+    /// What each further value is, whatever it looks like. Once known it stays.
+    fn settled(&self) -> Option<DetectorId>;
 }
 
 /// The engine that finds nothing: for exempt policies and for tests of identity.

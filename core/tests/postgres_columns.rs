@@ -5,7 +5,7 @@
 mod support;
 
 use support::*;
-use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surroundings};
+use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surroundings, Watch};
 use velum_core::policy::{Messages, Policy, Strategy};
 
 const WORD: DetectorId = DetectorId(0);
@@ -49,10 +49,13 @@ impl Inspect for ByColumn {
     }
 }
 
-fn session() -> Harness<ByColumn> {
+fn scanning_policy() -> Policy {
     let content = Some(Strategy::Redact);
-    let policy = Policy::new("scan".into(), vec![], content, Messages::Scan, [7; 32]);
-    Harness::ready(policy, ByColumn)
+    Policy::new("scan".into(), vec![], content, Messages::Scan, [7; 32])
+}
+
+fn session() -> Harness<ByColumn> {
+    Harness::ready(scanning_policy(), ByColumn)
 }
 
 /// The first row that the client gets.
@@ -184,4 +187,90 @@ fn copied_rows_know_their_subject_too() {
         copied("(format binary)", &tuple(b"will", b"will x")),
         tuple(b"XXXX", b"XXXX x")
     );
+}
+
+/// Takes a column for names once three of its values were `name`.
+struct Learner;
+
+struct Count(usize);
+
+impl Watch for Count {
+    fn see(&mut self, value: &[u8], _: &[Finding]) {
+        self.0 += usize::from(value == b"name");
+    }
+
+    fn settled(&self) -> Option<DetectorId> {
+        (self.0 >= 3).then_some(NAME)
+    }
+}
+
+impl Inspect for Learner {
+    fn inspect(&self, _: &[u8], _: Surroundings<'_>, _: &mut Vec<Finding>) {}
+
+    fn horizon_bytes(&self) -> usize {
+        0
+    }
+
+    fn watch(&self, _: ColumnHint<'_>) -> Option<Box<dyn Watch>> {
+        Some(Box::new(Count(0)))
+    }
+
+    fn detector_name(&self, _: DetectorId) -> &str {
+        "name"
+    }
+}
+
+#[test]
+fn what_values_have_shown_holds_for_all_later_ones() {
+    let mut session = Harness::ready(scanning_policy(), Learner);
+    let opaque = ("c1", 0, 0, 25, 0);
+    let row = |text: &[u8]| data_row(&[Some(text)]);
+    session.client(&query("SELECT")).server(&concat(&[
+        row_description(&[opaque]),
+        row(b"name").repeat(3),
+        row(b"will"),
+        row(b"may"),
+        complete("SELECT 5"),
+        ready(b'I'),
+    ]));
+    let client = session.take_client();
+    assert!(contains(&client, b"name"));
+    assert!(contains(&client, b"XXXX") && contains(&client, b"XXX"));
+    assert!(!contains(&client, b"will") && !contains(&client, b"may"));
+}
+
+#[test]
+fn a_prepared_statement_goes_on_learning() {
+    let mut session = Harness::ready(scanning_policy(), Learner);
+    session.client(&concat(&[
+        parse("s", "SELECT c1"),
+        describe(b'S', "s"),
+        sync(),
+    ]));
+    session.server(&concat(&[
+        message(b'1', b""),
+        message(b't', &[0, 0]),
+        row_description(&[("c1", 0, 0, 25, 0)]),
+        ready(b'I'),
+    ]));
+    for (value, shown) in [
+        ("name", true),
+        ("name", true),
+        ("name", true),
+        ("will", false),
+    ] {
+        session.take_client();
+        session.client(&concat(&[bind("", "s", b"1", &[]), execute(""), sync()]));
+        session.server(&concat(&[
+            message(b'2', b""),
+            data_row(&[Some(value.as_bytes())]),
+            complete("SELECT 1"),
+            ready(b'I'),
+        ]));
+        assert_eq!(
+            contains(&session.to_client, value.as_bytes()),
+            shown,
+            "{value}"
+        );
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surroundings};
+use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surroundings, Watch};
 
 use crate::catalog::{Detector, Set};
+use crate::columns::ColumnWatch;
 use crate::plan::Plan;
 
 /// A frozen choice of detectors; implements [`Inspect`].
@@ -75,6 +76,10 @@ impl Inspect for Detectors {
 
     fn prior(&self, column: ColumnHint<'_>) -> Prior {
         self.plan.prior(column)
+    }
+
+    fn watch(&self, column: ColumnHint<'_>) -> Option<Box<dyn Watch>> {
+        Some(Box::new(ColumnWatch::new(column, Prior::Scan)))
     }
 
     fn detector_name(&self, id: DetectorId) -> &str {

@@ -74,7 +74,7 @@ impl<I: Inspect> Judge<'_, I> {
     /// Judges the value of one cell that is not NULL. A value that is malformed for its type
     /// becomes NULL, unless the column passes.
     pub fn cell(&mut self, column: &ColumnPlan, encoding: Encoding, value: &mut [u8]) -> Verdict {
-        match column.decision {
+        match column.decision_now() {
             Decision::Pass => Verdict::Unchanged,
             Decision::Scan => self.scan(column, encoding, value),
             Decision::Mask(rule) => self.mask(column, Masker::Rule(rule), encoding, value),
@@ -173,6 +173,7 @@ impl<I: Inspect> Judge<'_, I> {
                 known: self.known,
                 ..Surroundings::WHOLE
             },
+            watch: column.watch.as_ref(),
             findings,
             text,
             masker: None,

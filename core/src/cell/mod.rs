@@ -16,12 +16,14 @@ mod scan;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use judge::{Judge, Scratch, Verdict};
 pub(crate) use known::KnownRow;
 pub(crate) use plan::{Base, Evidence};
 pub use plan::{ColumnPlan, Decision};
 pub use stream::StreamedCell;
+pub(crate) use watch::SharedWatch;
 
 use crate::inspect::DetectorId;
 use crate::policy::RuleId;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::SharedWatch;
 use crate::inspect::{ColumnHint, DetectorId, Prior};
 use crate::mask::Strategy;
 use crate::mask::types::{Shape, built_in};
@@ -29,7 +30,7 @@ pub struct ColumnPlan {
     pub name: Box<[u8]>,
     /// `pg_type.oid` of its values.
     pub type_oid: u32,
-    /// What happens to them.
+    /// What happens to them, before any was seen.
     pub decision: Decision,
     /// Of the rule; the plan outlives a change of the policy.
     pub(crate) strategy: Strategy,
@@ -38,6 +39,8 @@ pub struct ColumnPlan {
     pub(crate) evidence: Evidence,
     /// Its values identify the row's subject: they are PHI in the row's other texts, too.
     pub(crate) known: Option<DetectorId>,
+    /// Learns from values that are scanned.
+    pub(crate) watch: Option<SharedWatch>,
 }
 
 /// What the catalog says of a column, for the detectors.
@@ -72,7 +75,14 @@ impl ColumnPlan {
             shape: Some(shape),
             evidence: Evidence::default(),
             known: None,
+            watch: None,
         }
+    }
+
+    /// What happens to the next value: as decided, unless the values so far have shown more.
+    pub(super) fn decision_now(&self) -> Decision {
+        let settled = self.watch.as_ref().and_then(SharedWatch::settled);
+        settled.map_or(self.decision, Decision::MaskAs)
     }
 
     /// The column as detectors see it: by its table's name for it where that is known.
@@ -101,12 +111,14 @@ impl ColumnPlan {
     /// Takes what the detectors make of the column itself into the decision. A rule stays in
     /// force; `content` takes the place of values that are PHI whatever they look like.
     pub(crate) fn heed(&mut self, prior: Prior, content: &Strategy, has_keys: bool) {
+        if self.decision == Decision::Scan {
+            self.strategy = content.clone();
+        }
         match (prior, self.decision) {
             (Prior::Whole(detector), decision) => {
                 self.known = Some(detector);
                 if decision == Decision::Scan {
                     self.decision = Decision::MaskAs(detector);
-                    self.strategy = content.clone();
                 }
             }
             (Prior::Skip, Decision::Scan) if !has_keys => self.decision = Decision::Pass,
@@ -125,6 +137,7 @@ impl ColumnPlan {
             shape: built_in(type_oid).map(|built_in| built_in.shape),
             evidence: Evidence::default(),
             known: None,
+            watch: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Looking into a value of any type: its text is inspected where it stands, everything else in
 //! the form that a detector can read.
 
-use super::{Encoding, Masker, Verdict};
+use super::{Encoding, Masker, SharedWatch, Verdict};
 use crate::catalog::Catalog;
 use crate::inspect::{Finding, Inspect, Surroundings};
 use crate::limits::NESTING_DEPTH;
@@ -17,6 +17,8 @@ pub(super) struct Scanner<'a, I> {
     pub(super) inspector: &'a I,
     /// Where the cell stands.
     pub(super) around: Surroundings<'a>,
+    /// Learns from the cell, or from its first part.
+    pub(super) watch: Option<&'a SharedWatch>,
     pub(super) findings: &'a mut Vec<Finding>,
     pub(super) text: &'a mut Vec<u8>,
     /// Who masked something first; a cell counts once.
@@ -305,6 +307,9 @@ impl<I: Inspect> Scanner<'_, I> {
         self.findings.clear();
         if self.policy.content.is_some() {
             self.inspector.inspect(text, self.around, self.findings);
+            if let Some(watch) = self.watch.take() {
+                watch.see(text, self.findings);
+            }
         }
     }
 

@@ -65,7 +65,7 @@ impl StreamedCell {
     ) -> Result<Self, Refusal> {
         let shape = column.shape.unwrap_or(Shape::Opaque);
         let fill = |masker| Fill::of(shape, encoding, value_bytes).map(|f| Mode::Fill(f, masker));
-        let mode = match column.decision {
+        let mode = match column.decision_now() {
             Decision::Pass => Some(Mode::Pass),
             Decision::Scan => scan_mode(policy, shape, encoding),
             Decision::Mask(rule) => fill(Masker::Rule(rule)),
@@ -182,7 +182,7 @@ fn other_mode<I: Inspect>(
     instead: Option<Box<Mode>>,
 ) -> Result<Mode, Refusal> {
     match instead {
-        Some(mode) if column.decision == Decision::Scan => Ok(*mode),
+        Some(mode) if column.decision_now() == Decision::Scan => Ok(*mode),
         _ if judge.redact(column, encoding, bytes) => Ok(Mode::Pass),
         Some(mode) => Ok(*mode),
         None => {

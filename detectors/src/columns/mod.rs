@@ -102,6 +102,11 @@ fn holds(capacity: Capacity, detector: Detector) -> bool {
     }
 }
 
+/// Whether a type holds numbers that can have an identifier's digits.
+pub(crate) fn is_number(type_name: &[u8]) -> bool {
+    capacity(type_name) == Capacity::Number
+}
+
 fn capacity(type_name: &[u8]) -> Capacity {
     // `numeric(12,2)`, `varchar(20)`, `timestamp(3) with time zone`.
     let end = type_name.iter().position(|byte| *byte == b'(');

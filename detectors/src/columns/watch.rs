@@ -1,6 +1,6 @@
 //! What the values of a column say while they stream by.
 
-use velum_core::inspect::{ColumnHint, DetectorId, Finding, Prior};
+use velum_core::inspect::{ColumnHint, DetectorId, Finding, Prior, Watch};
 
 use crate::catalog::Detector;
 use crate::context::Normal;
@@ -69,9 +69,17 @@ impl ColumnWatch {
     pub fn prior(&self) -> Prior {
         self.prior
     }
+}
 
-    /// Takes note of a value that is not NULL, and of what was found in it.
-    pub fn see(&mut self, value: &[u8], findings: &[Finding]) {
+impl Watch for ColumnWatch {
+    fn settled(&self) -> Option<DetectorId> {
+        match self.prior {
+            Prior::Whole(detector) => Some(detector),
+            Prior::Skip | Prior::Scan => None,
+        }
+    }
+
+    fn see(&mut self, value: &[u8], findings: &[Finding]) {
         let value = value.trim_ascii();
         if self.prior != Prior::Scan || value.is_empty() {
             return;

@@ -8,6 +8,7 @@ use memchr::{memchr_iter, memmem};
 use velum_core::inspect::{DetectorId, Finding, Surroundings};
 
 use crate::catalog::{self, Detector, Set, address, device, email, hl7, ip, name, url};
+use crate::columns;
 use crate::context::{self, Cues, Label};
 use crate::plan::Stops;
 use crate::structure;
@@ -220,7 +221,9 @@ impl<'t> Scan<'t> {
         *self.column.get_or_init(|| {
             let column = match self.around.column {
                 None => Cues::NONE,
-                Some(column) if column.is_alias => context::of_column(column.name).of_columns(),
+                Some(column) if column.is_alias && !columns::is_number(column.type_name) => {
+                    context::of_column(column.name).of_columns()
+                }
                 Some(column) => context::of_column(column.name),
             };
             column | self.around.key.map_or(Cues::NONE, context::of_column)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::cell::{ColumnFacts, ColumnPlan, Judge, Masker, Scratch, Tally};
+use crate::cell::{ColumnFacts, ColumnPlan, Decision, Judge, Masker, Scratch, SharedWatch, Tally};
 use crate::inspect::{Inspect, Prior};
 use crate::mask::types;
 use crate::policy::{Messages, Policy};
@@ -80,6 +80,10 @@ impl<I: Inspect> Rulebook<I> {
                 Prior::Skip | Prior::Scan => self.inspector.prior(plan.hint()),
             };
             plan.heed(prior, strategy, has_keys);
+            if plan.decision == Decision::Scan {
+                let watch = self.inspector.watch(plan.hint());
+                plan.watch = watch.map(SharedWatch::new);
+            }
         }
         plan
     }

@@ -16,6 +16,9 @@ const MALFORMED: Violation = Violation {
     what: "malformed RowDescription",
 };
 
+/// Rough size of a column's facts, its plan and what is learnt of it.
+const COLUMN_BYTES: usize = 640;
+
 /// A RowDescription without its formats, and the plans made from it.
 pub(super) struct RowShape {
     facts: Vec<ColumnFacts>,
@@ -131,7 +134,7 @@ impl RowShape {
     pub(super) fn state_bytes(&self) -> usize {
         self.facts
             .iter()
-            .map(|facts| 160 + 2 * facts.name.len())
+            .map(|facts| COLUMN_BYTES + 2 * facts.name.len())
             .sum()
     }
 }
