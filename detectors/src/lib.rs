@@ -15,6 +15,7 @@
 //! * `columns`: what a column's name and type say beforehand, and its values while they stream.
 //! * `structure`: JSON and FHIR, HL7, tables with a header, keys with values.
 //! * `view`: digits of other scripts, escapes, encodings: the text as it would be read.
+//! * `join`: values of the same row, found again in its texts.
 //! * `context`: labels before a value and names of columns, the evidence for bare numbers.
 //!
 //! Every detector reports on its own: findings of different detectors may overlap, and one
@@ -26,6 +27,7 @@ mod columns;
 mod context;
 pub mod corpus;
 mod detectors;
+mod join;
 mod plan;
 mod scan;
 mod structure;

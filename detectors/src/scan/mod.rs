@@ -10,6 +10,7 @@ use velum_core::inspect::{DetectorId, Finding, Surroundings};
 use crate::catalog::{self, Detector, Set, address, device, email, hl7, ip, name, url};
 use crate::columns;
 use crate::context::{self, Cues, Label};
+use crate::join;
 use crate::plan::Stops;
 use crate::structure;
 use crate::text::{ends_word, number_start, run_end, starts_word};
@@ -70,6 +71,7 @@ pub(crate) fn run(scan: &mut Scan<'_>, stops: Stops) {
         view::find(scan);
     }
     walk(scan, stops);
+    join::find(scan);
 }
 
 /// Visits every stop of the text as it stands.
@@ -214,6 +216,13 @@ impl<'t> Scan<'t> {
 
     pub(crate) fn wants(&self, detector: Detector) -> bool {
         self.enabled.contains(detector)
+    }
+
+    /// The same of the catalog's id.
+    pub(crate) fn wants_id(&self, id: DetectorId) -> bool {
+        Detector::ALL
+            .get(usize::from(id.0))
+            .is_some_and(|detector| self.wants(*detector))
     }
 
     /// What the name of the column says, and the key of the row.

@@ -4,20 +4,20 @@ use crate::text::run_end;
 
 /// A character as it was written and what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Folded {
+pub(crate) struct Folded {
     /// Bytes that it takes in the text.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
     /// What it stands for; `None` if it cannot be seen.
-    pub(super) ascii: Option<u8>,
+    pub(crate) ascii: Option<u8>,
     /// Whether it hides a digit, a separator or a letter from whoever reads bytes.
-    pub(super) is_odd: bool,
+    pub(crate) is_odd: bool,
 }
 
 /// Stands for a character that has no place in ASCII: a letter to all who ask.
-pub(super) const FOREIGN: u8 = 0xff;
+pub(crate) const FOREIGN: u8 = 0xff;
 
 /// The character at `at`, which lies in the text.
-pub(super) fn fold(text: &[u8], at: usize) -> Folded {
+pub(crate) fn fold(text: &[u8], at: usize) -> Folded {
     let rest = text.get(at..).unwrap_or_default();
     match rest {
         [b'\\', ..] => backslash(rest),
