@@ -14,17 +14,20 @@ fn whole(marked: &str) {
 fn a_fhir_patient() {
     whole(
         r#"{"resourceType":"Patient","active":true,
- "identifier":[{"use":"usual","type":{"coding":[{"system":"v2-0203","code":"MR"}]},"value":"«A-77»"},
+ "identifier":[{"use":"usual","type":{"coding":[{"system":"v2-0203","code":"MR"}]},
+  "value":"«A-77»"},
   {"system":"http://hl7.org/fhir/sid/us-ssn","value":"«x531»"}],
  "name":[{"use":"official","family":"«Chalmers»","given":["«Peter»","«james»"],"prefix":["Mr"]},
   {"text":"«Jim C»"}],
  "telecom":[{"value":"«5550101»","system":"phone","use":"home"},{"system":"email","value":"«x at y»"},
   {"system":"fax","value":"«5550199»"}],
  "gender":"male","birthDate":"«1974»",
- "address":[{"use":"home","line":["«the old mill»"],"city":"«Pleasantville»","state":"Vic","postalCode":"«3999»"}],
+ "address":[{"use":"home","line":["«the old mill»"],
+  "city":"«Pleasantville»","state":"Vic","postalCode":"«3999»"}],
  "contact":[{"relationship":[{"text":"mother"}],"name":{"family":"«du Marché»"}}],
  "photo":[{"contentType":"image/png","data":"«aGk»"}],
- "extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName","valueString":"«rosa»"}],
+ "extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName",
+  "valueString":"«rosa»"}],
  "managingOrganization":{"reference":"o","display":"«good health»"}}"#,
     );
 }
@@ -59,7 +62,9 @@ fn json_that_ends_anywhere_does_no_harm() {
 
 const MESSAGE: &str = "MSH|^~\\&|LAB|GEN|EHR|GEN|«20240301081500-0500»||ORU^R01|MSG1|P|2.5.1\r\
 EVN|A01|«20240301»|||«1234567893»^«WELBY»^«MARCUS»^^^DR\r\
-PID|1||«A123»^^^GEN^MR~«B99»^^^OLD^PI||«DOE»^«JANE»^«Q»^^MRS||«19850131»|F||2106-3|«12 OAK»^^«TOWN»^«IL»^«62704»^USA^H||^PRN^PH^«x@y»^^«555»^«0101»|||S||«998»^^^H|«531»|«D123»^IL||\r\
+PID|1||«A123»^^^GEN^MR~«B99»^^^OLD^PI||«DOE»^«JANE»^«Q»^^MRS||«19850131»|F||2106-3|\
+«12 OAK»^^«TOWN»^«IL»^«62704»^USA^H||^PRN^PH^«x@y»^^«555»^«0101»|||S||«998»^^^H|«531»|\
+«D123»^IL||\r\
 NK1|1|«DOE»^«JOHN»|SPO|«1 ELM»^^«TOWN»|«5550102»\r\
 PV1|1|I|W^389^1||||«77»^«ATTEND»^«AARON»^«A»|||SUR|||||||||«V100»\r\
 GT1|1|«G1»|«DOE»^«JANE»\r\

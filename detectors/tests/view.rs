@@ -98,7 +98,8 @@ proptest! {
         let mut out = Vec::new();
         Detectors::standard().inspect(text.as_bytes(), Surroundings::WHOLE, &mut out);
         for finding in &out {
-            prop_assert!(text.is_char_boundary(finding.start) && text.is_char_boundary(finding.end));
+            prop_assert!(text.is_char_boundary(finding.start));
+            prop_assert!(text.is_char_boundary(finding.end));
         }
         let start = before.len() + 1;
         for (at, _) in value.char_indices().filter(|(_, c)| c.is_numeric()) {

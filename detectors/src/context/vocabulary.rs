@@ -94,7 +94,8 @@ pub(super) const VOCABULARY: &[Entry] = &[
         "member number, member no, member #, subscriber id, subscriber number, subscriber no, \
          subscriber #, policy number, policy no, policy #, mbi, hicn, medicare id, medicare \
          number, medicare no, medicare #, medicaid id, medicaid number, medicaid no, medicaid \
-         #, mcaid, hic number, hic no, hicno, beneficiary id, beneficiary number, insurance id, insurance number, insurance no, \
+         #, mcaid, hic number, hic no, hicno, beneficiary id, beneficiary number, insurance \
+         id, insurance number, insurance no, \
          insurance #, health plan id, health plan number, policynumber, subscriberid",
     ),
     in_text(
