@@ -16,6 +16,8 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 const VIN_BYTES: usize = 17;
+/// Shortest plate that is told from a count.
+const PLATE_BYTES: usize = 4;
 
 /// Whether the token has the shape of a VIN.
 pub(crate) fn is_shape(token: &[u8]) -> bool {
@@ -58,7 +60,7 @@ fn unlabelled(scan: &mut Scan<'_>, number: &Number) {
 
 /// `Plate: ABC 1234`, `license plate 7XYZ123`: at most eight letters and digits in two groups.
 fn plate(scan: &mut Scan<'_>, number: &Number) {
-    if number.len() > 6 || !number.label(scan).cues.has(Cues::PLATE) {
+    if number.len() > 6 {
         return;
     }
     let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
@@ -66,18 +68,22 @@ fn plate(scan: &mut Scan<'_>, number: &Number) {
     let joint = run_start(scan.text, word, 1, |byte| matches!(byte, b' ' | b'-'));
     let group = run_start(scan.text, joint, 4, |byte| byte.is_ascii_uppercase());
     let far = joint < word && group < joint && starts_word(scan.text, group);
+    let mut end = run_end(scan.text, number.end, 7, is_part);
+    let second = run_end(scan.text, end + 1, 5, is_part);
+    let joined = matches!(scan.byte(end), Some(b' ' | b'-')) && second > end + 2;
+    if joined && second - word <= 9 && ends_word(scan.text, second) {
+        end = second;
+    }
+    let longest = end - if far { group } else { word };
+    if longest < PLATE_BYTES || !number.label(scan).cues.has(Cues::PLATE) {
+        return;
+    }
     let start = if far && group >= number.label(scan).end {
         group
     } else {
         word
     };
-    let mut end = run_end(scan.text, number.end, 7, is_part);
-    let second = run_end(scan.text, end + 1, 5, is_part);
-    let joined = matches!(scan.byte(end), Some(b' ' | b'-')) && second > end + 1;
-    if joined && second - start <= 9 && ends_word(scan.text, second) {
-        end = second;
-    }
-    if end - start >= 3 && scan.is_word(start, end) {
+    if end - start >= PLATE_BYTES && scan.is_word(start, end) {
         scan.report(Detector::Vin, start, end);
     }
 }
