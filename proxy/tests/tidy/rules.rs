@@ -11,14 +11,12 @@ pub const LINE_CHARACTERS: usize = 100;
 
 /// Functions that are allowed to be longer, with the lines they have and the reason.
 /// A line goes when its function has become short enough: the test fails until then.
-pub const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
-    (
-        "core/tests/postgres_misbehaviour.rs",
-        "what_is_out_of_place_ends_the_session",
-        78,
-        "a table of cases, one a misbehaviour",
-    ),
-];
+pub const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[(
+    "core/tests/postgres_misbehaviour.rs",
+    "what_is_out_of_place_ends_the_session",
+    78,
+    "a table of cases, one a misbehaviour",
+)];
 
 /// Types that hold bytes of a message: none may have a Debug or Display.
 pub const PAYLOAD_TYPES: &[&str] = &[

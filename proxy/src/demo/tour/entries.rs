@@ -55,7 +55,7 @@ impl Reader {
                     body: body.to_vec(),
                 };
                 let cells = row.cells().unwrap_or_default();
-                let names = ["ssn", "ssn_num (int8)", "dob (date)", "city"];
+                let names = ["ssn", "ssn_num (int8)", "dob (date)", "state"];
                 for (place, cell) in cells.iter().enumerate() {
                     let name = names.get(place).copied().unwrap_or("COPY");
                     let type_oid = [25, 20, 1082, 25].get(place).copied().unwrap_or(17);

@@ -64,25 +64,26 @@ pub(super) struct Scene {
 pub(super) const SCENES: &[Scene] = &[
     Scene {
         title: "Rows as text",
-        about: "Rules name columns. Masked values keep their length; the rest is untouched.",
+        about: "Rules name columns; no rule has to say what a city is. Masked values keep their \
+                length; the rest is untouched.",
         identity: Identity::EtlBot,
         play: Play::Simple(&[
-            "select id, ssn, full_name, dob, phone, email, city, balance \
+            "select id, ssn, full_name, dob, phone, email, city, state, balance \
              from clinic.patients where id in (1, 2) order by id",
         ]),
-        clean: &["id", "city", "balance"],
-        masked: &["ssn", "full_name", "dob", "phone", "email"],
+        clean: &["id", "state", "balance"],
+        masked: &["ssn", "full_name", "dob", "phone", "email", "city"],
     },
     Scene {
         title: "The same, another identity",
         about: "Another policy: the last four digits stay, names become a constant, contact NULL.",
         identity: Identity::AnalystAgent,
         play: Play::Simple(&[
-            "select id, ssn, full_name, dob, phone, email, city, balance \
+            "select id, ssn, full_name, dob, phone, email, city, state, balance \
              from clinic.patients where id = 1",
         ]),
-        clean: &["id", "city", "balance"],
-        masked: &["ssn", "full_name", "dob", "phone", "email"],
+        clean: &["id", "state", "balance"],
+        masked: &["ssn", "full_name", "dob", "phone", "email", "city"],
     },
     Scene {
         title: "Renamed columns, a view, a join",
@@ -95,8 +96,9 @@ pub(super) const SCENES: &[Scene] = &[
              left join clinic.open_claims c on c.tax_number = p.ssn \
              where p.id = 3 limit 1",
         ]),
-        clean: &["due", "town"],
+        clean: &["due"],
         masked: &[
+            "town",
             "room_number",
             "status",
             "national_id",
@@ -151,13 +153,13 @@ pub(super) const SCENES: &[Scene] = &[
     },
     Scene {
         title: "COPY in binary format",
-        about: "ssn as text, ssn_num as int8, the date of birth, and the city.",
+        about: "ssn as text, ssn_num as int8, the date of birth, and the state.",
         identity: Identity::EtlBot,
-        play: Play::Simple(
-            &["copy (select ssn, ssn_num, dob, city from clinic.patients \
-             where id = 7) to stdout with (format binary)"],
-        ),
-        clean: &["city"],
+        play: Play::Simple(&[
+            "copy (select ssn, ssn_num, dob, state from clinic.patients \
+             where id = 7) to stdout with (format binary)",
+        ]),
+        clean: &["state"],
         masked: &["ssn", "ssn_num", "dob"],
     },
     Scene {
