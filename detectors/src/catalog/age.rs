@@ -76,10 +76,39 @@ fn is_said_behind(scan: &Scan<'_>, end: usize) -> bool {
         }
     }
     // `93F`, `93 yF`, but not `98 F`.
-    matches!(scan.byte(end), Some(b'F' | b'M' | b'f' | b'm' | b'y'))
+    !is_temperature(scan, end)
+        && matches!(scan.byte(end), Some(b'F' | b'M' | b'f' | b'm' | b'y'))
         && ends_word(scan.text, end + 1)
         && !matches!(scan.slice(end, end + 3), [b'm', b'/', _] | [b'm', b'm', _])
         || decades(scan, end)
+}
+
+/// `T 99F`, `99F oral`.
+fn is_temperature(scan: &Scan<'_>, end: usize) -> bool {
+    const BEFORE: [&[u8]; 8] = [
+        b"t",
+        b"temp",
+        b"temperature",
+        b"tmax",
+        b"tm",
+        b"fever",
+        b"febrile",
+        b"to",
+    ];
+    const BEHIND: [&[u8]; 6] = [
+        b"temp",
+        b"temperature",
+        b"oral",
+        b"orally",
+        b"tympanic",
+        b"axillary",
+    ];
+    let digits = run_start(scan.text, end, 3, |byte| byte.is_ascii_digit());
+    let blank = run_start(scan.text, digits, 2, |byte| matches!(byte, b' ' | b':'));
+    let word = run_start(scan.text, blank, 12, |byte| byte.is_ascii_alphabetic());
+    let next = run_end(scan.text, end + 1, 1, |byte| byte == b' ');
+    let next_end = run_end(scan.text, next, 12, |byte| byte.is_ascii_alphabetic());
+    is_one_of(scan.slice(word, blank), &BEFORE) || is_one_of(scan.slice(next, next_end), &BEHIND)
 }
 
 /// `in her 90s`.

@@ -11,7 +11,7 @@ use crate::validate::ranges;
 
 pub(crate) const SHAPES: &[Shape] = &[
     Shape {
-        pattern: r"(?:1 ?[ .-])?[0-9]{3}(?: ?- ?|[ ./]|\xC2\xA0|\xE2\x80[\x90-\x94])[0-9]{3}(?: ?- ?|[ .]|\xC2\xA0|\xE2\x80[\x90-\x94])[0-9]{4}",
+        pattern: r"(?:(?:00)?1 ?[ .-])?[0-9]{3}(?: ?- ?|[ ./]|\xC2\xA0|\xE2\x80[\x90-\x94])[0-9]{3}(?: ?- ?|[ .]|\xC2\xA0|\xE2\x80[\x90-\x94])[0-9]{4}",
         judge: separated,
     },
     // The area code in parentheses: the walk begins at its digits, the judge looks before them.

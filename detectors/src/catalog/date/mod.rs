@@ -113,10 +113,10 @@ fn parts(scan: &mut Scan<'_>, at: &Candidate<'_>) {
     let text = scan.slice(at.start, at.end);
     let (values, lengths) = split(text);
     let year = lengths.contains(&4);
-    if !calendar::date_of_parts(values, lengths) || chained(scan, at, year) {
+    let slashes = text.iter().filter(|byte| **byte == b'/').count();
+    if !calendar::date_of_parts(values, lengths) || chained(scan, at, year || slashes == 2) {
         return;
     }
-    let slashes = text.iter().filter(|byte| **byte == b'/').count();
     let padded = lengths == [2, 2, 2] && !text.contains(&b' ');
     // `1-2-30` counts something, `1.12.24` is a version.
     if !(year || slashes == 2 || padded || has_birth_cue(scan, at)) {
@@ -128,10 +128,11 @@ fn parts(scan: &mut Scan<'_>, at: &Candidate<'_>) {
     report(scan, at.start, time_end(scan, at.end));
 }
 
-/// Whether the candidate is a part of a longer chain: an object identifier, a drug code.
-fn chained(scan: &Scan<'_>, at: &Candidate<'_>, year: bool) -> bool {
+/// Whether the candidate is a part of a longer chain: an object identifier, a drug code. A hyphen
+/// behind an evident date begins the second one of a range.
+fn chained(scan: &Scan<'_>, at: &Candidate<'_>, evident: bool) -> bool {
     let joint = |byte: u8| scan.digit_before(at.start, byte) || scan.digit_then(at.end, byte);
-    joint(b'.') || joint(b'/') || (joint(b'-') && !year)
+    joint(b'.') || joint(b'/') || (joint(b'-') && !evident)
 }
 
 /// One past the time that is glued to a date: `T04:45:12.123Z`.

@@ -71,6 +71,7 @@ fn is_evident(scan: &Scan<'_>, number: &Number, pair: &Pair) -> bool {
         || no_score
         || announced()
         || in_range(scan, pair)
+        || heads_entry(scan, pair)
         || (heads_line(scan, pair) && (!fraction || pair.first > pair.second))
         || (swapped && !fraction)
 }
@@ -160,6 +161,20 @@ fn in_range(scan: &Scan<'_>, pair: &Pair) -> bool {
         byte.is_ascii_digit() || byte == b'/'
     });
     joint < pair.start && pair_at(scan, start).is_some_and(|other| near(&other, pair))
+}
+
+/// `3/4: stable`, `3/5 - extubated`: an entry of a diary, at the start of a line or a sentence.
+fn heads_entry(scan: &Scan<'_>, pair: &Pair) -> bool {
+    let behind = scan.slice(pair.end, pair.end + 3);
+    let sign = matches!(behind, [b':', b' ', _] | [b' ', b'-', b' ']);
+    let blank = scan.byte_before(pair.start, 1) == Some(b' ');
+    let starts = match scan.byte_before(pair.start, 1 + usize::from(blank)) {
+        None => scan.around.at_start,
+        Some(b'\n' | b'\r' | b'\t' | b';') => true,
+        Some(b'.') => blank,
+        Some(_) => ends_escape(scan.text, pair.start),
+    };
+    sign && starts
 }
 
 /// `3/4: stable` at the start of a line, `(3/4)`.
