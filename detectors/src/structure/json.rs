@@ -222,6 +222,8 @@ impl Walk {
             Role::Name => Detector::Name,
             Role::Address => Detector::Address,
             Role::Picture => Detector::Other,
+            // A reference is no name: `"patient":"Patient/123"`.
+            Role::Person if is_name(text) => Detector::Name,
             Role::Value => {
                 level.value = Some((start, end));
                 return;
@@ -250,6 +252,17 @@ impl Walk {
         };
         report_whole(scan, detector, start, end);
     }
+}
+
+/// Whether a string under a person's key is one's name: up to five words with capitals.
+fn is_name(text: &[u8]) -> bool {
+    let words = || text.split(|byte| matches!(byte, b' ' | b','));
+    let capital = |word: &[u8]| {
+        word.first()
+            .is_none_or(|byte| byte.is_ascii_uppercase() || *byte >= 0x80)
+    };
+    let clean = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80 || b" ,.'-".contains(byte);
+    (2..=5).contains(&words().count()) && words().all(capital) && text.iter().all(clean)
 }
 
 /// What a key says, under the keys above it.
