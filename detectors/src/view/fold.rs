@@ -159,6 +159,7 @@ fn of_character(character: u32, bytes: usize, escaped: bool) -> Folded {
     let shown = |ascii| plain(ascii, bytes, true);
     match character {
         0x20..0x7f => plain(character as u8, bytes, escaped),
+        0xc0..=0x17f => plain(letter(character).unwrap_or(FOREIGN), bytes, false),
         0..0x20 => plain(b'\n', bytes, false),
         _ if is_invisible(character) => Folded {
             bytes,
@@ -183,7 +184,7 @@ fn of_character(character: u32, bytes: usize, escaped: bool) -> Folded {
         0xfe6b => shown(b'@'),
         _ => match digit(character) {
             Some(value) => shown(b'0' + value),
-            None => plain(letter(character).unwrap_or(FOREIGN), bytes, false),
+            None => plain(FOREIGN, bytes, false),
         },
     }
 }
@@ -257,7 +258,7 @@ fn digit(character: u32) -> Option<u8> {
         0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0,
         0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650,
         0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x16a60, 0x16b50, 0x1e140,
-        0x1e2f0, 0x1e950, 0x1fbf0, 0x1e4f0,
+        0x1e2f0, 0x1e4f0, 0x1e950, 0x1fbf0,
     ];
     let value = match character {
         // Five styles of mathematical digits.
@@ -273,9 +274,11 @@ fn digit(character: u32) -> Option<u8> {
         0x24ea | 0x24ff | 0x1f10b | 0x1f10c => 0,
         0x3007 => 0,
         _ => {
-            let zero = ZEROS
-                .iter()
-                .find(|zero| (**zero..**zero + 10).contains(&character))?;
+            let behind = ZEROS.partition_point(|zero| *zero <= character);
+            let zero = behind.checked_sub(1).and_then(|at| ZEROS.get(at))?;
+            if character - zero > 9 {
+                return None;
+            }
             character - zero
         }
     };
@@ -283,7 +286,7 @@ fn digit(character: u32) -> Option<u8> {
 }
 
 /// The letter below the accents of Latin-1 and Latin Extended-A.
-pub(crate) fn letter(character: u32) -> Option<u8> {
+fn letter(character: u32) -> Option<u8> {
     const LATIN_1: &[u8; 64] = b"AAAAAAACEEEEIIIIDNOOOOO*OUUUUYTsaaaaaaaceeeeiiiidnooooo*ouuuuyty";
     const EXTENDED_A: &[u8; 128] =
         b"AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiIiJjKkkLlLlL\
@@ -340,6 +343,19 @@ mod tests {
             assert!(odd, "{text}");
             assert!(ascii == "531-77-0294" || ascii == "131", "{text}: {ascii}");
         }
+    }
+
+    #[test]
+    fn digits_of_all_scripts() {
+        for (zero, script) in [('٠', "Arabic"), ('۰', "Persian"), ('०', "Devanagari")] {
+            for value in 0..10u8 {
+                let character = u32::from(zero) + u32::from(value);
+                assert_eq!(digit(character), Some(value), "{script}");
+            }
+        }
+        assert_eq!(digit(0x1fbf9), Some(9));
+        assert_eq!(digit(0x66a), None);
+        assert_eq!(digit(0x41), None);
     }
 
     #[test]
