@@ -28,6 +28,7 @@ mod context;
 pub mod corpus;
 mod detectors;
 mod join;
+pub mod eval;
 mod plan;
 mod scan;
 mod structure;
