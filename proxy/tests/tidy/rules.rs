@@ -30,6 +30,9 @@ pub const PAYLOAD_TYPES: &[&str] = &[
     "UpstreamHandshake",
     "Session",
     "TokenKey",
+    "Document",
+    "Excerpt",
+    "Pack",
 ];
 
 /// The folders that may hold unsafe code.
