@@ -128,6 +128,14 @@ pub trait Inspect: Send + Sync {
         None
     }
 
+    /// How sure the engine is of a finding that it made in this text, 0 to 1. Asked by tools that
+    /// print findings, never by a session: what was found is masked however sure it is.
+    ///
+    /// Most findings are decisions without a measure; an engine says 1 for them.
+    fn confidence(&self, _text: &[u8], _around: Surroundings<'_>, _finding: &Finding) -> f32 {
+        1.0
+    }
+
     /// A stable lower-case name such as `ssn`, for records and metrics.
     fn detector_name(&self, id: DetectorId) -> &str;
 }

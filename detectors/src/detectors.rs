@@ -6,6 +6,7 @@ use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surro
 
 use crate::catalog::{Detector, Set};
 use crate::columns::ColumnWatch;
+use crate::pack::{BadPack, Pack};
 use crate::plan::Plan;
 
 /// A frozen choice of detectors; implements [`Inspect`].
@@ -36,20 +37,33 @@ impl Detectors {
     /// # Errors
     /// The first name that is not in the catalog. Names are lower-case and exact.
     pub fn select<S: AsRef<str>>(names: &[S]) -> Result<Self, UnknownDetector> {
-        let mut chosen = Set::EMPTY;
-        for name in names {
-            let name = name.as_ref();
-            match Detector::from_name(name) {
-                Some(detector) => chosen.insert(detector),
-                None => {
-                    return Err(UnknownDetector {
-                        name: name.to_owned(),
-                    });
-                }
-            }
-        }
         Ok(Self {
-            plan: Plan::new(chosen),
+            plan: Plan::new(chosen(names)?),
+        })
+    }
+
+    /// Every detector of the catalog, with what a pack has learnt.
+    ///
+    /// # Errors
+    /// A section that this program does not know, or cannot use: nothing of a pack is left out
+    /// in silence.
+    pub fn with_pack(pack: &Pack) -> Result<Self, BadPack> {
+        match pack.sections().next() {
+            Some((name, _)) => Err(BadPack::Section {
+                name: name.to_owned(),
+                reason: "this program does not know it".to_owned(),
+            }),
+            None => Ok(Self::standard()),
+        }
+    }
+
+    /// The same with the named detectors and no other.
+    ///
+    /// # Errors
+    /// As [`Detectors::select`].
+    pub fn restrict<S: AsRef<str>>(self, names: &[S]) -> Result<Self, UnknownDetector> {
+        Ok(Self {
+            plan: Plan::new(chosen(names)?),
         })
     }
 
@@ -57,6 +71,18 @@ impl Detectors {
     pub fn names() -> impl ExactSizeIterator<Item = &'static str> {
         Detector::ALL.iter().map(|detector| detector.name())
     }
+}
+
+fn chosen<S: AsRef<str>>(names: &[S]) -> Result<Set, UnknownDetector> {
+    let mut chosen = Set::EMPTY;
+    for name in names {
+        let name = name.as_ref();
+        let detector = Detector::from_name(name).ok_or_else(|| UnknownDetector {
+            name: name.to_owned(),
+        })?;
+        chosen.insert(detector);
+    }
+    Ok(chosen)
 }
 
 impl Default for Detectors {

@@ -25,6 +25,7 @@ mod strategy;
 mod temporal;
 pub(crate) mod types;
 
+pub use span::redact;
 pub use strategy::Strategy;
 
 use crate::catalog::Catalog;

@@ -46,8 +46,9 @@ impl<'a> Covered<'a> {
     }
 }
 
-/// Masks every finding in place.
-pub(crate) fn redact(text: &mut [u8], findings: &[Finding]) {
+/// Masks every finding in place: an `X` for each letter, digit and byte beyond ASCII. Punctuation
+/// and blanks stay, so the text keeps its length and its shape.
+pub fn redact(text: &mut [u8], findings: &[Finding]) {
     for finding in findings {
         for byte in covered(text, finding) {
             if is_masked(*byte) {

@@ -54,34 +54,45 @@ pub fn inspect(document: &Document, engine: &dyn Inspect, out: &mut Vec<Finding>
     );
 }
 
-/// Appends what a gateway with `engine` would hide in a whole text: the column decides first, as
-/// it does when a result header arrives.
+/// Appends what a gateway with `engine` would hide in a whole text, in its column if it is a cell.
 pub fn inspect_text(
     text: &[u8],
     column: Option<&Column>,
     engine: &dyn Inspect,
     out: &mut Vec<Finding>,
 ) {
-    let column = column.map(hint);
-    match column.map_or(Prior::Scan, |column| engine.prior(column)) {
+    let around = Surroundings {
+        column: column.map(hint),
+        ..Surroundings::WHOLE
+    };
+    inspect_around(text, around, engine, out);
+}
+
+/// Appends what a gateway with `engine` would hide in a text with these surroundings: the column
+/// decides first, as it does when a result header arrives.
+pub fn inspect_around(
+    text: &[u8],
+    around: Surroundings<'_>,
+    engine: &dyn Inspect,
+    out: &mut Vec<Finding>,
+) {
+    match around
+        .column
+        .map_or(Prior::Scan, |column| engine.prior(column))
+    {
         Prior::Skip => {}
         Prior::Whole(detector) => out.extend(whole(text, detector)),
-        Prior::Scan => {
-            let around = Surroundings {
-                column,
-                ..Surroundings::WHOLE
-            };
-            engine.inspect(text, around, out);
-        }
+        Prior::Scan => engine.inspect(text, around, out),
     }
 }
 
 /// A column as engines are told of it.
-fn hint(column: &Column) -> ColumnHint<'_> {
+pub fn hint(column: &Column) -> ColumnHint<'_> {
     ColumnHint {
         table: Some(column.table.as_bytes()).filter(|table| !table.is_empty()),
         name: column.name.as_bytes(),
         type_name: column.type_name.as_bytes(),
+        is_alias: false,
     }
 }
 

@@ -5,6 +5,9 @@
 mod audit;
 mod check_config;
 mod demo;
+mod engine;
+mod ordered;
+mod scan;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -64,6 +67,7 @@ enum Command {
     /// Read the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    Scan(scan::Scan),
     /// Show it all: a real PostgreSQL, synthetic patients, and Velum in front of them.
     Demo(demo::Demo),
 }
@@ -75,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::CheckConfig { config, json } => check_config::run(&config, json),
         Command::Doctor { config, json } => doctor::run(&config, json),
         Command::Audit(command) => audit::run(command),
+        Command::Scan(arguments) => scan::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     };
     ExitCode::from(status)
