@@ -15,7 +15,10 @@ const MAIL: &str = "canary.jones@example.org";
 fn velum(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_velum"));
     command.arg("scan").args(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -48,14 +51,20 @@ fn err(output: &Output) -> String {
 }
 
 fn json_lines(output: &Output) -> Vec<Value> {
-    out(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    out(output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Long enough for several windows, with findings in some paragraphs.
 fn long_text() -> String {
     let paragraph = |number: usize| match number % 7 {
         3 => format!("visit {number}: SSN {SSN}, née X,\nwrite to {MAIL}\n\n"),
-        _ => format!("visit {number}: {}\n\n", "stable and afebrile, no change. ".repeat(9)),
+        _ => format!(
+            "visit {number}: {}\n\n",
+            "stable and afebrile, no change. ".repeat(9)
+        ),
     };
     (0..4_000).map(paragraph).collect()
 }
@@ -64,8 +73,15 @@ fn long_text() -> String {
 fn the_exit_status_tells_what_was_found() {
     assert_eq!(scan(&[], "all is well\n").status.code(), Some(0));
     assert_eq!(scan(&[], format!("SSN {SSN}\n")).status.code(), Some(1));
-    assert_eq!(scan(&["--mask"], format!("SSN {SSN}\n")).status.code(), Some(1));
-    for misuse in [&["--types", "shoe_size"][..], &["nowhere.txt"], &["--pack", "nowhere"]] {
+    assert_eq!(
+        scan(&["--mask"], format!("SSN {SSN}\n")).status.code(),
+        Some(1)
+    );
+    for misuse in [
+        &["--types", "shoe_size"][..],
+        &["nowhere.txt"],
+        &["--pack", "nowhere"],
+    ] {
         let output = scan(misuse, "");
         assert_eq!(output.status.code(), Some(2), "{misuse:?}");
         assert!(err(&output).starts_with("velum scan: "), "{}", err(&output));
@@ -77,14 +93,27 @@ fn the_exit_status_tells_what_was_found() {
 fn findings_are_listed_by_line_and_column() {
     let text = format!("née, SSN {SSN}\n\nmail:\t{MAIL}");
     let shown = scan(&["--show"], &text);
-    assert_eq!(out(&shown), format!("-:1:10: SSN {SSN}\n-:3:7: EMAIL {MAIL}\n"));
+    assert_eq!(
+        out(&shown),
+        format!("-:1:10: SSN {SSN}\n-:3:7: EMAIL {MAIL}\n")
+    );
     let masked = scan(&[], &text);
-    assert_eq!(out(&masked), "-:1:10: SSN XXX-XX-XXXX\n-:3:7: EMAIL XXXXXX.XXXXX@XXXXXXX.XXX\n");
-    assert!(err(&masked).contains("2 findings in 1 file: SSN 1, EMAIL 1"), "{}", err(&masked));
+    assert_eq!(
+        out(&masked),
+        "-:1:10: SSN XXX-XX-XXXX\n-:3:7: EMAIL XXXXXX.XXXXX@XXXXXXX.XXX\n"
+    );
+    assert!(
+        err(&masked).contains("2 findings in 1 file: SSN 1, EMAIL 1"),
+        "{}",
+        err(&masked)
+    );
     let only = scan(&["--types", "email,MRN"], &text);
     assert_eq!(out(&only), "-:3:7: EMAIL XXXXXX.XXXXX@XXXXXXX.XXX\n");
     let quiet = scan(&["--quiet"], &text);
-    assert_eq!((quiet.status.code(), out(&quiet), err(&quiet)), (Some(1), String::new(), String::new()));
+    assert_eq!(
+        (quiet.status.code(), out(&quiet), err(&quiet)),
+        (Some(1), String::new(), String::new())
+    );
 }
 
 #[test]
@@ -105,7 +134,11 @@ fn what_arrives_in_pieces_is_found_as_in_a_file() {
     let whole = out(&scan(&["--show", name], "")).replace(name, "-");
     assert_eq!(whole.lines().count(), 2 * 4_000 / 7);
     for chunk in [4_093, 100_003] {
-        assert_eq!(out(&scan_in(&["--show"], text.as_bytes(), chunk)), whole, "{chunk}");
+        assert_eq!(
+            out(&scan_in(&["--show"], text.as_bytes(), chunk)),
+            whole,
+            "{chunk}"
+        );
     }
     let lines: Vec<&str> = text.lines().collect();
     for hit in whole.lines() {
@@ -121,7 +154,9 @@ fn what_arrives_in_pieces_is_found_as_in_a_file() {
 fn masks_keep_the_length_and_all_other_bytes() {
     let text = long_text();
     let masked = scan(&["--mask"], &text);
-    let expected = text.replace(SSN, "XXX-XX-XXXX").replace(MAIL, "XXXXXX.XXXXX@XXXXXXX.XXX");
+    let expected = text
+        .replace(SSN, "XXX-XX-XXXX")
+        .replace(MAIL, "XXXXXX.XXXXX@XXXXXXX.XXX");
     assert!(masked.stdout == expected.as_bytes());
     assert_eq!(scan(&["--mask"], &masked.stdout).stdout, masked.stdout);
     let two = scan(&["--mask", "a", "b"], "");
@@ -171,7 +206,10 @@ fn each_json_line_gives_one_in_order() {
             0 => {
                 assert_eq!(document["id"], number);
                 assert_eq!((&span["start"], &span["end"]), (&8.into(), &19.into()));
-                assert_eq!((&span["type"], &span["score"]), (&"SSN".into(), &1.0.into()));
+                assert_eq!(
+                    (&span["type"], &span["score"]),
+                    (&"SSN".into(), &1.0.into())
+                );
             }
             1 => {
                 assert_eq!(document["id"], format!("n{number}"));
@@ -184,28 +222,41 @@ fn each_json_line_gives_one_in_order() {
 
 #[test]
 fn a_bad_json_line_is_named_and_the_others_are_read() {
-    let input = format!("{{\"id\":1,\"text\":\"ok\"}}\n\n{{\"id\":2,\"text\":7}}\n{{\"text\":\"{SSN}\n\
-                         {{\"id\":3,\"text\":\"\",\"column\":null}}\n");
+    let input = format!(
+        "{{\"id\":1,\"text\":\"ok\"}}\n\n{{\"id\":2,\"text\":7}}\n{{\"text\":\"{SSN}\n\
+                         {{\"id\":3,\"text\":\"\",\"column\":null}}\n"
+    );
     let output = scan(&["--format", "jsonl"], &input);
     assert_eq!(output.status.code(), Some(2));
     let found = json_lines(&output);
     assert_eq!(found.len(), 4);
     assert_eq!((&found[0]["id"], &found[3]["id"]), (&1.into(), &3.into()));
     for bad in &found[1..3] {
-        assert!(bad.get("spans").is_none() && bad["error"].is_string(), "{bad}");
+        assert!(
+            bad.get("spans").is_none() && bad["error"].is_string(),
+            "{bad}"
+        );
     }
     let errors = err(&output);
-    assert!(errors.contains("velum scan: -:3:16: expected a string"), "{errors}");
+    assert!(
+        errors.contains("velum scan: -:3:16: expected a string"),
+        "{errors}"
+    );
     assert!(errors.contains("velum scan: -:4:"), "{errors}");
     assert!(!errors.contains(SSN) && !out(&output).contains(SSN));
 
     let masked = scan(&["--format", "jsonl", "--mask"], &input);
-    assert_eq!(out(&masked), input.replace(SSN, "XXX-XX-XXXX"), "what is not read is masked as text");
+    assert_eq!(
+        out(&masked),
+        input.replace(SSN, "XXX-XX-XXXX"),
+        "what is not read is masked as text"
+    );
 }
 
 #[test]
 fn the_column_of_a_json_line_is_evidence() {
-    let cell = |column: &str| format!("{{\"id\":\"c\",\"text\":\"531770294\",\"column\":{column}}}\n");
+    let cell =
+        |column: &str| format!("{{\"id\":\"c\",\"text\":\"531770294\",\"column\":{column}}}\n");
     let input = [
         cell(r#"{"table":"patients","name":"ssn","type":"text"}"#),
         cell(r#"{"name":"total_cents","comment":"x"}"#),
@@ -225,17 +276,32 @@ fn cells_of_csv_are_exact() {
     let listed = scan(&[&arguments[..], &["--show"]].concat(), &input);
     assert_eq!(
         out(&listed),
-        format!("-:2:3: SSN 531770294 [ssn]\n-:3:6: EMAIL {MAIL} [note]\n-:4:11: SSN {SSN} [note]\n")
+        format!(
+            "-:2:3: SSN 531770294 [ssn]\n-:3:6: EMAIL {MAIL} [note]\n-:4:10: SSN {SSN} [note]\n"
+        )
     );
     let masked = scan(&[&arguments[..], &["--mask"]].concat(), &input);
-    let expected = input.replace("531770294", "XXXXXXXXX").replace(SSN, "XXX-XX-XXXX");
-    assert_eq!(out(&masked), expected.replace(MAIL, "XXXXXX.XXXXX@XXXXXXX.XXX"));
+    let expected = input
+        .replace("531770294", "XXXXXXXXX")
+        .replace(SSN, "XXX-XX-XXXX");
+    assert_eq!(
+        out(&masked),
+        expected.replace(MAIL, "XXXXXX.XXXXX@XXXXXXX.XXX")
+    );
 
     let headless = scan(&["--format", "csv"], format!("1,{SSN}\n"));
-    assert_eq!(headless.status.code(), Some(1), "a first record without names is scanned, too");
+    assert_eq!(
+        headless.status.code(),
+        Some(1),
+        "a first record without names is scanned, too"
+    );
     let open = scan(&["--format", "csv"], format!("n,m\n\"1,{SSN}\n"));
     assert_eq!(open.status.code(), Some(2));
-    assert!(err(&open).contains("-:2:1: a quoted cell is not closed"), "{}", err(&open));
+    assert!(
+        err(&open).contains("-:2:1: a quoted cell is not closed"),
+        "{}",
+        err(&open)
+    );
     assert!(out(&open).contains("SSN"), "{}", out(&open));
 }
 
@@ -250,19 +316,38 @@ fn directories_are_walked_and_what_is_no_text_is_named() {
     let name = folder.path().to_str().unwrap();
     let output = scan(&[name], "");
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(out(&output), format!("{name}/sub/a.txt:1:5: SSN XXX-XX-XXXX\n"));
-    assert!(err(&output).contains("b.bin: skipped: binary"), "{}", err(&output));
+    assert_eq!(
+        out(&output),
+        format!("{name}/sub/a.txt:1:5: SSN XXX-XX-XXXX\n")
+    );
+    assert!(
+        err(&output).contains("b.bin: skipped: binary"),
+        "{}",
+        err(&output)
+    );
     assert!(err(&output).contains("2 files") && err(&output).contains("1 skipped"));
     assert_eq!(out(&scan(&["--binary", name], "")).lines().count(), 2);
 
     fs::write(at("wide.txt"), b"\xff\xfeS\0S\0N\0").unwrap();
     let output = scan(&["--json", name], "");
-    assert_eq!(output.status.code(), Some(2), "text that cannot be read is no success");
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "text that cannot be read is no success"
+    );
     let summary: Value = serde_json::from_str(&out(&output)).unwrap();
     assert_eq!(summary["by_type"], serde_json::json!({ "SSN": 1 }));
-    assert_eq!((&summary["files"], &summary["files_with_findings"]), (&2.into(), &1.into()));
+    assert_eq!(
+        (&summary["files"], &summary["files_with_findings"]),
+        (&2.into(), &1.into())
+    );
     assert!(summary["errors"][0].as_str().unwrap().contains("UTF-16"));
-    assert!(summary["skipped"][0]["file"].as_str().unwrap().ends_with("b.bin"));
+    assert!(
+        summary["skipped"][0]["file"]
+            .as_str()
+            .unwrap()
+            .ends_with("b.bin")
+    );
 }
 
 /// No way of printing shows PHI, but for the one that is asked to.
@@ -285,7 +370,10 @@ fn canaries_stay_inside() {
 
 #[test]
 fn a_terminal_does_not_obey_what_a_file_says() {
-    let output = scan(&["--show", "--format", "csv"], format!("ssn\x1b[2J\n{SSN}\n"));
+    let output = scan(
+        &["--show", "--format", "csv"],
+        format!("ssn\x1b[2J\n{SSN}\n"),
+    );
     assert!(!out(&output).contains('\x1b'), "{:?}", out(&output));
 }
 
@@ -301,15 +389,27 @@ fn an_endless_input_takes_little_memory() {
         written += block.len();
     }
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     let peak_kib: usize = peak.trim().trim_end_matches(" kB").parse().unwrap();
     drop(stdin);
     let mut summary = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut summary).unwrap();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut summary)
+        .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let summary: Value = serde_json::from_str(&summary).unwrap();
     assert_eq!(summary["bytes"], written);
-    assert!(peak_kib < 64 << 10, "{peak_kib} KiB for an input of {} MiB", BYTES >> 20);
+    assert!(
+        peak_kib < 64 << 10,
+        "{peak_kib} KiB for an input of {} MiB",
+        BYTES >> 20
+    );
 }
 
 #[test]
@@ -327,5 +427,8 @@ fn foreign_and_damaged_packs_are_refused() {
     assert_eq!(refused(&good[..good.len() - 1]), (Some(2), true));
     assert_eq!(refused(b"PK\x03\x04"), (Some(2), true));
     fs::write(&file, &good).unwrap();
-    assert_eq!(scan(&["--pack", name], format!("SSN {SSN}")).status.code(), Some(1));
+    assert_eq!(
+        scan(&["--pack", name], format!("SSN {SSN}")).status.code(),
+        Some(1)
+    );
 }

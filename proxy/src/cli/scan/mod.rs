@@ -248,19 +248,28 @@ impl Reader<'_> {
     fn table(&mut self, stream: impl Read) -> io::Result<Option<()>> {
         let delimiter = self.arguments.delimiter;
         let mut batches = Batches::new(stream, Borders::Records(Machine::new(delimiter)));
-        let mut header = Arc::new(Header::default());
+        let mut header = Header::default();
+        let mut first = None;
         if !self.arguments.no_header
-            && let Some(first) = batches.first()?
+            && let Some(names) = batches.first()?
         {
-            let named = Header::read(&first, delimiter, &self.scanner.engine);
-            // The first record may be one of a table without names: it is scanned as any other.
-            let sent = self.send(Job::Records(first, Arc::clone(&header)));
-            header = Arc::new(named);
-            if sent.is_none() {
+            header = Header::read(&names, delimiter, &self.scanner.engine);
+            // It may be the first record of a table without names: it is scanned as any other.
+            if self.send(Job::Records(names, Arc::default())).is_none() {
                 return Ok(None);
             }
+            first = batches.next()?;
+            header.learn(
+                first.as_deref().unwrap_or_default(),
+                delimiter,
+                &self.scanner.engine,
+            );
         }
-        while let Some(batch) = batches.next()? {
+        let header = Arc::new(header);
+        while let Some(batch) = first
+            .take()
+            .map_or_else(|| batches.next(), |it| Ok(Some(it)))?
+        {
             if self
                 .send(Job::Records(batch, Arc::clone(&header)))
                 .is_none()

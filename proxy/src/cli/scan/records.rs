@@ -77,8 +77,8 @@ impl Machine {
     }
 }
 
-/// Calls `record` with the cells of each record of `bytes`, and where the record starts.
-pub(super) fn for_each(bytes: &[u8], delimiter: u8, mut record: impl FnMut(usize, &[Cell])) {
+/// Calls `record` with the cells of each record of `bytes`.
+pub(super) fn for_each(bytes: &[u8], delimiter: u8, mut record: impl FnMut(&[Cell])) {
     let mut machine = Machine::new(delimiter);
     let mut cells = Vec::new();
     let (mut record_start, mut cell_start) = (0, 0);
@@ -91,14 +91,14 @@ pub(super) fn for_each(bytes: &[u8], delimiter: u8, mut record: impl FnMut(usize
         cells.push(cell(bytes, cell_start..at, state, step.ends_record()));
         cell_start = at + 1;
         if step.ends_record() {
-            record(record_start, &cells);
+            record(&cells);
             cells.clear();
             record_start = at + 1;
         }
     }
     if record_start < bytes.len() {
         cells.push(cell(bytes, cell_start..bytes.len(), machine.state, true));
-        record(record_start, &cells);
+        record(&cells);
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
     fn values(text: &str) -> Vec<Vec<String>> {
         let bytes = text.as_bytes();
         let mut records = Vec::new();
-        for_each(bytes, b',', |_, cells| {
+        for_each(bytes, b',', |cells| {
             let value = |cell: &Cell| String::from_utf8_lossy(&cell.value(bytes)).into_owned();
             records.push(cells.iter().map(value).collect());
         });
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(values("\"a\" b,c"), [["\"a\" b", "c"]]);
         assert_eq!(values("\"a,b\nc"), [["\"a,b\nc"]]);
         let mut open = Vec::new();
-        for_each(b"x,\"a\n", b',', |_, cells| {
+        for_each(b"x,\"a\n", b',', |cells| {
             open.extend(cells.iter().map(|cell| cell.is_open));
         });
         assert_eq!(open, [false, true]);
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn values_know_where_they_stand() {
         let text = b"1,\"a\"\"b\"";
-        for_each(text, b',', |_, cells| {
+        for_each(text, b',', |cells| {
             let places: Vec<_> = cells[1].places(text).collect();
             assert_eq!(places, [3, 4, 6]);
         });
@@ -204,7 +204,7 @@ mod tests {
 
         #[test]
         fn any_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-            for_each(&bytes, b'"', |_, cells| {
+            for_each(&bytes, b'"', |cells| {
                 for cell in cells {
                     assert!(cell.value(&bytes).len() <= bytes.len());
                 }

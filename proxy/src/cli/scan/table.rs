@@ -7,16 +7,24 @@ use velum_core::inspect::{
 };
 use velum_core::limits::KNOWN_VALUE_BYTES;
 
+use super::batches::BATCH_BYTES;
 use super::position::{Position, advance};
 use super::records::{Cell, for_each};
 use super::scanner::{Piece, Problem, Scanner};
 
-/// The columns of a file, as its header names them.
-#[derive(Default)]
+/// Records at the begin of a file that an engine learns its columns from, unless they are longer
+/// than [`SAMPLE_BYTES`] together.
+const SAMPLE_RECORDS: usize = 1024;
+/// Less than any first batch but a last one has: what is in it depends on the file alone.
+const SAMPLE_BYTES: usize = BATCH_BYTES / 2;
+
+/// The columns of a file, as its header names them and its first records show them.
+#[derive(Clone, Default)]
 pub(super) struct Header {
     columns: Vec<Column>,
 }
 
+#[derive(Clone)]
 struct Column {
     name: Vec<u8>,
     prior: Prior,
@@ -26,7 +34,7 @@ impl Header {
     /// Reads the record that names the columns.
     pub(super) fn read(record: &[u8], delimiter: u8, engine: &impl Inspect) -> Self {
         let mut columns = Vec::new();
-        for_each(record, delimiter, |_, cells| {
+        for_each(record, delimiter, |cells| {
             columns.extend(cells.iter().map(|cell| {
                 let name = cell.value(record).trim_ascii().to_vec();
                 let prior = engine.prior(ColumnHint::named(&name));
@@ -34,6 +42,42 @@ impl Header {
             }));
         });
         Self { columns }
+    }
+
+    /// Raises columns that hold nothing but one kind of identifier in the first records of a
+    /// file; for all records, so that none depends on those before it.
+    pub(super) fn learn(&mut self, records: &[u8], delimiter: u8, engine: &impl Inspect) {
+        let mut watches: Vec<_> = self
+            .columns
+            .iter()
+            .map(|column| match column.prior {
+                Prior::Scan => engine.watch(ColumnHint::named(&column.name)),
+                Prior::Skip | Prior::Whole(_) => None,
+            })
+            .collect();
+        let mut findings = Vec::new();
+        let mut seen = 0;
+        for_each(records, delimiter, |cells| {
+            seen += 1;
+            let end = cells.last().map_or(0, |cell| cell.range.end);
+            if seen > SAMPLE_RECORDS || end > SAMPLE_BYTES {
+                return;
+            }
+            for ((cell, watch), column) in cells.iter().zip(&mut watches).zip(&self.columns) {
+                let value = cell.value(records);
+                if let Some(watch) = watch.as_mut().filter(|_| !value.is_empty()) {
+                    let around = Surroundings::in_column(&column.name);
+                    findings.clear();
+                    engine.inspect(&value, around, &mut findings);
+                    watch.see(&value, &findings);
+                }
+            }
+        });
+        for (column, watch) in self.columns.iter_mut().zip(watches) {
+            if let Some(detector) = watch.and_then(|watch| watch.settled()) {
+                column.prior = Prior::Whole(detector);
+            }
+        }
     }
 
     /// The column of a cell. One that nothing closes has swallowed others: it has none.
@@ -52,7 +96,7 @@ impl Scanner {
         // Places in the batch, of all findings.
         let mut hidden = Vec::new();
         let mut walk = Walk::default();
-        for_each(batch, delimiter, |_, cells| {
+        for_each(batch, delimiter, |cells| {
             let values: Vec<_> = cells.iter().map(|cell| cell.value(batch)).collect();
             let known = known(header, cells, &values);
             for (place, (cell, value)) in cells.iter().zip(&values).enumerate() {
@@ -106,7 +150,15 @@ impl Scanner {
             known,
             ..Surroundings::WHOLE
         };
-        self.inspect(value, around, &mut findings);
+        match column.map_or(Prior::Scan, |column| column.prior) {
+            Prior::Skip => {}
+            Prior::Whole(detector) => findings.extend((!value.is_empty()).then_some(Finding {
+                start: 0,
+                end: value.len(),
+                detector,
+            })),
+            Prior::Scan => self.engine.inspect(value, around, &mut findings),
+        }
         if findings.is_empty() {
             return;
         }
@@ -214,6 +266,24 @@ mod tests {
         );
         assert_eq!(piece.end, Position { line: 3, column: 0 });
         assert!(piece.problems.is_empty());
+    }
+
+    #[test]
+    fn a_column_is_known_by_its_first_records() {
+        let scanner = scanner();
+        let mut header = Header::read(b"id,v\n", b',', &scanner.engine);
+        let rows: String = (0..200)
+            .map(|n| format!("{n},{}\n", 531_770_294 + 7_919 * n))
+            .collect();
+        let odd = b"7,call me later\n";
+        let found = |header: &Header| scanner.records(odd, b',', header).counts.total();
+        assert_eq!(found(&header), 0);
+        header.learn(rows.as_bytes(), b',', &scanner.engine);
+        assert_eq!(
+            found(&header),
+            1,
+            "it is a value of a column of such numbers"
+        );
     }
 
     #[test]
