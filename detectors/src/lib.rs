@@ -11,7 +11,8 @@
 //! Where to look first:
 //! * [`Detectors`]: the engine as the gateway sees it.
 //! * `catalog`: what counts as an SSN, a phone number, …; the table of detectors.
-//! * `scan`: how candidates are found; the place where a vector kernel goes.
+//! * `scan`: how candidates are found: class bitmaps and bit programs, on the vector unit.
+//! * [`Patterns`]: regular expressions of a hospital's own, at the same speed.
 //! * `columns`: what a column's name and type say beforehand, and its values while they stream.
 //! * `structure`: JSON and FHIR, HL7, tables with a header, keys with values.
 //! * `view`: digits of other scripts, escapes, encodings: the text as it would be read.
@@ -20,7 +21,7 @@
 //!
 //! Every detector reports on its own: findings of different detectors may overlap, and one
 //! never hides another.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod catalog;
 mod columns;
@@ -40,4 +41,8 @@ mod view;
 pub use catalog::Detector;
 pub use columns::ColumnWatch;
 pub use detectors::{Detectors, UnknownDetector};
+pub use scan::patterns::{
+    self, Carry, Match, PatternError, Patterns, Plan, Refusal, Rows, Scratch,
+};
+pub use scan::simd::Kernel;
 pub use validate::ranges::is_restricted_zip;

@@ -17,7 +17,14 @@ use crate::text::{ends_word, number_start, run_end, starts_word};
 use crate::view;
 
 mod automaton;
+mod bits;
 mod classes;
+pub mod patterns;
+#[allow(
+    unsafe_code,
+    reason = "vector instructions, behind tokens that prove the processor has them"
+)]
+pub(crate) mod simd;
 
 pub(crate) use automaton::Shape;
 

@@ -1,0 +1,217 @@
+//! Matches as a mask: the bits of starts are smeared over the bytes of their matches.
+//!
+//! Lengths are taken from the longest to the shortest: what begins with a longer one has been
+//! smeared over the difference before the shorter ones join, and the shortest length is smeared
+//! over all together, in doubling steps. Nothing here depends on how many matches there are.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over registers have a constant length and are unrolled"
+)]
+
+use super::find::Triggers;
+use super::rows::fill;
+use super::{Patterns, Rows, Scratch, Trigger};
+use crate::scan::bits::sweep::{Sink, Sweep};
+use crate::scan::simd::{Isa, Job, LINE_BYTES, LINE_WORDS, Line, WORD_BYTES};
+
+impl Patterns {
+    /// Replaces every byte of every match in `text` by `with`, and returns how many there are.
+    pub fn mask(&self, scratch: &mut Scratch, text: &mut [u8], with: u8) -> usize {
+        self.mask_content(scratch, text, None, with)
+    }
+
+    /// The same for the fields that are scanned, and for all bytes of the fields that are masked
+    /// whole; see [`Patterns::find_rows`].
+    pub fn mask_rows(
+        &self,
+        scratch: &mut Scratch,
+        text: &mut [u8],
+        rows: &Rows,
+        with: u8,
+    ) -> usize {
+        let len = text.len().min(rows.len());
+        let text = text.get_mut(..len).unwrap_or_default();
+        self.mask_content(scratch, text, Some(rows), with)
+    }
+
+    fn mask_content(
+        &self,
+        scratch: &mut Scratch,
+        text: &mut [u8],
+        rows: Option<&Rows>,
+        with: u8,
+    ) -> usize {
+        let content = rows.map(Rows::scanned);
+        scratch.triggers.clear();
+        scratch.cover.clear();
+        scratch
+            .cover
+            .resize(text.len().div_ceil(LINE_BYTES), Line::ZERO);
+        self.kernel.run(Sweep {
+            program: &self.program,
+            more: &self.cover_chains,
+            text,
+            content,
+            prior: None,
+            slots: scratch.slots.of(&self.program),
+            sink: Cover {
+                patterns: self,
+                before: [0; 64],
+                out: &mut scratch.cover,
+                triggers: &mut scratch.triggers,
+            },
+        });
+        self.walk(scratch, text, content);
+        for found in &scratch.walked {
+            fill_lines(&mut scratch.cover, found.start, found.end);
+        }
+        if let Some(rows) = rows {
+            let words = scratch.cover.iter_mut().flat_map(|line| &mut line.0);
+            for (word, whole) in words.zip(rows.whole()) {
+                *word |= *whole;
+            }
+        }
+        self.kernel.run(Blend {
+            text,
+            cover: &scratch.cover,
+            with,
+        })
+    }
+}
+
+fn fill_lines(lines: &mut [Line], start: usize, end: usize) {
+    let mut at = start;
+    while at < end {
+        let stop = end.min((at / LINE_BYTES + 1) * LINE_BYTES);
+        if let Some(line) = lines.get_mut(at / LINE_BYTES) {
+            let base = at / LINE_BYTES * LINE_BYTES;
+            fill(&mut line.0, at - base, stop - base);
+        }
+        at = stop;
+    }
+}
+
+/// Writes the bits of the covered bytes, and collects triggers.
+struct Cover<'a> {
+    patterns: &'a Patterns,
+    /// For each length the last word of its starts before the tile.
+    before: [u64; 64],
+    out: &'a mut [Line],
+    triggers: &'a mut Vec<Trigger>,
+}
+
+/// A tile's bits, and the word before them.
+struct Smear<V, const M: usize> {
+    lines: [V; M],
+    before: u64,
+}
+
+impl Sink for Cover<'_> {
+    #[inline(always)]
+    fn tile<I: Isa, const M: usize>(&mut self, isa: I, origin: usize, slots: &[[Line; M]]) {
+        let mut smear = Smear {
+            lines: [isa.zero(); M],
+            before: 0,
+        };
+        let mut longer = 1;
+        for ((bytes, slot), before) in self.patterns.lengths.iter().zip(&mut self.before) {
+            let slot = &slots[usize::from(*slot)];
+            smear.over::<I>(isa, longer.max(*bytes) - bytes);
+            longer = *bytes;
+            for place in 0..M - 1 {
+                smear.lines[place] = isa.or(smear.lines[place], isa.load(&slot[place]));
+            }
+            smear.before |= *before;
+            *before = slot[M - 2].0[LINE_WORDS - 1];
+        }
+        smear.over::<I>(isa, longer - 1);
+        let first = origin / LINE_BYTES;
+        for (place, line) in self.out.iter_mut().skip(first).take(M - 1).enumerate() {
+            isa.store(smear.lines[place], line);
+        }
+        if let Some(slot) = self.patterns.any_trigger {
+            self.collect(isa, origin, slots, &slots[usize::from(slot)]);
+        }
+    }
+}
+
+impl<V: Copy, const M: usize> Smear<V, M> {
+    /// Sets the `by` bits behind each set bit as well.
+    #[inline(always)]
+    fn over<I: Isa<V = V>>(&mut self, isa: I, by: u8) {
+        let mut rest = u32::from(by);
+        let mut known = 1;
+        while rest > 0 {
+            let step = known.min(rest).min(32);
+            let mut prev = isa.last(self.before);
+            for place in 0..M - 1 {
+                let line = self.lines[place];
+                self.lines[place] = isa.or(line, isa.behind(prev, line, step));
+                prev = line;
+            }
+            self.before |= self.before << step;
+            rest -= step;
+            known += step;
+        }
+    }
+}
+
+impl Cover<'_> {
+    #[inline(always)]
+    fn collect<I: Isa, const M: usize>(
+        &mut self,
+        isa: I,
+        origin: usize,
+        slots: &[[Line; M]],
+        any: &[Line; M],
+    ) {
+        let mut found = Triggers {
+            shift: 0,
+            out: self.triggers,
+        };
+        for (place, line) in any.iter().enumerate().take(M - 1) {
+            if isa.is_zero(isa.load(line)) {
+                continue;
+            }
+            for (word, bits) in line.0.iter().enumerate().filter(|(_, bits)| **bits != 0) {
+                let at = origin + (place * LINE_WORDS + word) * WORD_BYTES;
+                found.word(self.patterns, slots, (place, word), at, *bits);
+            }
+        }
+    }
+}
+
+/// The masked store.
+struct Blend<'a> {
+    text: &'a mut [u8],
+    cover: &'a [Line],
+    with: u8,
+}
+
+impl Job for Blend<'_> {
+    /// Bytes that were replaced.
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) -> usize {
+        let mut count = 0;
+        let (blocks, rest) = self.text.as_chunks_mut::<WORD_BYTES>();
+        let mut words = self.cover.iter().flat_map(|line| line.0);
+        for (block, bits) in blocks.iter_mut().zip(&mut words) {
+            if bits != 0 {
+                isa.blend(block, bits, self.with);
+                count += bits.count_ones() as usize;
+            }
+        }
+        let bits = words.next().unwrap_or(0);
+        if bits != 0 {
+            for (place, byte) in rest.iter_mut().enumerate() {
+                if bits >> (place & 63) & 1 == 1 {
+                    *byte = self.with;
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
+}

@@ -1,0 +1,268 @@
+//! 256-bit vectors: two registers a line.
+//!
+//! A class of bytes is a set of pairs of half-bytes: one shuffle gives, for the low half, the
+//! high halves that complete it to a member, another the bit of the byte's own high half.
+
+use std::arch::x86_64::*;
+
+use super::{GROUP_PLANES, Group, Isa, Job, LINE_BYTES, Line, WORD_BYTES};
+
+/// Proof that the processor has AVX2 and BMI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Avx2(());
+
+impl Avx2 {
+    pub(super) fn detect() -> Option<Self> {
+        let has = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt");
+        has.then_some(Self(()))
+    }
+
+    /// Runs the job in a function that has the features.
+    pub(super) fn enter<J: Job>(self, job: J) -> J::Output {
+        // SAFETY: a value of this type exists only where `detect` saw every feature that
+        // `featured` is compiled for.
+        unsafe { featured(self, job) }
+    }
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn featured<J: Job>(isa: Avx2, job: J) -> J::Output {
+    job.run(isa)
+}
+
+/// The bit of a high half-byte among the eight of its half of the table.
+const HALVES: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
+
+/// A line: its first four words and its last four.
+#[derive(Clone, Copy)]
+pub(super) struct Pair(__m256i, __m256i);
+
+/// The same 16 bytes in both halves.
+#[inline(always)]
+fn table(_proof: Avx2, table: &[u8; 16]) -> __m256i {
+    // SAFETY: the token proves AVX2; the array has the 16 bytes that are read, and the load
+    // needs no alignment.
+    unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())) }
+}
+
+/// Words 1 to 3 of `a` and word 0 of `b`.
+#[inline(always)]
+fn following(_proof: Avx2, a: __m256i, b: __m256i) -> __m256i {
+    // SAFETY: the token proves AVX2.
+    unsafe { _mm256_alignr_epi8::<8>(_mm256_permute2x128_si256::<0x21>(a, b), a) }
+}
+
+/// Word 3 of `a` and words 0 to 2 of `b`.
+#[inline(always)]
+fn preceding(_proof: Avx2, a: __m256i, b: __m256i) -> __m256i {
+    // SAFETY: the token proves AVX2.
+    unsafe { _mm256_alignr_epi8::<8>(b, _mm256_permute2x128_si256::<0x21>(a, b)) }
+}
+
+impl Isa for Avx2 {
+    const WIDE: bool = false;
+
+    type V = Pair;
+
+    #[inline(always)]
+    fn zero(self) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { Pair(_mm256_setzero_si256(), _mm256_setzero_si256()) }
+    }
+
+    #[inline(always)]
+    fn load(self, line: &Line) -> Pair {
+        let (low, high) = line.0.split_at(4);
+        // SAFETY: the token proves AVX2; each half of a line is 32 bytes, and the loads need no
+        // alignment.
+        unsafe {
+            Pair(
+                _mm256_loadu_si256(low.as_ptr().cast()),
+                _mm256_loadu_si256(high.as_ptr().cast()),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn store(self, value: Pair, line: &mut Line) {
+        let (low, high) = line.0.split_at_mut(4);
+        // SAFETY: the token proves AVX2; each half of a line is 32 bytes, and the stores need no
+        // alignment.
+        unsafe {
+            _mm256_storeu_si256(low.as_mut_ptr().cast(), value.0);
+            _mm256_storeu_si256(high.as_mut_ptr().cast(), value.1);
+        }
+    }
+
+    #[inline(always)]
+    fn first(self, word: u64) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let low = _mm256_zextsi128_si256(_mm_cvtsi64_si128(word as i64));
+            Pair(low, _mm256_setzero_si256())
+        }
+    }
+
+    #[inline(always)]
+    fn last(self, word: u64) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let high = _mm256_set_epi64x(word as i64, 0, 0, 0);
+            Pair(_mm256_setzero_si256(), high)
+        }
+    }
+
+    #[inline(always)]
+    fn and(self, a: Pair, b: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { Pair(_mm256_and_si256(a.0, b.0), _mm256_and_si256(a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn and_not(self, a: Pair, b: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { Pair(_mm256_andnot_si256(b.0, a.0), _mm256_andnot_si256(b.1, a.1)) }
+    }
+
+    #[inline(always)]
+    fn or(self, a: Pair, b: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { Pair(_mm256_or_si256(a.0, b.0), _mm256_or_si256(a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn xor(self, a: Pair, b: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { Pair(_mm256_xor_si256(a.0, b.0), _mm256_xor_si256(a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn not(self, a: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let ones = _mm256_set1_epi64x(-1);
+            Pair(_mm256_xor_si256(a.0, ones), _mm256_xor_si256(a.1, ones))
+        }
+    }
+
+    #[inline(always)]
+    fn ahead(self, line: Pair, next: Pair, by: u32) -> Pair {
+        let after = Pair(
+            following(self, line.0, line.1),
+            following(self, line.1, next.0),
+        );
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let rest = _mm_cvtsi64_si128(i64::from(64 - by));
+            let by = _mm_cvtsi64_si128(i64::from(by));
+            Pair(
+                _mm256_or_si256(
+                    _mm256_srl_epi64(line.0, by),
+                    _mm256_sll_epi64(after.0, rest),
+                ),
+                _mm256_or_si256(
+                    _mm256_srl_epi64(line.1, by),
+                    _mm256_sll_epi64(after.1, rest),
+                ),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn behind(self, prev: Pair, line: Pair, by: u32) -> Pair {
+        let before = Pair(
+            preceding(self, prev.1, line.0),
+            preceding(self, line.0, line.1),
+        );
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let rest = _mm_cvtsi64_si128(i64::from(64 - by));
+            let by = _mm_cvtsi64_si128(i64::from(by));
+            Pair(
+                _mm256_or_si256(
+                    _mm256_sll_epi64(line.0, by),
+                    _mm256_srl_epi64(before.0, rest),
+                ),
+                _mm256_or_si256(
+                    _mm256_sll_epi64(line.1, by),
+                    _mm256_srl_epi64(before.1, rest),
+                ),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn is_zero(self, a: Pair) -> bool {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let all = _mm256_or_si256(a.0, a.1);
+            _mm256_testz_si256(all, all) == 1
+        }
+    }
+
+    #[inline(always)]
+    fn classify(self, group: &Group, text: &[u8; LINE_BYTES], out: [&mut Line; GROUP_PLANES]) {
+        let halves = table(self, &HALVES);
+        let (blocks, _) = text.as_chunks::<WORD_BYTES>();
+        let mut planes = [[0u64; 8]; GROUP_PLANES];
+        for (index, block) in blocks.iter().enumerate() {
+            let (parts, _) = block.as_chunks::<32>();
+            for (part, bytes) in parts.iter().enumerate() {
+                // SAFETY: the token proves AVX2; the array has the 32 bytes that are read, and
+                // the load needs no alignment.
+                unsafe {
+                    let text = _mm256_loadu_si256(bytes.as_ptr().cast());
+                    let nibble = _mm256_set1_epi8(0x0f);
+                    let high = _mm256_and_si256(_mm256_srli_epi16::<4>(text), nibble);
+                    let own = _mm256_shuffle_epi8(halves, high);
+                    let flipped = _mm256_xor_si256(text, _mm256_set1_epi8(0x80_u8 as i8));
+                    for (plane, out) in group.halves.iter().zip(&mut planes) {
+                        let mut with = _mm256_shuffle_epi8(table(self, &plane.low), text);
+                        if plane.has_high {
+                            // A shuffle gives zero for the bytes of the other half.
+                            let more = _mm256_shuffle_epi8(table(self, &plane.high), flipped);
+                            with = _mm256_or_si256(with, more);
+                        }
+                        let member = _mm256_cmpeq_epi8(_mm256_and_si256(with, own), own);
+                        let bits = _mm256_movemask_epi8(member) as u32;
+                        out[index & 7] |= u64::from(bits) << (32 * part);
+                    }
+                }
+            }
+        }
+        for (to, plane) in out.into_iter().zip(planes) {
+            *to = Line(plane);
+        }
+    }
+
+    #[inline(always)]
+    fn blend(self, text: &mut [u8; WORD_BYTES], bits: u64, fill: u8) {
+        let (parts, _) = text.as_chunks_mut::<32>();
+        for (part, bytes) in parts.iter_mut().enumerate() {
+            let bits = (bits >> (32 * part)) as u32;
+            // SAFETY: the token proves AVX2; the array has the 32 bytes that are read and
+            // written, and neither needs an alignment.
+            unsafe {
+                let spread = _mm256_shuffle_epi8(
+                    _mm256_set1_epi32(bits as i32),
+                    _mm256_set_epi64x(
+                        0x0303_0303_0303_0303,
+                        0x0202_0202_0202_0202,
+                        0x0101_0101_0101_0101,
+                        0,
+                    ),
+                );
+                let own = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
+                let mask = _mm256_cmpeq_epi8(_mm256_and_si256(spread, own), own);
+                let text = _mm256_loadu_si256(bytes.as_ptr().cast());
+                let fill = _mm256_set1_epi8(fill as i8);
+                let mixed = _mm256_blendv_epi8(text, fill, mask);
+                _mm256_storeu_si256(bytes.as_mut_ptr().cast(), mixed);
+            }
+        }
+    }
+}
