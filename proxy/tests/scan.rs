@@ -422,7 +422,7 @@ fn foreign_and_damaged_packs_are_refused() {
     let refused = |bytes: &[u8]| {
         fs::write(&file, bytes).unwrap();
         let output = scan(&["--pack", name], "x");
-        (output.status.code(), err(&output).contains(name)).clone()
+        (output.status.code(), err(&output).contains(name))
     };
     assert_eq!(refused(&good[..good.len() - 1]), (Some(2), true));
     assert_eq!(refused(b"PK\x03\x04"), (Some(2), true));
