@@ -1,11 +1,13 @@
 //! The engine as the gateway sees it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surroundings, Watch};
 
 use crate::catalog::{Detector, Set};
 use crate::columns::ColumnWatch;
+use crate::names::Model;
 use crate::pack::{BadPack, Pack};
 use crate::plan::Plan;
 
@@ -28,7 +30,14 @@ impl Detectors {
     /// Every detector of the catalog.
     pub fn standard() -> Self {
         Self {
-            plan: Plan::new(Set::ALL),
+            plan: Plan::new(Set::ALL, Model::standard()),
+        }
+    }
+
+    /// Every detector, with another dictionary and scorer for names.
+    pub fn with_names(model: Arc<Model>) -> Self {
+        Self {
+            plan: Plan::new(Set::ALL, model),
         }
     }
 
@@ -38,7 +47,7 @@ impl Detectors {
     /// The first name that is not in the catalog. Names are lower-case and exact.
     pub fn select<S: AsRef<str>>(names: &[S]) -> Result<Self, UnknownDetector> {
         Ok(Self {
-            plan: Plan::new(chosen(names)?),
+            plan: Plan::new(chosen(names)?, Model::standard()),
         })
     }
 
@@ -48,13 +57,19 @@ impl Detectors {
     /// A section that this program does not know, or cannot use: nothing of a pack is left out
     /// in silence.
     pub fn with_pack(pack: &Pack) -> Result<Self, BadPack> {
-        match pack.sections().next() {
-            Some((name, _)) => Err(BadPack::Section {
-                name: name.to_owned(),
-                reason: "this program does not know it".to_owned(),
-            }),
-            None => Ok(Self::standard()),
+        let mut names = Model::standard();
+        for (section, content) in pack.sections() {
+            let unusable = |reason: String| BadPack::Section {
+                name: section.to_owned(),
+                reason,
+            };
+            if section != Model::SECTION {
+                return Err(unusable("this program does not know it".to_owned()));
+            }
+            let model = Model::from_bytes(content);
+            names = Arc::new(model.map_err(|bad| unusable(bad.to_string()))?);
         }
+        Ok(Self::with_names(names))
     }
 
     /// The same with the named detectors and no other.
@@ -63,7 +78,7 @@ impl Detectors {
     /// As [`Detectors::select`].
     pub fn restrict<S: AsRef<str>>(self, names: &[S]) -> Result<Self, UnknownDetector> {
         Ok(Self {
-            plan: Plan::new(chosen(names)?),
+            plan: Plan::new(chosen(names)?, self.plan.names),
         })
     }
 

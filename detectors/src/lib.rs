@@ -17,6 +17,7 @@
 //! * `structure`: JSON and FHIR, HL7, tables with a header, keys with values.
 //! * `view`: digits of other scripts, escapes, encodings: the text as it would be read.
 //! * `join`: values of the same row, found again in its texts.
+//! * `names`: names of persons in running text; `tune` trains it.
 //! * `context`: labels before a value and names of columns, the evidence for bare numbers.
 //!
 //! Every detector reports on its own: findings of different detectors may overlap, and one
@@ -30,11 +31,13 @@ pub mod corpus;
 mod detectors;
 pub mod eval;
 mod join;
+pub mod names;
 pub mod pack;
 mod plan;
 mod scan;
 mod structure;
 mod text;
+pub mod tune;
 mod validate;
 mod view;
 

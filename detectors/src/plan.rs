@@ -1,11 +1,14 @@
 //! What a choice of detectors means for the scan: which bytes are worth a stop, and how far a
 //! finding may reach.
 
+use std::sync::Arc;
+
 use velum_core::inspect::{ColumnHint, Finding, Prior, Surroundings};
 use velum_core::limits::FINDING_SPAN_BYTES;
 
 use crate::catalog::{Detector, Set, hl7, url};
 use crate::columns;
+use crate::names::{self, Model};
 use crate::scan::{self, Scan};
 
 /// Context that a finding outside HL7 and URLs can depend on: an address with its city before
@@ -13,6 +16,7 @@ use crate::scan::{self, Scan};
 const NEAR_REACH_BYTES: usize = 512;
 
 const _: () = assert!(hl7::REACH_BYTES + NEAR_REACH_BYTES <= FINDING_SPAN_BYTES);
+const _: () = assert!(names::REACH_BYTES <= NEAR_REACH_BYTES + hl7::REACH_BYTES);
 const _: () = assert!(url::SPAN_BYTES + NEAR_REACH_BYTES <= FINDING_SPAN_BYTES);
 
 /// A compiled choice of detectors.
@@ -20,6 +24,7 @@ const _: () = assert!(url::SPAN_BYTES + NEAR_REACH_BYTES <= FINDING_SPAN_BYTES);
 pub(crate) struct Plan {
     enabled: Set,
     stops: Stops,
+    pub(crate) names: Arc<Model>,
 }
 
 /// Byte classes at which the scan stops.
@@ -73,18 +78,21 @@ impl Stops {
 }
 
 impl Plan {
-    pub(crate) fn new(enabled: Set) -> Self {
+    pub(crate) fn new(enabled: Set, names: Arc<Model>) -> Self {
         scan::warm_up();
         columns::warm_up();
         Self {
             enabled,
             stops: Stops::of(enabled),
+            names,
         }
     }
 
     pub(crate) fn inspect(&self, text: &[u8], around: Surroundings<'_>, out: &mut Vec<Finding>) {
         let first = out.len();
-        scan::run(&mut Scan::new(text, around, self.enabled, out), self.stops);
+        let mut scan = Scan::new(text, around, self.enabled, out);
+        scan::run(&mut scan, self.stops);
+        names::find(&mut scan, &self.names);
         settle(out, first);
     }
 

@@ -11,6 +11,8 @@
 //! Offsets count Unicode code points, as in what `velum scan --format jsonl` prints, so that its
 //! output can be corrected by hand and read back as labels.
 
+pub mod generate;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,185 @@
+//! The words that may be names: capitalised ones, and in texts without capitals all.
+
+use super::features::{Context, Features, Token};
+use super::lexicon::Known;
+use super::model::Model;
+use super::roles::Roles;
+use super::starts::Starts;
+use super::word::{self, Gap, Shape, Word};
+
+/// Bytes without a capitalised word on both sides of a word in small letters that may be a name.
+const SMALL_BYTES: usize = 160;
+
+/// A word that may be a name, with the neighbours that decide.
+pub(crate) struct Candidate {
+    pub(super) context: Context,
+}
+
+impl Candidate {
+    pub(super) fn word(&self) -> Word {
+        self.context.own.word
+    }
+
+    pub(super) fn known(&self) -> Known {
+        self.context.own.known
+    }
+
+    pub(crate) fn is_lower(&self) -> bool {
+        self.context.own.word.shape == Shape::Lower
+    }
+
+    /// First byte and one past the last.
+    pub(crate) fn range(&self) -> (usize, usize) {
+        (self.word().start, self.word().end)
+    }
+
+    pub(crate) fn features(&self) -> Features {
+        self.context.features()
+    }
+
+    /// Its features if the dictionary said this about it.
+    pub(crate) fn features_as(&self, known: Known) -> Features {
+        let mut own = self.context.own;
+        own.known = known;
+        Context {
+            own,
+            ..self.context
+        }
+        .features()
+    }
+}
+
+/// Visits the candidates in order.
+pub(crate) fn each(
+    text: &[u8],
+    edges: (bool, bool),
+    model: &Model,
+    mut visit: impl FnMut(&Candidate),
+) {
+    // Where capitals were last seen: before the text, if it begins here.
+    let mut capital_end = if edges.0 { None } else { Some(0) };
+    for at in Starts::of(text) {
+        if !word::begins(text, at) {
+            continue;
+        }
+        let Some(word) = word::read(text, at) else {
+            continue;
+        };
+        if matches!(word.shape, Shape::Capital | Shape::Inner) && word.letters > 2 {
+            small(text, capital_end, Some(at), model, &mut visit);
+            capital_end = Some(word.end);
+        }
+        if !word.is_capital() {
+            continue;
+        }
+        let token = Token::of(word, model);
+        if passes(text, &token, model) {
+            visit(&Candidate {
+                context: Context::of(text, token, model),
+            });
+        }
+    }
+    let end = if edges.1 { None } else { Some(text.len()) };
+    small(text, capital_end, end, model, &mut visit);
+}
+
+/// Whether a capitalised word is worth a look at its neighbours.
+fn passes(text: &[u8], token: &Token, model: &Model) -> bool {
+    let known = token.known;
+    match token.word.shape {
+        Shape::Initial | Shape::Uncased => return initial(text, token, model),
+        Shape::Capitals if known.0 == 0 && token.word.letters < 3 => return false,
+        _ => {}
+    }
+    if token.roles == Roles::FUNCTION || token.roles == Roles::TITLE && !token.known.is_name() {
+        return false;
+    }
+    known.0 == 0
+        || known.is_name()
+        || known.has(Known::EPONYM | Known::PLACE)
+        || titled(text, token, model)
+}
+
+/// Whether the word before is a title or a label: then even `Pencil` is a name.
+fn titled(text: &[u8], token: &Token, model: &Model) -> bool {
+    let start = token.word.start;
+    let near = start.checked_sub(2).and_then(|from| text.get(from..start));
+    if !matches!(
+        near,
+        Some(
+            [b'.' | b'a'..=b'z' | b'A'..=b'Z', b' ']
+            | [b',' | b':', b' ']
+            | [_, b'^' | b',' | b'-'],
+        )
+    ) {
+        return false;
+    }
+    let (gap, before) = word::before(text, start);
+    let Some(before) = before else { return false };
+    match gap {
+        Gap::Blank | Gap::Stop => {
+            model.roles(&before).has(Roles::TITLE) || {
+                before.is_capital() && model.known(&before).first_frequency() >= 2
+            }
+        }
+        Gap::Comma | Gap::Caret | Gap::Hyphen => model.known(&before).is_name(),
+        Gap::Colon => model.roles(&before).has(Roles::FIELD.or(Roles::TITLE)),
+        _ => false,
+    }
+}
+
+/// Whether a single letter stands beside a capitalised word.
+fn initial(text: &[u8], token: &Token, model: &Model) -> bool {
+    let word = token.word;
+    if word.shape == Shape::Uncased {
+        // A longer text in that script is prose.
+        return true;
+    }
+    let (_, before) = word::before(text, word.start);
+    let (_, after) = word::after(text, word.end, false);
+    let near = |word: Option<Word>| {
+        word.is_some_and(|word| {
+            word.shape == Shape::Initial
+                || word.is_capital() && word.letters > 1 && {
+                    let known = model.known(&word);
+                    known.0 == 0 || known.is_name()
+                }
+        })
+    };
+    near(before) || near(after)
+}
+
+/// Visits the words in small letters that stand far from any capital.
+fn small(
+    text: &[u8],
+    from: Option<usize>,
+    to: Option<usize>,
+    model: &Model,
+    visit: &mut impl FnMut(&Candidate),
+) {
+    let start = from.map_or(0, |from| from + SMALL_BYTES);
+    let end = to.map_or(text.len(), |to| to.saturating_sub(SMALL_BYTES));
+    let mut at = start;
+    while at < end {
+        let begins = text.get(at).is_some_and(u8::is_ascii_lowercase) && word::begins(text, at);
+        let Some(word) = Some(at)
+            .filter(|_| begins)
+            .and_then(|at| word::read(text, at))
+        else {
+            at += 1;
+            continue;
+        };
+        at = word.end.max(at + 1);
+        if word.shape != Shape::Lower || word.letters < 2 {
+            continue;
+        }
+        let token = Token::of(word, model);
+        let roles = Roles::FUNCTION.or(Roles::BY).or(Roles::TITLE);
+        let may_be = token.known.is_name() || token.known.0 == 0 && word.letters > 2;
+        if may_be && !token.roles.has(roles) {
+            visit(&Candidate {
+                context: Context::of(text, token, model),
+            });
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! From scores of words to names: neighbours that support each other, runs, and repetitions.
+
+use super::candidates::{self, Candidate};
+use super::features::Token;
+use super::lexicon::Known;
+use super::model::Model;
+use super::roles::Roles;
+use super::word::{self, Gap, Shape, Word};
+use crate::catalog::Detector;
+use crate::scan::Scan;
+
+/// Words of a name; more in a row are reported one by one.
+const RUN_WORDS: usize = 6;
+/// Words that are not judged between two names: `de la`, an initial.
+const BRIDGE_WORDS: usize = 3;
+/// Accepted words that are looked for again.
+const REMEMBERED: usize = 64;
+/// Words that wait for another of their kind to be accepted.
+const WAITING: usize = 128;
+
+/// Reports the names of the text.
+pub(super) fn names(scan: &mut Scan<'_>, model: &Model) {
+    let text = scan.text;
+    let edges = (scan.around.at_start, scan.around.at_end);
+    let mut decoder = Decoder::new(model, edges == (true, true));
+    candidates::each(text, edges, model, |candidate| {
+        decoder.take(scan, candidate)
+    });
+    decoder.finish(scan);
+}
+
+/// A candidate whose score is known, but not yet the next one's.
+#[derive(Clone, Copy)]
+struct Scored {
+    word: Word,
+    score: i32,
+    known: Known,
+    lower: bool,
+    /// The candidate before it speaks for it.
+    supported: bool,
+    /// It may be found again, or find others.
+    repeats: bool,
+}
+
+struct Decoder<'m> {
+    model: &'m Model,
+    whole: bool,
+    held: Option<Scored>,
+    run: Run,
+    memory: Memory,
+}
+
+impl<'m> Decoder<'m> {
+    fn new(model: &'m Model, whole: bool) -> Self {
+        Self {
+            model,
+            whole,
+            held: None,
+            run: Run::default(),
+            memory: Memory::default(),
+        }
+    }
+
+    fn take(&mut self, scan: &mut Scan<'_>, candidate: &Candidate) {
+        let strong = self.model.thresholds.strong;
+        let mut scored = Scored {
+            word: candidate.word(),
+            score: self.model.score(&candidate.features()),
+            known: candidate.known(),
+            lower: candidate.is_lower(),
+            supported: false,
+            repeats: repeats(candidate),
+        };
+        if let Some(held) = self.held.take() {
+            let beside = joined(scan.text, &held.word, &scored.word, self.model);
+            scored.supported = beside && held.score >= strong;
+            self.settle(scan, held, beside && scored.score >= strong);
+        }
+        self.held = Some(scored);
+    }
+
+    /// Decides about a candidate, now that both sides of it are known.
+    fn settle(&mut self, scan: &mut Scan<'_>, scored: Scored, supported: bool) {
+        let thresholds = self.model.thresholds;
+        let support = if scored.supported || supported {
+            thresholds.support
+        } else {
+            0
+        };
+        let score = scored.score + support;
+        let accept = if scored.lower {
+            thresholds.accept_lower
+        } else {
+            thresholds.accept
+        };
+        if score >= accept {
+            self.run.push(scan, scored.word, self.model);
+            if self.whole && scored.repeats && score >= thresholds.strong {
+                self.memory.remember(scored.word.key);
+            }
+        } else if self.whole && scored.repeats && score >= thresholds.again {
+            self.memory.wait(scan, scored.word);
+        }
+    }
+
+    fn finish(mut self, scan: &mut Scan<'_>) {
+        if let Some(held) = self.held.take() {
+            self.settle(scan, held, false);
+        }
+        self.run.flush(scan, self.model);
+        self.memory.recall(scan);
+    }
+}
+
+/// Whether a word that is accepted in one place is a name in others, too: not where it is a
+/// month, a modal verb, or the first word of a sentence that is one anyway.
+fn repeats(candidate: &Candidate) -> bool {
+    let own = &candidate.context.own;
+    let next = candidate.context.next[0];
+    let heads = next.1.is_some_and(|next| next.roles.has(Roles::HEAD)) && next.0 == Gap::Blank;
+    let modal = own.roles.has(Roles::MODAL.or(Roles::DATE))
+        && !candidate.context.prev[0]
+            .1
+            .is_some_and(|prev| prev.roles.has(Roles::TITLE));
+    own.word.letters > 1 && !heads && !modal && own.word.shape != Shape::Lower
+}
+
+/// Whether two words are parts of one name, as far as what stands between them says.
+fn joined(text: &[u8], first: &Word, second: &Word, model: &Model) -> bool {
+    let mut last = *first;
+    for step in 0..=BRIDGE_WORDS {
+        let (gap, next) = word::after(text, last.end, last.possessive);
+        let Some(next) = next else { return false };
+        let close = match gap {
+            Gap::Blank | Gap::Hyphen | Gap::Caret => !last.possessive,
+            Gap::Comma => step == 0 && next.start - last.end <= 2,
+            Gap::Stop => last.letters <= 2 && next.start - last.end <= 2,
+            _ => false,
+        };
+        if !close || next.start > second.start {
+            return false;
+        }
+        if next.start == second.start {
+            return true;
+        }
+        let bridge = next.shape == Shape::Initial || is_particle(&Token::of(next, model));
+        if !bridge {
+            return false;
+        }
+        last = next;
+    }
+    false
+}
+
+fn is_particle(token: &Token) -> bool {
+    token.roles.has(Roles::PARTICLE)
+}
+
+/// Accepted words in a row.
+#[derive(Default)]
+struct Run {
+    words: [Option<Word>; RUN_WORDS],
+    len: usize,
+    last: Option<Word>,
+}
+
+impl Run {
+    fn push(&mut self, scan: &mut Scan<'_>, word: Word, model: &Model) {
+        if let Some(last) = self.last
+            && !joined(scan.text, &last, &word, model)
+        {
+            self.flush(scan, model);
+        }
+        match self.words.get_mut(self.len) {
+            Some(slot) => *slot = Some(word),
+            None => self.spill(scan, word),
+        }
+        self.len += 1;
+        self.last = Some(word);
+    }
+
+    /// Reports the words of a run that is too long one by one.
+    fn spill(&mut self, scan: &mut Scan<'_>, word: Word) {
+        for word in self.words.iter_mut().filter_map(Option::take) {
+            scan.report(Detector::Name, word.start, word.end);
+        }
+        scan.report(Detector::Name, word.start, word.end);
+    }
+
+    fn flush(&mut self, scan: &mut Scan<'_>, model: &Model) {
+        if let (Some(first), Some(last)) = (self.words[0], self.last) {
+            let start = leading_particles(scan.text, &first, model);
+            let end = trailing_suffix(scan.text, &last, model);
+            scan.report(Detector::Name, start, end);
+        }
+        *self = Self::default();
+    }
+}
+
+/// The first of the particles that lead to a name: `van der Berg`, `al-Rashid`.
+fn leading_particles(text: &[u8], first: &Word, model: &Model) -> usize {
+    let mut start = first.start;
+    for _ in 0..BRIDGE_WORDS {
+        let (gap, before) = word::before(text, start);
+        let Some(before) = before.filter(|_| matches!(gap, Gap::Blank | Gap::Hyphen)) else {
+            break;
+        };
+        let token = Token::of(before, model);
+        if !is_particle(&token) || token.roles.has(Roles::FUNCTION) || before.letters < 2 {
+            break;
+        }
+        start = before.start;
+    }
+    start
+}
+
+/// One past `Jr`, `III` behind a name.
+fn trailing_suffix(text: &[u8], last: &Word, model: &Model) -> usize {
+    match word::after(text, last.end, last.possessive) {
+        (Gap::Blank | Gap::Comma, Some(next))
+            if next.is_capital() && model.roles(&next).has(Roles::SUFFIX) =>
+        {
+            next.end
+        }
+        _ => last.end,
+    }
+}
+
+/// Words that were accepted, and words that wait for that.
+struct Memory {
+    keys: [u64; REMEMBERED],
+    known: usize,
+    waiting: [(u64, usize, usize); WAITING],
+    waits: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            keys: [0; REMEMBERED],
+            known: 0,
+            waiting: [(0, 0, 0); WAITING],
+            waits: 0,
+        }
+    }
+}
+
+impl Memory {
+    fn remember(&mut self, key: u64) {
+        let known = self
+            .keys
+            .get(..self.known.min(REMEMBERED))
+            .unwrap_or_default();
+        if !known.contains(&key) {
+            // The latest names are the likeliest to come again.
+            if let Some(slot) = self.keys.get_mut(self.known % REMEMBERED) {
+                *slot = key;
+            }
+            self.known += 1;
+        }
+    }
+
+    fn wait(&mut self, scan: &mut Scan<'_>, word: Word) {
+        if self.waits == WAITING {
+            self.recall(scan);
+        }
+        if let Some(slot) = self.waiting.get_mut(self.waits) {
+            *slot = (word.key, word.start, word.end);
+            self.waits += 1;
+        }
+    }
+
+    /// Reports the waiting words that were accepted elsewhere.
+    fn recall(&mut self, scan: &mut Scan<'_>) {
+        let known = self
+            .keys
+            .get(..self.known.min(REMEMBERED))
+            .unwrap_or_default();
+        let waiting = self.waiting.get(..self.waits).unwrap_or_default();
+        for (key, start, end) in waiting {
+            if known.contains(key) {
+                scan.report(Detector::Name, *start, *end);
+            }
+        }
+        self.waits = 0;
+    }
+}

@@ -1,0 +1,64 @@
+//! Names of persons in running text: a dictionary, a score in context, and the rest of the text.
+//!
+//! ```text
+//! text ─▶ starts ─▶ words ─▶ gate ─▶ context ─▶ score ─▶ runs of names ─▶ findings
+//!        (bitmaps)  (key,    (lexicon)  (three    (table of  (particles, initials,
+//!                    shape)              words      weights)   neighbours; again in whole texts)
+//!                                        around)
+//! ```
+//!
+//! A word is judged by itself and by three words to either side, then by whether the words
+//! beside it look like names of their own. In a text that is whole, a word that was accepted
+//! once is found again where it alone would not have been.
+
+use crate::catalog::Detector;
+use crate::scan::Scan;
+
+mod candidates;
+mod decode;
+mod features;
+mod letters;
+mod lexicon;
+mod model;
+mod roles;
+mod starts;
+mod word;
+
+pub(crate) use candidates::Candidate;
+pub(crate) use features::{FEATURES, Features};
+pub(crate) use lexicon::{Known, Table};
+pub(crate) use model::Thresholds;
+pub use model::{BadModel, Model};
+pub(crate) use roles::Roles;
+pub(crate) use word::key_of;
+
+/// Bytes to either side of a name that may decide about it.
+pub(crate) const REACH_BYTES: usize = 1024;
+
+/// Reports the names of persons in the text.
+pub(crate) fn find(scan: &mut Scan<'_>, model: &Model) {
+    if scan.wants(Detector::Name) {
+        decode::names(scan, model);
+    }
+}
+
+/// Visits the words of a whole text that may be names.
+pub(crate) fn candidates(text: &[u8], model: &Model, visit: impl FnMut(&Candidate)) {
+    candidates::each(text, (true, true), model, visit);
+}
+
+/// The words of a text: key and first byte of each.
+pub(crate) fn words_of(text: &[u8]) -> impl Iterator<Item = (u64, usize)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < text.len() {
+            let word = Some(at).filter(|at| word::begins(text, *at));
+            if let Some(word) = word.and_then(|at| word::read(text, at)) {
+                at = word.end.max(at + 1);
+                return Some((word.key, word.start));
+            }
+            at += 1;
+        }
+        None
+    })
+}
