@@ -9,7 +9,8 @@ use crate::catalog::{Detector, Set};
 use crate::columns::ColumnWatch;
 use crate::names::Model;
 use crate::pack::{BadPack, Pack};
-use crate::plan::Plan;
+use crate::plan::{Plan, settle};
+use crate::site::{self, Site};
 
 /// A frozen choice of detectors; implements [`Inspect`].
 ///
@@ -17,6 +18,7 @@ use crate::plan::Plan;
 #[derive(Clone, Debug)]
 pub struct Detectors {
     plan: Plan,
+    site: Option<Arc<Site>>,
 }
 
 /// A name that [`Detectors::select`] does not know.
@@ -31,6 +33,7 @@ impl Detectors {
     pub fn standard() -> Self {
         Self {
             plan: Plan::new(Set::ALL, Model::standard()),
+            site: None,
         }
     }
 
@@ -38,6 +41,7 @@ impl Detectors {
     pub fn with_names(model: Arc<Model>) -> Self {
         Self {
             plan: Plan::new(Set::ALL, model),
+            site: None,
         }
     }
 
@@ -48,6 +52,7 @@ impl Detectors {
     pub fn select<S: AsRef<str>>(names: &[S]) -> Result<Self, UnknownDetector> {
         Ok(Self {
             plan: Plan::new(chosen(names)?, Model::standard()),
+            site: None,
         })
     }
 
@@ -57,19 +62,30 @@ impl Detectors {
     /// A section that this program does not know, or cannot use: nothing of a pack is left out
     /// in silence.
     pub fn with_pack(pack: &Pack) -> Result<Self, BadPack> {
-        let mut names = Model::standard();
+        let (mut names, mut site) = (None, None);
         for (section, content) in pack.sections() {
             let unusable = |reason: String| BadPack::Section {
                 name: section.to_owned(),
                 reason,
             };
-            if section != Model::SECTION {
-                return Err(unusable("this program does not know it".to_owned()));
+            match section {
+                Model::SECTION => {
+                    let model = Model::from_bytes(content);
+                    names = Some(Arc::new(model.map_err(|bad| unusable(bad.to_string()))?));
+                }
+                site::SECTION => {
+                    let patterns = site::from_section(content);
+                    let compiled = patterns.and_then(|patterns| Site::compile(&patterns));
+                    site = Some(Arc::new(compiled.map_err(|bad| unusable(bad.to_string()))?));
+                }
+                _ => return Err(unusable("this program does not know it".to_owned())),
             }
-            let model = Model::from_bytes(content);
-            names = Arc::new(model.map_err(|bad| unusable(bad.to_string()))?);
         }
-        Ok(Self::with_names(names))
+        let names = names.unwrap_or_else(Model::standard);
+        Ok(Self {
+            site,
+            ..Self::with_names(names)
+        })
     }
 
     /// The same with the named detectors and no other.
@@ -79,6 +95,7 @@ impl Detectors {
     pub fn restrict<S: AsRef<str>>(self, names: &[S]) -> Result<Self, UnknownDetector> {
         Ok(Self {
             plan: Plan::new(chosen(names)?, self.plan.names),
+            site: self.site,
         })
     }
 
@@ -108,7 +125,12 @@ impl Default for Detectors {
 
 impl Inspect for Detectors {
     fn inspect(&self, text: &[u8], around: Surroundings<'_>, out: &mut Vec<Finding>) {
+        let first = out.len();
         self.plan.inspect(text, around, out);
+        if let Some(site) = &self.site {
+            site.find(self.plan.enabled(), text, out);
+            settle(out, first);
+        }
     }
 
     fn horizon_bytes(&self) -> usize {

@@ -35,6 +35,7 @@ pub mod names;
 pub mod pack;
 mod plan;
 mod scan;
+pub mod site;
 mod structure;
 mod text;
 pub mod tune;

@@ -10,6 +10,7 @@ use crate::catalog::{Detector, Set, hl7, url};
 use crate::columns;
 use crate::names::{self, Model};
 use crate::scan::{self, Scan};
+use crate::site::Site;
 
 /// Context that a finding outside HL7 and URLs can depend on: an address with its city before
 /// it, the label of a number, the longest e-mail address.
@@ -17,6 +18,7 @@ const NEAR_REACH_BYTES: usize = 512;
 
 const _: () = assert!(hl7::REACH_BYTES + NEAR_REACH_BYTES <= FINDING_SPAN_BYTES);
 const _: () = assert!(names::REACH_BYTES <= NEAR_REACH_BYTES + hl7::REACH_BYTES);
+const _: () = assert!(Site::REACH_BYTES <= NEAR_REACH_BYTES);
 const _: () = assert!(url::SPAN_BYTES + NEAR_REACH_BYTES <= FINDING_SPAN_BYTES);
 
 /// A compiled choice of detectors.
@@ -96,6 +98,10 @@ impl Plan {
         settle(out, first);
     }
 
+    pub(crate) fn enabled(&self) -> Set {
+        self.enabled
+    }
+
     pub(crate) fn prior(&self, column: ColumnHint<'_>) -> Prior {
         columns::prior(column, self.enabled)
     }
@@ -116,7 +122,7 @@ impl Plan {
 }
 
 /// Sorts the findings from `first` on and drops exact repetitions, without allocating.
-fn settle(out: &mut Vec<Finding>, first: usize) {
+pub(crate) fn settle(out: &mut Vec<Finding>, first: usize) {
     let Some(fresh) = out.get_mut(first..) else {
         return;
     };

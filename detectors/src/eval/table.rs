@@ -174,7 +174,8 @@ impl SetTable {
         });
     }
 
-    fn merge(&mut self, other: &Self) {
+    /// Counts all documents of another.
+    pub fn merge(&mut self, other: &Self) {
         self.burden.merge(other.burden);
         for (row, more) in self.rows.iter_mut().zip(&other.rows) {
             row.labels.merge(more.labels);
@@ -231,7 +232,8 @@ impl Findings {
         ratio(self.typed, self.all)
     }
 
-    fn merge(&mut self, other: Self) {
+    /// Adds the counts of another.
+    pub fn merge(&mut self, other: Self) {
         self.all += other.all;
         self.right += other.right;
         self.typed += other.typed;

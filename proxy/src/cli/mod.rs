@@ -4,10 +4,15 @@
 
 mod audit;
 mod check_config;
+mod corpus;
 mod demo;
 mod engine;
+mod eval;
+mod measure;
 mod ordered;
+mod progress;
 mod scan;
+mod tune;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -68,6 +73,8 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Audit),
     Scan(scan::Scan),
+    Eval(eval::Eval),
+    Tune(tune::Tune),
     /// Show it all: a real PostgreSQL, synthetic patients, and Velum in front of them.
     Demo(demo::Demo),
 }
@@ -80,6 +87,8 @@ pub fn run() -> ExitCode {
         Command::Doctor { config, json } => doctor::run(&config, json),
         Command::Audit(command) => audit::run(command),
         Command::Scan(arguments) => scan::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     };
     ExitCode::from(status)

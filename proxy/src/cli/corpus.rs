@@ -1,0 +1,216 @@
+//! What commands read from corpus directories: labelled texts, word lists, site patterns.
+//!
+//! `corpus/README.md` says what a file may hold.
+
+mod cases;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use velum_detectors::corpus::Document;
+use velum_detectors::site::SitePattern;
+
+/// All that the directories hold.
+#[derive(Default)]
+pub(super) struct Corpus {
+    /// Labelled texts, in the order of their files.
+    pub(super) documents: Vec<Sample>,
+    /// Word lists by their path below the folder `lists`, or by their name.
+    pub(super) lists: BTreeMap<String, String>,
+    /// Patterns of the site.
+    pub(super) patterns: Vec<SitePattern>,
+    /// Files that were read.
+    pub(super) files: usize,
+    digest: Sha256,
+}
+
+/// A labelled text and what it may be used for.
+pub(super) struct Sample {
+    pub(super) document: Document,
+    /// The part that its path names, if it names one.
+    pub(super) part: Option<Part>,
+}
+
+/// What a text is used for. One that is trained on says nothing about how good a pack is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Part {
+    /// Weights are learnt from it.
+    Train,
+    /// Thresholds are chosen on it.
+    Tune,
+    /// The pack is measured with it.
+    Test,
+}
+
+/// Reads all files below the directories.
+///
+/// # Errors
+/// All mistakes, each with its file and line.
+pub(super) fn read(directories: &[PathBuf]) -> Result<Corpus, Vec<String>> {
+    let mut corpus = Corpus::default();
+    let mut mistakes = Vec::new();
+    for directory in directories {
+        let mut files = Vec::new();
+        if let Err(error) = walk(directory, &mut files) {
+            mistakes.push(format!("{}: {error}", directory.display()));
+        }
+        for file in files {
+            let below = file.strip_prefix(directory).unwrap_or(&file).to_owned();
+            if let Err(error) = corpus.file(&file, &below, &mut mistakes) {
+                mistakes.push(format!("{}: {error}", file.display()));
+            }
+        }
+    }
+    match mistakes.is_empty() {
+        true => Ok(corpus),
+        false => Err(mistakes),
+    }
+}
+
+impl Corpus {
+    /// SHA-256 of the names and bytes of all files that were read, in hex.
+    pub(super) fn digest(&self) -> String {
+        let digest = self.digest.clone().finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn file(
+        &mut self,
+        path: &Path,
+        below: &Path,
+        mistakes: &mut Vec<String>,
+    ) -> Result<(), String> {
+        let name = below.to_string_lossy().into_owned();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if !matches!(extension, Some("jsonl" | "toml" | "txt")) {
+            return Ok(());
+        }
+        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        self.files += 1;
+        self.digest.update(Sha256::digest(&name));
+        self.digest.update(Sha256::digest(&text));
+        let mut found = Vec::new();
+        match extension {
+            Some("jsonl") => documents(&text, below, &mut found, |line, error| {
+                mistakes.push(format!("{}:{line}: {error}", path.display()));
+            }),
+            Some("toml") => cases::read(&text, below, &mut found, &mut self.patterns)?,
+            _ => {
+                let name = name.rsplit_once("lists/").map_or(&*name, |(_, name)| name);
+                self.lists.insert(name.to_owned(), text);
+            }
+        }
+        let part = part(below);
+        self.documents
+            .extend(found.into_iter().map(|document| Sample { document, part }));
+        Ok(())
+    }
+}
+
+fn documents(
+    text: &str,
+    below: &Path,
+    found: &mut Vec<Document>,
+    mut mistake: impl FnMut(usize, String),
+) {
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        match Document::from_json(line) {
+            Ok(mut document) => {
+                if document.set.is_empty() {
+                    document.set = stem(below);
+                }
+                if document.id.is_empty() {
+                    document.id = format!("{}:{}", below.display(), number + 1);
+                }
+                found.push(document);
+            }
+            Err(error) => mistake(number + 1, error.to_string()),
+        }
+    }
+}
+
+/// The part that a folder or file of the path is named after.
+fn part(below: &Path) -> Option<Part> {
+    let mut names = below
+        .iter()
+        .filter_map(|name| Path::new(name).file_stem()?.to_str());
+    names.find_map(|name| match name {
+        "train" => Some(Part::Train),
+        "tune" => Some(Part::Tune),
+        "test" => Some(Part::Test),
+        _ => None,
+    })
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// All files below a folder, in the order of their names.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        match entry.file_type()?.is_dir() {
+            true => walk(&entry.path(), files)?,
+            false => files.push(entry.path()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_mistakes_are_named_and_parts_known() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        };
+        write(
+            "test/notes.jsonl",
+            "{\"text\":\"a\"}\n\n{\"id\":\"x\",\"set\":\"s\",\"text\":\"b\"}\n",
+        );
+        write("site.toml", "[[case]]\ntext = \"seen by «NAME:Jane»\"\n");
+        write("lists/names/local.txt", "Jane\n");
+        write("README.md", "not read");
+        let corpus = read(&[folder.path().to_owned()]).unwrap_or_default();
+        let documents = corpus.documents.iter();
+        let seen: Vec<_> = documents
+            .map(|s| (&*s.document.id, &*s.document.set, s.part))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("site.toml:1", "site", None),
+                ("test/notes.jsonl:1", "notes", Some(Part::Test)),
+                ("x", "s", Some(Part::Test)),
+            ]
+        );
+        assert!(corpus.lists.contains_key("names/local.txt"));
+        assert_eq!((corpus.files, corpus.digest().len()), (3, 64));
+
+        write(
+            "bad.jsonl",
+            "{\n{\"text\":\"a\",\"spans\":[{\"start\":0,\"end\":9,\"type\":\"SSN\"}]}\n",
+        );
+        write("bad.toml", "[[case]]\ntext = \"«NAME:Jane\"\n");
+        let mistakes = read(&[folder.path().to_owned(), "nowhere".into()]).err();
+        let mistakes = mistakes.unwrap_or_default();
+        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+        assert!(mistakes[0].contains("bad.jsonl:1:") && mistakes[1].contains("bad.jsonl:2:"));
+    }
+}

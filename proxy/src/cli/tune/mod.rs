@@ -1,0 +1,178 @@
+//! `velum tune`: from a site's corpus to a detector pack and a report on it.
+//!
+//! ```text
+//! labelled texts ─┬─ train, tune ─▶ learn ─▶ pack ─▶ file
+//! word lists ─────┤                           │
+//! site patterns ──┘   test ──────────────▶ measure, before and after ─▶ report
+//! ```
+
+mod learn;
+mod report;
+mod split;
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use velum_detectors::Detectors;
+use velum_detectors::corpus::Document;
+use velum_detectors::pack::{Pack, Provenance};
+
+use super::corpus::{self, Corpus};
+use super::measure::{Measured, measure};
+use super::{DONE, MISUSE, complain, progress};
+use crate::observe::{now, rfc3339};
+use report::Report;
+use split::Split;
+
+/// Make a detector pack from a corpus: labelled texts, word lists, site patterns.
+#[derive(Args)]
+pub(super) struct Tune {
+    /// Directories with the corpus; see corpus/README.md.
+    #[arg(long, value_name = "DIR", num_args = 1.., required = true)]
+    corpus: Vec<PathBuf>,
+    /// The pack to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The same corpus, seed and date give the same bytes.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The date that the pack names; else it is now.
+    #[arg(long)]
+    date: Option<String>,
+    /// Write a report as one HTML file. It holds texts of the corpus.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Misses of each kind and type in the report.
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    misses: usize,
+}
+
+/// Tunes; returns the exit status.
+pub(super) fn run(arguments: &Tune) -> u8 {
+    match tune(arguments) {
+        Ok(()) => DONE,
+        Err(mistakes) => {
+            for mistake in mistakes {
+                complain(&format!("velum tune: {mistake}\n"));
+            }
+            MISUSE
+        }
+    }
+}
+
+fn tune(arguments: &Tune) -> Result<(), Vec<String>> {
+    let corpus = corpus::read(&arguments.corpus)?;
+    if corpus.documents.is_empty() && corpus.patterns.is_empty() && corpus.lists.is_empty() {
+        return Err(vec!["the corpus is empty; see corpus/README.md".to_owned()]);
+    }
+    let one = |error: String| vec![error];
+    let split = Split::new(&corpus.documents, arguments.seed);
+    complain(&format!("{}\n", read(&corpus, &split)));
+    let mut pack = Pack::new(provenance(arguments, &corpus, &split));
+    for (name, section) in learn::sections(&corpus)? {
+        pack.insert(name, section)
+            .map_err(|error| one(error.to_string()))?;
+    }
+    let engine = Detectors::with_pack(&pack).map_err(|error| one(error.to_string()))?;
+    let before = measured("before", &split.test, &Detectors::standard());
+    let after = measured("after", &split.test, &engine);
+    let bytes = pack.write();
+    write(&arguments.out, &bytes)
+        .map_err(|error| one(format!("{}: {error}", arguments.out.display())))?;
+    if let Some(path) = &arguments.report {
+        let html = Report {
+            pack: &pack,
+            pack_bytes: bytes.len(),
+            before: &before,
+            after: &after,
+            documents: &split.test,
+            is_held_out: split.is_held_out,
+            misses: arguments.misses,
+        }
+        .html();
+        write(path, html.as_bytes())
+            .map_err(|error| one(format!("{}: {error}", path.display())))?;
+    }
+    super::print(&summary(arguments, bytes.len(), &before, &after));
+    Ok(())
+}
+
+fn measured(what: &'static str, documents: &[&Document], engine: &Detectors) -> Measured {
+    let bar = progress::bar(what, documents.len());
+    let measured = measure(documents, engine, |done| bar.set_position(done as u64));
+    bar.finish_and_clear();
+    measured
+}
+
+fn provenance(arguments: &Tune, corpus: &Corpus, split: &Split<'_>) -> Provenance {
+    let date = arguments.date.clone().unwrap_or_else(|| rfc3339(now()));
+    let texts = format!(
+        "{} to train, {} to tune, {} to test",
+        split.train.len(),
+        split.tune.len(),
+        split.test.len()
+    );
+    Provenance::new()
+        .with(
+            Provenance::TOOL,
+            concat!("velum ", env!("CARGO_PKG_VERSION")),
+        )
+        .with(Provenance::DATE, &date)
+        .with(Provenance::SEED, &arguments.seed.to_string())
+        .with(Provenance::CORPUS, &corpus.digest())
+        .with("files", &corpus.files.to_string())
+        .with("texts", &texts)
+        .with("patterns", &corpus.patterns.len().to_string())
+}
+
+fn read(corpus: &Corpus, split: &Split<'_>) -> String {
+    format!(
+        "read {} files: {} texts ({} to train, {} to tune, {} to test), {} word lists, {} patterns",
+        corpus.files,
+        corpus.documents.len(),
+        split.train.len(),
+        split.tune.len(),
+        split.test.len(),
+        corpus.lists.len(),
+        corpus.patterns.len(),
+    )
+}
+
+fn summary(arguments: &Tune, bytes: usize, before: &Measured, after: &Measured) -> String {
+    let line = |name: &str, measured: &Measured| {
+        let total = measured.table.total();
+        let all = total.all_types();
+        let percent = |share: Option<f64>| {
+            share.map_or("-".to_owned(), |share| format!("{:.2} %", 100.0 * share))
+        };
+        format!(
+            "  {name:<8} recall {}, leaked {} characters, over-masked {}\n",
+            percent(all.labels.recall()),
+            all.labels.characters_leaked(),
+            percent(total.burden.over_masking()),
+        )
+    };
+    let report = arguments.report.as_ref();
+    let report = report.map_or(String::new(), |path| format!("report {}\n", path.display()));
+    format!(
+        "{}{}pack {} ({bytes} bytes)\n{report}",
+        line("before", before),
+        line("after", after),
+        arguments.out.display(),
+    )
+}
+
+/// Replaces a file whole, or not at all.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    let file: File = file.persist(path).map_err(|error| error.error)?;
+    // As any other file: a temporary one is its owner's alone.
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
