@@ -16,8 +16,7 @@ use super::gates::Outcome;
 /// Context of a miss to either side.
 const AROUND_BYTES: usize = 40;
 
-const HEADER: &str = "\
-  type           spans   found  recall  leaked  findings  precision  typed";
+const HEADER: &str = "  type           spans   found  recall  leaked  findings  precision  typed";
 
 /// Every set, then all of them together.
 pub(super) fn tables(measured: &Measured, tags: bool) -> String {
