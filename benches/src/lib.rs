@@ -3,10 +3,14 @@
 //!
 //! * [`result`]: results as a server would send them, by shape of their rows, from a seed.
 //! * [`relay`]: one session in memory, fed as a data-plane thread would feed it.
+//! * [`rows`] and [`shapes`]: batches of rows, and the patterns that are looked for in them.
+//! * `detect/`: the pattern engine beside others, interleaved, in one table.
 //! * `micro/`: criterion rows. `whole_path/`: Velum beside PgBouncer and a direct connection.
 
 pub mod relay;
 pub mod result;
+pub mod rows;
+pub mod shapes;
 
 /// FNV-1a over 64 bits: names a content, holds off no adversary.
 pub fn content_hash(hash: u64, bytes: &[u8]) -> u64 {

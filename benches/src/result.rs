@@ -20,7 +20,7 @@ pub enum Shape {
 
 /// A whole answer to one query: RowDescription, rows, CommandComplete, ReadyForQuery.
 pub fn result(shape: Shape, bytes: usize) -> Vec<u8> {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let mut out = row_description(shape);
     let mut rows = 0;
     while out.len() < bytes {
@@ -123,10 +123,14 @@ fn prose(random: &mut Random) -> Vec<u8> {
 }
 
 /// splitmix64.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -134,7 +138,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 }
