@@ -108,7 +108,7 @@ fn session_row(folder: &Path) -> Option<String> {
     let interval = &median["confidence_interval"];
     let rate = |ns: &Value| Some(bytes / ns.as_f64()? * 1e9 / f64::from(1 << 30));
     Some(format!(
-        "| {name} | {:.2} ({:.2} to {:.2}) |\n",
+        "| {name} | {:.3} ({:.3} to {:.3}) |\n",
         rate(&median["point_estimate"])?,
         rate(&interval["upper_bound"])?,
         rate(&interval["lower_bound"])?,
