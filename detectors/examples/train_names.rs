@@ -44,8 +44,8 @@ fn main() {
     } else {
         let started = Instant::now();
         let (train, tune) = (
-            documents(Part::Train, 11, 60),
-            documents(Part::Tune, 12, 20),
+            documents(Part::Train, 11, 300),
+            documents(Part::Tune, 12, 40),
         );
         let model = tune::names(&lists, &train, &tune, Options::default(), &mut |progress| {
             eprintln!("{:6.1} s {progress:?}", started.elapsed().as_secs_f32());

@@ -20,10 +20,6 @@ impl Candidate {
         self.context.own.word
     }
 
-    pub(super) fn known(&self) -> Known {
-        self.context.own.known
-    }
-
     pub(crate) fn is_lower(&self) -> bool {
         self.context.own.word.shape == Shape::Lower
     }
@@ -65,14 +61,14 @@ pub(crate) fn each(
         let Some(word) = word::read(text, at) else {
             continue;
         };
-        if matches!(word.shape, Shape::Capital | Shape::Inner) && word.letters > 2 {
-            small(text, capital_end, Some(at), model, &mut visit);
-            capital_end = Some(word.end);
-        }
         if !word.is_capital() {
             continue;
         }
         let token = Token::of(word, model);
+        if speaks_for_capitals(&token, text, edges) {
+            small(text, capital_end, Some(at), model, &mut visit);
+            capital_end = Some(word.end);
+        }
         if passes(text, &token, model) {
             visit(&Candidate {
                 context: Context::of(text, token, model),
@@ -83,21 +79,40 @@ pub(crate) fn each(
     small(text, capital_end, end, model, &mut visit);
 }
 
+/// Whether names near this word would be capitalised, too. A month is no evidence, and in a short
+/// text neither is its first word.
+fn speaks_for_capitals(token: &Token, text: &[u8], edges: (bool, bool)) -> bool {
+    const SHORT_BYTES: usize = 400;
+    let word = token.word;
+    let written = matches!(word.shape, Shape::Capital | Shape::Inner) && word.letters > 2;
+    let first = word.start == 0 && edges == (true, true) && text.len() <= SHORT_BYTES;
+    written && !token.roles.has(Roles::DATE) && !(first && !token.known.is_name())
+}
+
 /// Whether a capitalised word is worth a look at its neighbours.
 fn passes(text: &[u8], token: &Token, model: &Model) -> bool {
     let known = token.known;
     match token.word.shape {
         Shape::Initial | Shape::Uncased => return initial(text, token, model),
         Shape::Capitals if known.0 == 0 && token.word.letters < 3 => return false,
+        Shape::Capitals if token.word.letters <= 3 && is_field(text, &token.word) => return false,
         _ => {}
     }
-    if token.roles == Roles::FUNCTION || token.roles == Roles::TITLE && !token.known.is_name() {
+    if token.roles == Roles::FUNCTION
+        || token.roles.has(Roles::TITLE) && known.word_frequency() == 3
+    {
         return false;
     }
     known.0 == 0
         || known.is_name()
         || known.has(Known::EPONYM | Known::PLACE)
         || titled(text, token, model)
+}
+
+/// Whether the word is all of a field between bars: a code or the name of a segment.
+fn is_field(text: &[u8], word: &Word) -> bool {
+    let before = word.start.checked_sub(1).and_then(|at| text.get(at));
+    text.get(word.end) == Some(&b'|') && matches!(before, None | Some(b'|' | b'\n' | b'\r'))
 }
 
 /// Whether the word before is a title or a label: then even `Pencil` is a name.
@@ -135,18 +150,20 @@ fn initial(text: &[u8], token: &Token, model: &Model) -> bool {
         // A longer text in that script is prose.
         return true;
     }
-    let (_, before) = word::before(text, word.start);
-    let (_, after) = word::after(text, word.end, false);
-    let near = |word: Option<Word>| {
-        word.is_some_and(|word| {
-            word.shape == Shape::Initial
-                || word.is_capital() && word.letters > 1 && {
-                    let known = model.known(&word);
-                    known.0 == 0 || known.is_name()
-                }
-        })
+    let near = |(gap, word): (Gap, Option<Word>)| {
+        let close = matches!(
+            gap,
+            Gap::Blank | Gap::Comma | Gap::Stop | Gap::Hyphen | Gap::Caret
+        );
+        close
+            && word.is_some_and(|word| {
+                let known = model.known(&word);
+                word.shape == Shape::Initial
+                    || model.roles(&word).has(Roles::PARTICLE)
+                    || word.is_capital() && word.letters > 1 && (known.0 == 0 || known.is_name())
+            })
     };
-    near(before) || near(after)
+    near(word::before(text, word.start)) || near(word::after(text, word.end, false))
 }
 
 /// Visits the words in small letters that stand far from any capital.

@@ -2,7 +2,6 @@
 
 use super::candidates::{self, Candidate};
 use super::features::Token;
-use super::lexicon::Known;
 use super::model::Model;
 use super::roles::Roles;
 use super::word::{self, Gap, Shape, Word};
@@ -34,7 +33,6 @@ pub(super) fn names(scan: &mut Scan<'_>, model: &Model) {
 struct Scored {
     word: Word,
     score: i32,
-    known: Known,
     lower: bool,
     /// The candidate before it speaks for it.
     supported: bool,
@@ -66,7 +64,6 @@ impl<'m> Decoder<'m> {
         let mut scored = Scored {
             word: candidate.word(),
             score: self.model.score(&candidate.features()),
-            known: candidate.known(),
             lower: candidate.is_lower(),
             supported: false,
             repeats: repeats(candidate),
@@ -143,7 +140,7 @@ fn joined(text: &[u8], first: &Word, second: &Word, model: &Model) -> bool {
         if next.start == second.start {
             return true;
         }
-        let bridge = next.shape == Shape::Initial || is_particle(&Token::of(next, model));
+        let bridge = next.letters == 1 || is_particle(&Token::of(next, model));
         if !bridge {
             return false;
         }
@@ -214,9 +211,12 @@ fn leading_particles(text: &[u8], first: &Word, model: &Model) -> usize {
     start
 }
 
-/// One past `Jr`, `III` behind a name.
+/// One past `Jr`, `III`, or the initial of a last name, behind a name.
 fn trailing_suffix(text: &[u8], last: &Word, model: &Model) -> usize {
     match word::after(text, last.end, last.possessive) {
+        (Gap::Blank, Some(next)) if next.letters == 1 && text.get(next.end) == Some(&b'.') => {
+            next.end
+        }
         (Gap::Blank | Gap::Comma, Some(next))
             if next.is_capital() && model.roles(&next).has(Roles::SUFFIX) =>
         {

@@ -213,6 +213,11 @@ impl Context {
             out.push(34, token.word.key as u32, brief * 16 + behind);
             out.push(35, u32::from(token.roles.0), behind);
         }
+        if let (Gap::Blank, Some(token)) = self.next[0] {
+            let ending = token.word.ending as u32 * 4 + u32::from(token.known.word_frequency());
+            out.push(38, ending * 128 + next, brief);
+            out.push(39, ending * 128 + prev, before * 64 + brief);
+        }
         let eponym = u32::from(self.own.known.has(Known::EPONYM));
         out.push(36, next * 16 + behind, eponym);
         out.push(37, prev * 16 + before, eponym);
@@ -235,6 +240,13 @@ impl Context {
         out.push(43, next2 * 128 + next, brief * 0x100 + behind);
         out.push(44, self.prev_kind(2), brief);
         out.push(45, self.next_kind(2), brief);
+        if let (Gap::Blank, Some(token)) = self.next[1] {
+            out.push(
+                48,
+                token.word.ending as u32 * 128 + next,
+                brief * 0x100 + behind,
+            );
+        }
         if let Some(token) = self.prev[1].1 {
             out.push(46, token.word.key as u32, before);
         }

@@ -17,6 +17,8 @@ impl Known {
     pub(crate) const EPONYM: u16 = 1 << 5;
     pub(crate) const PLACE: u16 = 1 << 6;
     pub(crate) const ORG: u16 = 1 << 7;
+    /// Both: a country or a people, of a list that was written by hand.
+    pub(crate) const TOLD: u16 = Self::PLACE | Self::ORG;
     const FIRST_SHIFT: u32 = 8;
     const LAST_SHIFT: u32 = 11;
     const WORD_SHIFT: u32 = 14;
@@ -83,22 +85,22 @@ impl Known {
 
 const SLOTS: usize = 8;
 /// Buckets that are looked at before a word counts as unknown.
-const OVERRUN: usize = 8;
+pub(crate) const OVERRUN: usize = 8;
 
 /// A table from keys of words to 16 bits each.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Table {
     buckets: Vec<[u32; SLOTS]>,
 }
 
 impl Table {
-    /// A table of these entries; a value of 0 is left out.
+    /// A table of these entries, of that many buckets; a value of 0 is left out.
     ///
     /// # Errors
     /// The key that found no place: the table has to be larger.
-    pub(crate) fn build(entries: &[(u64, u16)], bits: u32) -> Result<Self, u64> {
+    pub(crate) fn build(entries: &[(u64, u16)], buckets: usize) -> Result<Self, u64> {
         let mut table = Self {
-            buckets: vec![[0; SLOTS]; 1 << bits],
+            buckets: vec![[0; SLOTS]; buckets],
         };
         for (key, value) in entries.iter().filter(|(_, value)| *value != 0) {
             if !table.insert(*key, *value) {
@@ -110,9 +112,8 @@ impl Table {
 
     fn insert(&mut self, key: u64, value: u16) -> bool {
         let (first, entry) = self.place(key);
-        let mask = self.buckets.len() - 1;
-        for step in 0..OVERRUN {
-            for slot in &mut self.buckets[(first + step) & mask] {
+        for bucket in self.buckets.iter_mut().skip(first).take(OVERRUN) {
+            for slot in bucket {
                 if *slot == 0 {
                     *slot = entry << 16 | u32::from(value);
                     return true;
@@ -124,21 +125,16 @@ impl Table {
 
     /// First bucket and fingerprint.
     fn place(&self, key: u64) -> (usize, u32) {
-        let mask = self.buckets.len().wrapping_sub(1);
-        ((key >> 20) as usize & mask, (key & 0xffff) as u32)
+        // The last buckets take what runs over, and no word of their own.
+        let firsts = (self.buckets.len() + 1).saturating_sub(OVERRUN) as u64;
+        let first = ((key >> 32) * firsts) >> 32;
+        (first as usize, (key & 0xffff) as u32)
     }
 
     /// What is known under the key; 0 for nothing.
     pub(crate) fn get(&self, key: u64) -> u16 {
-        if self.buckets.is_empty() {
-            return 0;
-        }
         let (first, fingerprint) = self.place(key);
-        let mask = self.buckets.len() - 1;
-        for step in 0..OVERRUN {
-            let Some(bucket) = self.buckets.get((first + step) & mask) else {
-                return 0;
-            };
+        for bucket in self.buckets.iter().skip(first).take(OVERRUN) {
             for slot in bucket {
                 if slot >> 16 == fingerprint && *slot != 0 {
                     return *slot as u16;
@@ -163,7 +159,7 @@ impl Table {
         let (count, rest) = bytes.split_first_chunk::<4>()?;
         let count = u32::from_le_bytes(*count) as usize;
         let len = count.checked_mul(4 * SLOTS)?;
-        if rest.len() < len || !(count == 0 || count.is_power_of_two()) {
+        if rest.len() < len || count < OVERRUN {
             return None;
         }
         let (slots, rest) = rest.split_at(len);
@@ -207,7 +203,7 @@ mod tests {
         fn what_was_put_in_is_found(keys in prop::collection::btree_set(any::<u64>(), 0..400)) {
             let entries: Vec<(u64, u16)> =
                 keys.iter().map(|key| (*key, (*key >> 7) as u16 | 1)).collect();
-            let table = Table::build(&entries, 8).expect("room enough");
+            let table = Table::build(&entries, 256).expect("room enough");
             let mut bytes = Vec::new();
             table.to_bytes(&mut bytes);
             bytes.push(7);

@@ -26,7 +26,7 @@ mod word;
 
 pub(crate) use candidates::Candidate;
 pub(crate) use features::{FEATURES, Features};
-pub(crate) use lexicon::{Known, Table};
+pub(crate) use lexicon::{Known, OVERRUN, Table};
 pub(crate) use model::Thresholds;
 pub use model::{BadModel, Model};
 pub(crate) use roles::Roles;

@@ -19,6 +19,7 @@ pub(crate) struct Word {
     /// Hash of the last three folded letters, and how many there are before them.
     pub(super) suffix: u16,
     pub(super) letters: u8,
+    pub(super) ending: Ending,
     pub(super) shape: Shape,
     /// An `'s` follows.
     pub(super) possessive: bool,
@@ -42,6 +43,44 @@ pub(crate) enum Shape {
     Digits,
     /// Letters and digits, or longer than any name.
     Code,
+}
+
+/// What the last letters of an English word make it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Ending {
+    Other,
+    /// `arrives`, `goals`.
+    S,
+    /// `refused`.
+    Ed,
+    /// `improving`.
+    Ing,
+    /// `discussion`, `treatment`, `weakness`, `acidity`, `anemia`.
+    Noun,
+    /// `daily`, `surgical`, `anemic`, `obese`, `cardiac`.
+    Quality,
+}
+
+impl Ending {
+    fn of(last: [u32; 3]) -> Self {
+        let letters = last.map(|letter| u8::try_from(letter).unwrap_or(0));
+        match &letters {
+            b"ing" => Self::Ing,
+            b"ion" | b"ent" | b"ess" | b"ity" | b"mia" | b"sis" | b"ism" | b"ure" => Self::Noun,
+            b"cal"
+            | b"nal"
+            | b"ial"
+            | b"ous"
+            | b"ive"
+            | b"ble"
+            | [_, b'i', b'c']
+            | [_, b'l', b'y'] => Self::Quality,
+            [_, b'e', b'd'] => Self::Ed,
+            [_, _, b's'] => Self::S,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// What stands between a word and the next.
@@ -70,10 +109,6 @@ pub(super) enum Gap {
 }
 
 impl Word {
-    pub(super) fn len(&self) -> usize {
-        self.end - self.start
-    }
-
     /// Begins with a capital or with a letter that has no case.
     pub(super) fn is_capital(&self) -> bool {
         !matches!(self.shape, Shape::Lower | Shape::Digits | Shape::Code)
@@ -221,6 +256,7 @@ impl Reader {
             key: finish(self.key),
             suffix: (suffix ^ (suffix >> 16)) as u16,
             letters: self.letters,
+            ending: Ending::of(self.last),
             shape,
             possessive: self.possessive,
         })

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::catalog::Detector;
 use crate::corpus::Document;
-use crate::names::{FEATURES, Known, Model, Roles, Table, Thresholds, key_of, words_of};
+use crate::names::{FEATURES, Known, Model, OVERRUN, Roles, Table, Thresholds, key_of, words_of};
 
 /// The lists of `corpus/lists`, by path below it, and what is in them.
 pub struct Lists<'t> {
@@ -110,6 +110,9 @@ pub(super) fn entries(lists: &Lists<'_>) -> Result<Entries, BadLists> {
         ("words/places.txt", Known::PLACE),
     ] {
         for section in lists.sections(file)? {
+            // Countries, states and peoples; a city may have any name.
+            let told = file == "words/orgs.txt" || section.head == ["country"];
+            let class = if told { Known::TOLD } else { class };
             for word in section.lines.iter().flat_map(|line| parts(line)) {
                 if word.chars().count() > 1 {
                     add(word, Known::new(class, 0));
@@ -158,10 +161,11 @@ pub(super) fn prune(mut entries: Entries, documents: &[Document]) -> Entries {
             1 => known.first_frequency() <= 1 && known.last_frequency() == 0,
             _ => false,
         };
+        let told = known.classes() & Known::TOLD == Known::TOLD && known.first_frequency() <= 3;
         let clinical = known.has(Known::CLINICAL) && frequency <= 2 && !known.has(Known::EPONYM);
         let (name, other) = seen.get(key).copied().unwrap_or_default();
         let never = frequency <= 4 && other >= SEEN && name == 0;
-        if rare || clinical || never {
+        if rare || clinical || never || told {
             *known = known.without_name();
         }
     }
@@ -194,11 +198,15 @@ pub(super) fn model(entries: &Entries, lists: &Lists<'_>) -> Result<Model, BadLi
     })
 }
 
-/// The smallest table with room for the entries.
+/// A table that is just large enough for the entries.
 fn table(entries: &[(u64, u16)]) -> Table {
-    (0..32)
-        .find_map(|bits| Table::build(entries, bits).ok())
-        .unwrap_or_default()
+    let mut buckets = OVERRUN + entries.len() / 7;
+    loop {
+        match Table::build(entries, buckets) {
+            Ok(table) => return table,
+            Err(_) => buckets += 1 + buckets / 32,
+        }
+    }
 }
 
 impl fmt::Display for BadLists {

@@ -6,6 +6,7 @@ use super::frames::{self, BadFrame, Frame, Piece};
 use super::numbers;
 use super::people::{People, Person};
 use super::random::Random;
+use super::vocabulary::Vocabulary;
 use crate::catalog::Detector;
 use crate::corpus::{Column, Document, Label};
 
@@ -18,10 +19,17 @@ const SMALL: u64 = 6;
 /// Fillings that are PHI.
 const LABELLED: &[(&str, Detector)] = &[("org", Detector::Org), ("city", Detector::Address)];
 
+/// What gaps are filled from.
+#[derive(Clone, Copy)]
+pub(super) struct Stock<'f, 't> {
+    pub(super) people: &'f People,
+    pub(super) vocabulary: &'f Vocabulary,
+    pub(super) fills: &'f BTreeMap<&'t str, Vec<&'t str>>,
+}
+
 pub(super) struct Fill<'f, 't> {
     frame: &'f Frame<'t>,
-    people: &'f People,
-    fills: &'f BTreeMap<&'t str, Vec<&'t str>>,
+    stock: Stock<'f, 't>,
     random: &'f mut Random,
     /// Persons of this document by the letter of their gaps.
     cast: BTreeMap<&'t str, Person>,
@@ -30,16 +38,10 @@ pub(super) struct Fill<'f, 't> {
 }
 
 impl<'f, 't> Fill<'f, 't> {
-    pub(super) fn new(
-        frame: &'f Frame<'t>,
-        people: &'f People,
-        fills: &'f BTreeMap<&'t str, Vec<&'t str>>,
-        random: &'f mut Random,
-    ) -> Self {
+    pub(super) fn new(frame: &'f Frame<'t>, stock: Stock<'f, 't>, random: &'f mut Random) -> Self {
         Self {
             frame,
-            people,
-            fills,
+            stock,
             random,
             cast: BTreeMap::new(),
             text: String::new(),
@@ -85,7 +87,18 @@ impl<'f, 't> Fill<'f, 't> {
             }
             return Ok(());
         }
+        let unnamed = match gap {
+            "Common" => Some(self.stock.people.common_word(self.random)),
+            "common" => Some(self.stock.people.common_word(self.random).to_lowercase()),
+            "Coined" => Some(self.stock.people.coin(self.random)),
+            _ => self.stock.vocabulary.filling(gap, self.random),
+        };
+        if let Some(word) = unnamed {
+            self.put(&word, None, "");
+            return Ok(());
+        }
         let filling = self
+            .stock
             .fills
             .get(gap)
             .and_then(|lines| self.random.pick(lines))
@@ -110,7 +123,7 @@ impl<'f, 't> Fill<'f, 't> {
         if !self.cast.contains_key(who) {
             let style = self.frame.option("style");
             self.cast
-                .insert(who, self.people.person(style, self.random));
+                .insert(who, self.stock.people.person(style, self.random));
         }
         let Some(person) = self.cast.get(who).cloned() else {
             return Ok(());
@@ -136,7 +149,7 @@ impl<'f, 't> Fill<'f, 't> {
             "full_jr" => format!("{first} {last} Jr."),
             "nick" => format!(
                 "{first} \"{}\" {last}",
-                self.people.person(Some("plain"), self.random).first
+                self.stock.people.person(Some("plain"), self.random).first
             ),
             "initials" => format!("{}{}{}", initial(&first), middle, initial(&last)),
             "FULL" => upper(&format!("{first} {last}")),

@@ -14,15 +14,17 @@ mod frames;
 mod numbers;
 mod people;
 mod random;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Document;
 use crate::tune::{BadLists, Lists};
-use fill::Fill;
+use fill::{Fill, Stock};
 use frames::Frame;
 use people::People;
+use vocabulary::Vocabulary;
 
 pub use frames::BadFrame;
 pub use random::Random;
@@ -65,6 +67,7 @@ pub enum BadCorpus {
 pub struct Generator<'t> {
     frames: Vec<Frame<'t>>,
     people: People,
+    vocabulary: Vocabulary,
     /// What fills gaps that are no PHI, by name.
     fills: BTreeMap<&'t str, Vec<&'t str>>,
     random: Random,
@@ -85,6 +88,7 @@ impl<'t> Generator<'t> {
         let mut generator = Self {
             frames: Vec::new(),
             people: People::of(lists, part).map_err(BadCorpus::Lists)?,
+            vocabulary: Vocabulary::of(lists, part).map_err(BadCorpus::Lists)?,
             fills: BTreeMap::new(),
             random: Random::new(seed ^ (part as u64) << 56),
             made: 0,
@@ -128,7 +132,12 @@ impl<'t> Generator<'t> {
         let Some(frame) = self.frames.get(index) else {
             return Err(frames::bad("", "there is no such frame"));
         };
-        let mut fill = Fill::new(frame, &self.people, &self.fills, &mut self.random);
+        let stock = Stock {
+            people: &self.people,
+            vocabulary: &self.vocabulary,
+            fills: &self.fills,
+        };
+        let mut fill = Fill::new(frame, stock, &mut self.random);
         let mut document = fill.document()?;
         document.id = format!("{}-{}", frame.set, self.made);
         self.made += 1;

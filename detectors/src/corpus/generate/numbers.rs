@@ -45,7 +45,7 @@ pub(super) fn value(gap: &str, random: &mut Random) -> Option<Vec<Piece>> {
             format!("{}{}{}", letter(random), letter(random), random.digits(9)),
         ),
         "vin" => (Detector::Vin, "1HGCM82633A004352".to_owned()),
-        "device" => (Detector::Device, format!("SN{}", random.digits(8))),
+        "serial" => (Detector::Device, format!("SN{}", random.digits(8))),
         "date" | "dob" => (Detector::Date, date(random)),
         "isodate" => (Detector::Date, iso(random)),
         "day" => (

@@ -130,8 +130,21 @@ impl People {
         }
     }
 
+    /// A common word that persons are called, too, capitalised.
+    pub(super) fn common_word(&self, random: &mut Random) -> String {
+        let names = if random.chance(50) {
+            &self.common_first
+        } else {
+            &self.common_last
+        };
+        random
+            .pick(names)
+            .cloned()
+            .unwrap_or_else(|| "May".to_owned())
+    }
+
     /// A name that no list has, of syllables that differ by part.
-    fn coin(&self, random: &mut Random) -> String {
+    pub(super) fn coin(&self, random: &mut Random) -> String {
         let (heads, middles, tails) = match self.part {
             Part::Train | Part::Tune => TRAIN_SYLLABLES,
             Part::Test => TEST_SYLLABLES,
