@@ -208,7 +208,7 @@ mod tests {
             table.to_bytes(&mut bytes);
             bytes.push(7);
             let (read, rest) = Table::from_bytes(&bytes).expect("as it was written");
-            prop_assert_eq!(&read, &table);
+            prop_assert!(read == table);
             prop_assert_eq!(rest, &[7]);
             let fingerprints: std::collections::HashSet<u64> =
                 keys.iter().map(|key| key & 0xffff).collect();

@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn words_and_their_shapes() {
-        use Shape::{Capital, Capitals, Code, Digits, Initial, Inner, Lower, Uncased};
+        use Shape::{Capital, Code, Digits, Initial, Inner, Lower, Uncased};
         assert_eq!(
             words("Anne-Marie O'Brien's son saw J. McDONALD, José 田中 B12 on 12"),
             [
