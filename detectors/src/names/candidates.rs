@@ -15,6 +15,14 @@ pub(crate) struct Candidate {
     pub(super) context: Context,
 }
 
+/// What a walk over the words meets.
+pub(super) enum Seen<'c> {
+    /// A word that may be a name.
+    Candidate(&'c Candidate),
+    /// A capitalised word that says what a facility is.
+    Facility(&'c Token),
+}
+
 impl Candidate {
     pub(super) fn word(&self) -> Word {
         self.context.own.word
@@ -46,11 +54,11 @@ impl Candidate {
 }
 
 /// Visits the candidates in order.
-pub(crate) fn each(
+pub(super) fn each(
     text: &[u8],
     edges: (bool, bool),
     model: &Model,
-    mut visit: impl FnMut(&Candidate),
+    mut visit: impl FnMut(Seen<'_>),
 ) {
     // Where capitals were last seen: before the text, if it begins here.
     let mut capital_end = if edges.0 { None } else { Some(0) };
@@ -69,10 +77,13 @@ pub(crate) fn each(
             small(text, capital_end, Some(at), model, &mut visit);
             capital_end = Some(word.end);
         }
+        if token.roles.has(Roles::ORG_HEAD) {
+            visit(Seen::Facility(&token));
+        }
         if passes(text, &token, model) {
-            visit(&Candidate {
+            visit(Seen::Candidate(&Candidate {
                 context: Context::of(text, token, model),
-            });
+            }));
         }
     }
     let end = if edges.1 { None } else { Some(text.len()) };
@@ -172,7 +183,7 @@ fn small(
     from: Option<usize>,
     to: Option<usize>,
     model: &Model,
-    visit: &mut impl FnMut(&Candidate),
+    visit: &mut impl FnMut(Seen<'_>),
 ) {
     let start = from.map_or(0, |from| from + SMALL_BYTES);
     let end = to.map_or(text.len(), |to| to.saturating_sub(SMALL_BYTES));
@@ -194,9 +205,9 @@ fn small(
         let roles = Roles::FUNCTION.or(Roles::BY).or(Roles::TITLE);
         let may_be = token.known.is_name() || token.known.0 == 0 && word.letters > 2;
         if may_be && !token.roles.has(roles) {
-            visit(&Candidate {
+            visit(Seen::Candidate(&Candidate {
                 context: Context::of(text, token, model),
-            });
+            }));
         }
     }
 }

@@ -1,8 +1,9 @@
 //! From scores of words to names: neighbours that support each other, runs, and repetitions.
 
-use super::candidates::{self, Candidate};
+use super::candidates::{self, Candidate, Seen};
 use super::features::Token;
 use super::model::Model;
+use super::org;
 use super::roles::Roles;
 use super::word::{self, Gap, Shape, Word};
 use crate::catalog::Detector;
@@ -22,8 +23,9 @@ pub(super) fn names(scan: &mut Scan<'_>, model: &Model) {
     let text = scan.text;
     let edges = (scan.around.at_start, scan.around.at_end);
     let mut decoder = Decoder::new(model, edges == (true, true));
-    candidates::each(text, edges, model, |candidate| {
-        decoder.take(scan, candidate)
+    candidates::each(text, edges, model, |seen| match seen {
+        Seen::Candidate(candidate) => decoder.take(scan, candidate),
+        Seen::Facility(token) => org::head(scan, token, model),
     });
     decoder.finish(scan);
 }

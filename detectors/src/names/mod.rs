@@ -20,11 +20,13 @@ mod features;
 mod letters;
 mod lexicon;
 mod model;
+mod org;
 mod roles;
 mod starts;
 mod word;
 
 pub(crate) use candidates::Candidate;
+use candidates::Seen;
 pub(crate) use features::{FEATURES, Features};
 pub(crate) use lexicon::{Known, OVERRUN, Table};
 pub(crate) use model::Thresholds;
@@ -35,16 +37,20 @@ pub(crate) use word::key_of;
 /// Bytes to either side of a name that may decide about it.
 pub(crate) const REACH_BYTES: usize = 1024;
 
-/// Reports the names of persons in the text.
+/// Reports the names of persons and facilities in the text.
 pub(crate) fn find(scan: &mut Scan<'_>, model: &Model) {
-    if scan.wants(Detector::Name) {
+    if scan.wants(Detector::Name) || scan.wants(Detector::Org) {
         decode::names(scan, model);
     }
 }
 
 /// Visits the words of a whole text that may be names.
-pub(crate) fn candidates(text: &[u8], model: &Model, visit: impl FnMut(&Candidate)) {
-    candidates::each(text, (true, true), model, visit);
+pub(crate) fn candidates(text: &[u8], model: &Model, mut visit: impl FnMut(&Candidate)) {
+    candidates::each(text, (true, true), model, |seen| {
+        if let Seen::Candidate(candidate) = seen {
+            visit(candidate);
+        }
+    });
 }
 
 /// The words of a text: key and first byte of each.
