@@ -5,6 +5,8 @@
 //! cargo run --release -p velum-detectors --example train_names -- --write # and replace it
 //! ```
 
+#![allow(clippy::print_stdout, reason = "its report is its output")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

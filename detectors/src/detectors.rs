@@ -29,18 +29,25 @@ pub struct UnknownDetector {
 }
 
 impl Detectors {
-    /// Every detector of the catalog.
+    /// Every detector of the catalog; names of persons behind a label and in columns and fields
+    /// of that name.
     pub fn standard() -> Self {
         Self {
-            plan: Plan::new(Set::ALL, Model::standard()),
+            plan: Plan::new(Set::ALL, None),
             site: None,
         }
     }
 
-    /// Every detector, with another dictionary and scorer for names.
+    /// The same, with names of persons and facilities in running text as well. Words that only
+    /// look like names are found, too.
+    pub fn full() -> Self {
+        Self::with_names(Model::standard())
+    }
+
+    /// [`Detectors::full`] with another dictionary and scorer for names.
     pub fn with_names(model: Arc<Model>) -> Self {
         Self {
-            plan: Plan::new(Set::ALL, model),
+            plan: Plan::new(Set::ALL, Some(model)),
             site: None,
         }
     }
@@ -51,12 +58,12 @@ impl Detectors {
     /// The first name that is not in the catalog. Names are lower-case and exact.
     pub fn select<S: AsRef<str>>(names: &[S]) -> Result<Self, UnknownDetector> {
         Ok(Self {
-            plan: Plan::new(chosen(names)?, Model::standard()),
+            plan: Plan::new(chosen(names)?, None),
             site: None,
         })
     }
 
-    /// Every detector of the catalog, with what a pack has learnt.
+    /// [`Detectors::full`], with what a pack has learnt.
     ///
     /// # Errors
     /// A section that this program does not know, or cannot use: nothing of a pack is left out

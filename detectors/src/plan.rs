@@ -26,7 +26,7 @@ const _: () = assert!(url::SPAN_BYTES + NEAR_REACH_BYTES <= FINDING_SPAN_BYTES);
 pub(crate) struct Plan {
     enabled: Set,
     stops: Stops,
-    pub(crate) names: Arc<Model>,
+    pub(crate) names: Option<Arc<Model>>,
 }
 
 /// Byte classes at which the scan stops.
@@ -80,7 +80,7 @@ impl Stops {
 }
 
 impl Plan {
-    pub(crate) fn new(enabled: Set, names: Arc<Model>) -> Self {
+    pub(crate) fn new(enabled: Set, names: Option<Arc<Model>>) -> Self {
         scan::warm_up();
         columns::warm_up();
         Self {
@@ -94,7 +94,9 @@ impl Plan {
         let first = out.len();
         let mut scan = Scan::new(text, around, self.enabled, out);
         scan::run(&mut scan, self.stops);
-        names::find(&mut scan, &self.names);
+        if let Some(model) = &self.names {
+            names::find(&mut scan, model);
+        }
         settle(out, first);
     }
 

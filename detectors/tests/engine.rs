@@ -170,6 +170,26 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// With names in running text the contract is the same.
+    #[test]
+    fn names_in_running_text_keep_the_contract(text in utf8_text(), cut in any::<prop::sample::Index>()) {
+        let detectors = Detectors::full();
+        let found = inspect(&detectors, text.as_bytes());
+        check_bounds(&found, text.len())?;
+        prop_assert!(found.is_sorted_by_key(|finding| finding.start));
+        for finding in found {
+            prop_assert!(text.is_char_boundary(finding.start), "{finding:?} in {text:?}");
+            prop_assert!(text.is_char_boundary(finding.end), "{finding:?} in {text:?}");
+        }
+        // Any bytes, too: a character that is cut in two.
+        let bytes = &text.as_bytes()[..cut.index(text.len() + 1)];
+        check_bounds(&inspect(&detectors, bytes), bytes.len())?;
+    }
+}
+
+proptest! {
     // These texts are long.
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 

@@ -97,7 +97,7 @@ fn speaks_for_capitals(token: &Token, text: &[u8], edges: (bool, bool)) -> bool 
     let word = token.word;
     let written = matches!(word.shape, Shape::Capital | Shape::Inner) && word.letters > 2;
     let first = word.start == 0 && edges == (true, true) && text.len() <= SHORT_BYTES;
-    written && !token.roles.has(Roles::DATE) && !(first && !token.known.is_name())
+    written && !token.roles.has(Roles::DATE) && (!first || token.known.is_name())
 }
 
 /// Whether a capitalised word is worth a look at its neighbours.
@@ -114,10 +114,31 @@ fn passes(text: &[u8], token: &Token, model: &Model) -> bool {
     {
         return false;
     }
-    known.0 == 0
+    (known.0 == 0 && !is_code(text, token, model))
         || known.is_name()
         || known.has(Known::EPONYM | Known::PLACE)
         || titled(text, token, model)
+}
+
+/// Whether a word that no list has looks like an abbreviation or a product: `QRS`, `RxCUI`. Behind
+/// a title or beside a name it is one of its own.
+fn is_code(text: &[u8], token: &Token, model: &Model) -> bool {
+    const CODE_LETTERS: u8 = 6;
+    let word = token.word;
+    let last = word.end.checked_sub(1).and_then(|at| text.get(at));
+    let looks = match word.shape {
+        Shape::Capitals => word.letters <= CODE_LETTERS,
+        Shape::Inner => last.is_some_and(u8::is_ascii_uppercase),
+        _ => false,
+    };
+    let beside = |(gap, word): (Gap, Option<Word>)| {
+        let close = matches!(gap, Gap::Blank | Gap::Comma | Gap::Hyphen | Gap::Caret);
+        close && word.is_some_and(|word| word.is_capital() && model.known(&word).is_name())
+    };
+    looks
+        && !titled(text, token, model)
+        && !beside(word::before(text, word.start))
+        && !beside(word::after(text, word.end, false))
 }
 
 /// Whether the word is all of a field between bars: a code or the name of a segment.
@@ -203,7 +224,8 @@ fn small(
         }
         let token = Token::of(word, model);
         let roles = Roles::FUNCTION.or(Roles::BY).or(Roles::TITLE);
-        let may_be = token.known.is_name() || token.known.0 == 0 && word.letters > 2;
+        // In small letters a word that no list has may be anything.
+        let may_be = token.known.is_name() || token.known.0 == 0 && titled(text, &token, model);
         if may_be && !token.roles.has(roles) {
             visit(Seen::Candidate(&Candidate {
                 context: Context::of(text, token, model),

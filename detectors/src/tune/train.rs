@@ -100,7 +100,7 @@ struct Learner {
 
 impl Learner {
     fn learn(&mut self, example: &Example, random: &mut Random) {
-        let dropped = random.next();
+        let dropped = random.draw();
         let kept =
             |index: usize| (dropped.rotate_left(index as u32 * 7) & 0xff) * 100 >= DROPPED * 256;
         let ids = example.features.ids();

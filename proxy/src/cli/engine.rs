@@ -13,7 +13,7 @@ use velum_detectors::pack::{PACK_BYTES, Pack};
 /// What is wrong, as a line for the user.
 pub(super) fn load(pack: Option<&Path>, types: &[String]) -> Result<Detectors, String> {
     let engine = match pack {
-        None => Detectors::standard(),
+        None => Detectors::full(),
         Some(path) => {
             let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
             let pack = read(path)?;

@@ -268,6 +268,8 @@ pub struct Rule {
 pub enum DetectorSet {
     /// All that are on by default.
     Standard,
+    /// These, and names of persons and facilities in running text.
+    Full,
     /// These.
     Named(Vec<String>),
 }

@@ -173,7 +173,7 @@ fn strategy(section: &Section<'_>) -> Option<StrategyKind> {
     }
 }
 
-/// `content = { detectors = "standard" | […], strategy = … }`
+/// `content = { detectors = "standard" | "full" | […], strategy = … }`
 fn content(section: &Section<'_>) -> Option<Content> {
     let detectors = section.strings("detectors");
     section.require("detectors");
@@ -182,23 +182,27 @@ fn content(section: &Section<'_>) -> Option<Content> {
     let word = section
         .value("detectors")
         .and_then(|value| value.get_ref().as_str());
-    let standard = word == Some("standard");
-    if !standard {
+    let set = match word {
+        Some("standard") => Some(DetectorSet::Standard),
+        Some("full") => Some(DetectorSet::Full),
+        _ => None,
+    };
+    if set.is_none() {
         detectors
             .iter()
             .for_each(|name| known_detector(section, name));
     }
     let detectors: Vec<_> = detectors.into_iter().map(Spanned::into_inner).collect();
-    let detectors = match detectors.as_slice() {
-        [_] if standard => DetectorSet::Standard,
-        [] => {
+    let detectors = match (set, detectors.as_slice()) {
+        (Some(set), _) => set,
+        (None, []) => {
             if section.has("detectors") {
                 let message = "`detectors` lists nothing";
                 section.reporter.report(section.span.clone(), message);
             }
             return None;
         }
-        _ => DetectorSet::Named(detectors),
+        (None, _) => DetectorSet::Named(detectors),
     };
     Some(Content {
         detectors,

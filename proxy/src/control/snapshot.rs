@@ -299,6 +299,7 @@ fn detectors_of(policy: &model::Policy) -> Result<Detectors, Unusable> {
     match policy.content.as_ref().map(|content| &content.detectors) {
         // Without content rules they still look at errors and notices.
         None | Some(model::DetectorSet::Standard) => Ok(Detectors::standard()),
+        Some(model::DetectorSet::Full) => Ok(Detectors::full()),
         Some(model::DetectorSet::Named(names)) => Detectors::select(names)
             .map_err(|unknown| Unusable(format!("there is no detector `{}`", unknown.name))),
     }

@@ -166,7 +166,7 @@ mod tests {
         let line = r#"{"set":"notes-1","text":"SSN 531-77-0294 and MRN of X","spans":[
             {"start":4,"end":15,"type":"SSN"},{"start":27,"end":28,"type":"NAME","tag":"t"}]}"#;
         let document = Document::from_json(line).expect("a labelled text");
-        let table = eval::evaluate([&document], &Detectors::standard());
+        let table = eval::evaluate([&document], &Detectors::full());
         let gates = read(
             r#"
             [[gate]]

@@ -76,7 +76,7 @@ fn tune(arguments: &Tune) -> Result<(), Vec<String>> {
             .map_err(|error| one(error.to_string()))?;
     }
     let engine = Detectors::with_pack(&pack).map_err(|error| one(error.to_string()))?;
-    let before = measured("before", &split.test, &Detectors::standard());
+    let before = measured("before", &split.test, &Detectors::full());
     let after = measured("after", &split.test, &engine);
     let bytes = pack.write();
     write(&arguments.out, &bytes)
