@@ -1,8 +1,15 @@
 //! Runs a program over a text, a tile of lines at a time, and hands each tile to a sink.
 //!
+//! The words of a tile lie across its lines, so that the word behind another one is the same
+//! word of the next line and is reached without moving anything between lanes:
+//!
 //! ```text
-//!            ┌ line 0 ┬ line 1 ┬ … ┬ line M-2 ┐ word 0 of line M-1
-//! slot       │  512 B │        │   │          │ what is ahead of the tile
+//!            word 0   word 1   …   word 7
+//! line 0     text 0   text N       text 7N        N lines: 8, or 4, or 1
+//! line 1     text 1   text N+1     text 7N+1      text k: one bit for each of bytes 64k..64k+64
+//!   ⋮
+//! line N-1   text N-1              text 8N-1
+//! line N     text 8N                              what is ahead of the tile
 //! ```
 //!
 //! A condition looks at most 63 bytes ahead, so that one word behind the tile is enough. A text
@@ -17,6 +24,10 @@ use crate::scan::simd::{GROUP_PLANES, Isa, Job, LINE_BYTES, LINE_WORDS, Line, WO
 
 /// Lines of a slot in the largest tile, with the one ahead.
 const LINES_MAX: usize = 9;
+/// The same for units with few registers, and for short texts.
+const LINES_FEW: usize = 5;
+/// Bitmaps that are needed one byte later.
+pub(crate) const BEFORES_MAX: usize = 8;
 
 /// Memory that a sweep works in; grows to what the largest program needs and stays so.
 #[derive(Clone, Default)]
@@ -43,7 +54,7 @@ pub(crate) struct Sweep<'a, S> {
     /// Chains that run after the program's own.
     pub(crate) more: &'a [Chain],
     pub(crate) text: &'a [u8],
-    /// One bit a byte, no bit behind the text: bytes of fields that are scanned.
+    /// One bit a byte: bytes of fields that are scanned.
     pub(crate) content: Option<&'a [u64]>,
     /// With it, the positions of the sink begin [`LINE_BYTES`] before the text.
     pub(crate) prior: Option<&'a Prior>,
@@ -54,88 +65,171 @@ pub(crate) struct Sweep<'a, S> {
 /// Gets the tiles of a sweep, in order.
 pub(crate) trait Sink {
     /// `origin` is the position of the first byte of the tile. Of each slot the first `M - 1`
-    /// lines count. Has to be `#[inline(always)]`.
+    /// lines count; see [`place_of`]. Has to be `#[inline(always)]`.
     fn tile<I: Isa, const M: usize>(&mut self, isa: I, origin: usize, slots: &[[Line; M]]);
+}
+
+/// Line and word of the tile's word `index`, in the order of the text.
+#[inline(always)]
+pub(crate) fn place_of<const M: usize>(index: usize) -> (usize, usize) {
+    (index % (M - 1), index / (M - 1) & (LINE_WORDS - 1))
+}
+
+/// One bit for each word of a tile that has a bit set, in the order of the text.
+#[inline(always)]
+pub(crate) fn nonzero<I: Isa, const M: usize>(isa: I, slot: &[Line; M]) -> u64 {
+    let mut words = 0;
+    for line in 0..M - 1 {
+        let mut lanes = isa.nonzero(isa.load(&slot[line]));
+        while lanes != 0 {
+            words |= 1 << (lanes.trailing_zeros() as usize * (M - 1) + line);
+            lanes &= lanes - 1;
+        }
+    }
+    words
 }
 
 impl<S: Sink> Job for Sweep<'_, S> {
     type Output = S;
 
     #[inline(always)]
-    fn run<I: Isa>(self, isa: I) -> S {
-        let lines = self.text.len().div_ceil(LINE_BYTES) + usize::from(self.prior.is_some());
-        if lines <= 1 {
-            self.tiles::<I, 2>(isa, lines)
-        } else if lines == 2 {
-            self.tiles::<I, 3>(isa, lines)
-        } else if lines <= 4 || !I::WIDE {
-            self.tiles::<I, 5>(isa, lines)
-        } else {
-            self.tiles::<I, LINES_MAX>(isa, lines)
+    fn run<I: Isa>(mut self, isa: I) -> S {
+        let memory = std::mem::take(&mut self.slots);
+        // The last word before the tile, of each bitmap that is moved by a byte.
+        let mut carries = [0; BEFORES_MAX];
+        let mut origin = 0;
+        if let Some(prior) = self.prior {
+            let (slots, _) = memory.as_chunks_mut::<2>();
+            self.prior_planes(slots, prior);
+            self.planes_ahead(isa, slots, 0);
+            self.compute(isa, slots, &mut carries, origin);
+            origin += LINE_BYTES;
         }
+        let mut at = 0;
+        while at < self.text.len() {
+            let rest = self.text.len() - at;
+            let size = if I::WIDE && rest >= (LINES_MAX - 1) * LINE_BYTES {
+                self.tile::<I, LINES_MAX>(isa, memory, &mut carries, at, origin)
+            } else if rest > LINE_BYTES {
+                self.tile::<I, LINES_FEW>(isa, memory, &mut carries, at, origin)
+            } else {
+                self.tile::<I, 2>(isa, memory, &mut carries, at, origin)
+            };
+            at += size;
+            origin += size;
+        }
+        self.sink
     }
 }
 
 impl<S: Sink> Sweep<'_, S> {
+    /// The tile at `at`; returns its size.
     #[inline(always)]
-    fn tiles<I: Isa, const M: usize>(mut self, isa: I, lines: usize) -> S {
-        let (slots, _) = std::mem::take(&mut self.slots).as_chunks_mut::<M>();
-        let planes = self.program.groups.len() * GROUP_PLANES;
-        // The last word before the tile, of each bitmap that is moved by a byte.
-        let mut carries = [0u64; 8];
-        self.line(isa, slots, 0, 0);
-        let mut start = 0;
-        while start < lines {
-            for place in 1..M {
-                self.line(isa, slots, start + place, place);
+    fn tile<I: Isa, const M: usize>(
+        &mut self,
+        isa: I,
+        memory: &mut [Line],
+        carries: &mut [u64; BEFORES_MAX],
+        at: usize,
+        origin: usize,
+    ) -> usize {
+        let size = (M - 1) * LINE_BYTES;
+        let (slots, _) = memory.as_chunks_mut::<M>();
+        let rest = self.text.get(at..).unwrap_or_default();
+        match rest.get(..size) {
+            Some(text) => self.planes(isa, slots, text, at),
+            None => {
+                let mut padded = [0; (LINES_MAX - 1) * LINE_BYTES];
+                let (text, _) = padded.split_at_mut(size);
+                if let Some(to) = text.get_mut(..rest.len()) {
+                    to.copy_from_slice(rest);
+                }
+                self.planes(isa, slots, text, at);
             }
-            for ((from, to), carry) in self.program.befores.iter().zip(&mut carries) {
-                move_on(isa, slots, usize::from(*from), usize::from(*to), carry);
-            }
-            for chain in self.program.chains.iter().chain(self.more) {
-                let steps = self.program.steps.get(chain.steps.clone());
-                run_chain(isa, slots, steps.unwrap_or_default(), usize::from(chain.to));
-            }
-            self.sink.tile(isa, start * LINE_BYTES, slots);
-            for slot in slots.iter_mut().take(planes) {
-                slot[0] = slot[M - 1];
-            }
-            if let Some(slot) = self.program.content.map(usize::from) {
-                slots[slot][0] = slots[slot][M - 1];
-            }
-            start += M - 1;
         }
-        self.sink
+        self.planes_ahead(isa, slots, at + size);
+        self.compute(isa, slots, carries, origin);
+        size
     }
 
-    /// Fills line `place` of every plane with line `index` of the text.
+    /// Runs the program on planes that are filled in.
     #[inline(always)]
-    fn line<I: Isa, const M: usize>(
+    fn compute<I: Isa, const M: usize>(
+        &mut self,
+        isa: I,
+        slots: &mut [[Line; M]],
+        carries: &mut [u64; BEFORES_MAX],
+        origin: usize,
+    ) {
+        for ((from, to), carry) in self.program.befores.iter().zip(carries) {
+            move_on(isa, slots, usize::from(*from), usize::from(*to), carry);
+        }
+        for chain in self.program.chains.iter().chain(self.more) {
+            let steps = self.program.steps.get(chain.steps.clone());
+            run_chain(isa, slots, steps.unwrap_or_default(), usize::from(chain.to));
+        }
+        self.sink.tile(isa, origin, slots);
+    }
+
+    /// Fills the planes of a tile from its text, which begins at `at`.
+    #[inline(always)]
+    fn planes<I: Isa, const M: usize>(
         &self,
         isa: I,
         slots: &mut [[Line; M]],
-        index: usize,
-        place: usize,
+        text: &[u8],
+        at: usize,
     ) {
-        let index = match (self.prior, index) {
-            (Some(prior), 0) => return self.prior_line(slots, prior),
-            (Some(_), index) => index - 1,
-            (None, index) => index,
-        };
-        let planes = self.program.groups.len() * GROUP_PLANES;
-        let rest = self.text.get(index * LINE_BYTES..).unwrap_or_default();
-        let mut padded = [0; LINE_BYTES];
-        let line = match rest.first_chunk::<LINE_BYTES>() {
-            Some(line) => line,
-            None if rest.is_empty() => {
-                for slot in slots.iter_mut().take(planes) {
-                    slot[place] = Line::ZERO;
-                }
-                if let Some(slot) = self.program.content.map(usize::from) {
-                    slots[slot][place] = Line::ZERO;
-                }
-                return;
+        let (blocks, _) = text.as_chunks::<WORD_BYTES>();
+        let whole = self.content.is_none() && at + text.len() <= self.text.len();
+        let mut content = [Line([u64::MAX; LINE_WORDS]); M];
+        if !whole {
+            for index in 0..(M - 1) * LINE_WORDS {
+                let (line, word) = place_of::<M>(index);
+                content[line].0[word] = self.content_word(at / WORD_BYTES + index);
             }
+        }
+        for line in 0..M - 1 {
+            let blocks: [&[u8; WORD_BYTES]; LINE_WORDS] = [
+                &blocks[line],
+                &blocks[line + (M - 1)],
+                &blocks[line + 2 * (M - 1)],
+                &blocks[line + 3 * (M - 1)],
+                &blocks[line + 4 * (M - 1)],
+                &blocks[line + 5 * (M - 1)],
+                &blocks[line + 6 * (M - 1)],
+                &blocks[line + 7 * (M - 1)],
+            ];
+            let content = isa.load(&content[line]);
+            let (groups, _) = slots.as_chunks_mut::<GROUP_PLANES>();
+            for (group, to) in self.program.groups.iter().zip(groups) {
+                let [a, b, c, d, e, f, g, h] = to;
+                let out = [
+                    &mut a[line],
+                    &mut b[line],
+                    &mut c[line],
+                    &mut d[line],
+                    &mut e[line],
+                    &mut f[line],
+                    &mut g[line],
+                    &mut h[line],
+                ];
+                isa.classify(group, blocks, content, out);
+            }
+            if let Some(slot) = self.program.content {
+                isa.store(content, &mut slots[usize::from(slot)][line]);
+            }
+        }
+    }
+
+    /// Fills the word ahead of every plane from the 64 bytes at `at`.
+    #[inline(always)]
+    fn planes_ahead<I: Isa, const M: usize>(&self, isa: I, slots: &mut [[Line; M]], at: usize) {
+        let rest = self.text.get(at..).unwrap_or_default();
+        let content = self.content_word(at / WORD_BYTES);
+        let mut padded = [0; WORD_BYTES];
+        let block = match rest.first_chunk::<WORD_BYTES>() {
+            Some(block) => block,
             None => {
                 for (to, from) in padded.iter_mut().zip(rest) {
                     *to = *from;
@@ -145,59 +239,42 @@ impl<S: Sink> Sweep<'_, S> {
         };
         let (groups, _) = slots.as_chunks_mut::<GROUP_PLANES>();
         for (group, to) in self.program.groups.iter().zip(groups) {
-            let [a, b, c, d, e, f, g, h] = to;
-            let out = [
-                &mut a[place],
-                &mut b[place],
-                &mut c[place],
-                &mut d[place],
-                &mut e[place],
-                &mut f[place],
-                &mut g[place],
-                &mut h[place],
-            ];
-            isa.classify(group, line, out);
-        }
-        if self.content.is_some() || rest.len() < LINE_BYTES {
-            let content = self.content_line(index, rest.len());
-            let mask = isa.load(&content);
-            for slot in slots.iter_mut().take(planes) {
-                let bits = isa.and(isa.load(&slot[place]), mask);
-                isa.store(bits, &mut slot[place]);
-            }
-        }
-        if let Some(slot) = self.program.content.map(usize::from) {
-            slots[slot][place] = self.content_line(index, rest.len());
-        }
-    }
-
-    fn content_line(&self, index: usize, rest: usize) -> Line {
-        let mut line = Line::ZERO;
-        for (place, word) in line.0.iter_mut().enumerate() {
-            *word = match rest.saturating_sub(place * WORD_BYTES) {
-                0 => 0,
-                bytes if bytes < WORD_BYTES => (1 << bytes) - 1,
-                _ => u64::MAX,
+            let words = if content == 0 {
+                [0; GROUP_PLANES]
+            } else {
+                isa.classify_block(group, block)
             };
-        }
-        if let Some(content) = self.content {
-            let words = content.get(index * LINE_WORDS..).unwrap_or_default();
-            for (place, word) in line.0.iter_mut().enumerate() {
-                *word &= words.get(place).copied().unwrap_or(0);
+            for (slot, word) in to.iter_mut().zip(words) {
+                slot[M - 1].0[0] = word & content;
             }
         }
-        line
+        if let Some(slot) = self.program.content {
+            slots[usize::from(slot)][M - 1].0[0] = content;
+        }
     }
 
-    fn prior_line<const M: usize>(&self, slots: &mut [[Line; M]], prior: &Prior) {
+    /// Which of the 64 bytes of a word belong to the text, and to a field that is scanned.
+    #[inline(always)]
+    fn content_word(&self, index: usize) -> u64 {
+        let there = match self.text.len().saturating_sub(index * WORD_BYTES) {
+            0 => 0,
+            bytes if bytes < WORD_BYTES => (1 << bytes) - 1,
+            _ => u64::MAX,
+        };
+        match self.content {
+            Some(content) => there & content.get(index).copied().unwrap_or(0),
+            None => there,
+        }
+    }
+
+    fn prior_planes(&self, slots: &mut [[Line; 2]], prior: &Prior) {
+        let last = |word: &u64| Line([0, 0, 0, 0, 0, 0, 0, *word]);
         let planes = self.program.groups.len() * GROUP_PLANES;
         for (slot, word) in slots.iter_mut().take(planes).zip(prior) {
-            slot[0] = Line::ZERO;
-            slot[0].0[LINE_WORDS - 1] = *word;
+            slot[0] = last(word);
         }
-        if let (Some(slot), Some(word)) = (self.program.content.map(usize::from), prior.last()) {
-            slots[slot][0] = Line::ZERO;
-            slots[slot][0].0[LINE_WORDS - 1] = *word;
+        if let (Some(slot), Some(word)) = (self.program.content, prior.last()) {
+            slots[usize::from(slot)][0] = last(word);
         }
     }
 }
@@ -211,11 +288,11 @@ fn move_on<I: Isa, const M: usize>(
     to: usize,
     carry: &mut u64,
 ) {
-    let mut prev = isa.last(*carry);
-    for place in 0..M - 1 {
-        let line = isa.load(&slots[from][place]);
-        isa.store(isa.behind(prev, line, 1), &mut slots[to][place]);
-        prev = line;
+    let mut prev = isa.after(*carry, isa.load(&slots[from][M - 2]));
+    for line in 0..M - 1 {
+        let bits = isa.load(&slots[from][line]);
+        isa.store(isa.behind(prev, bits, 1), &mut slots[to][line]);
+        prev = bits;
     }
     *carry = slots[from][M - 2].0[LINE_WORDS - 1];
     let ahead = slots[from][M - 1].0[0];
@@ -255,8 +332,8 @@ fn run_chain<I: Isa, const M: usize>(isa: I, slots: &mut [[Line; M]], steps: &[S
         }
     }
     let slot = &mut slots[to];
-    for place in 0..M - 1 {
-        isa.store(sum.lines[place], &mut slot[place]);
+    for line in 0..M - 1 {
+        isa.store(sum.lines[line], &mut slot[line]);
     }
     slot[M - 1].0[0] = sum.ahead;
 }
@@ -272,8 +349,8 @@ const XOR: u8 = 6;
 /// The slot's bits as they are.
 #[inline(always)]
 fn add<I: Isa, const M: usize, const OP: u8>(isa: I, sum: &mut Sum<I::V, M>, slot: &[Line; M]) {
-    for place in 0..M - 1 {
-        sum.lines[place] = join::<I, OP>(isa, sum.lines[place], isa.load(&slot[place]));
+    for line in 0..M - 1 {
+        sum.lines[line] = join::<I, OP>(isa, sum.lines[line], isa.load(&slot[line]));
     }
     sum.ahead = join_word::<OP>(sum.ahead, slot[M - 1].0[0]);
 }
@@ -286,18 +363,20 @@ fn add_ahead<I: Isa, const M: usize, const OP: u8>(
     slot: &[Line; M],
     by: u32,
 ) {
-    let mut line = isa.load(&slot[0]);
-    for place in 0..M - 1 {
-        let next = if place + 2 == M {
-            isa.first(slot[M - 1].0[0])
+    let ahead = slot[M - 1].0[0];
+    let first = isa.load(&slot[0]);
+    let mut bits = first;
+    for line in 0..M - 1 {
+        let next = if line + 2 == M {
+            isa.then(first, ahead)
         } else {
-            isa.load(&slot[place + 1])
+            isa.load(&slot[line + 1])
         };
-        let moved = isa.ahead(line, next, by);
-        sum.lines[place] = join::<I, OP>(isa, sum.lines[place], moved);
-        line = next;
+        let moved = isa.ahead(bits, next, by);
+        sum.lines[line] = join::<I, OP>(isa, sum.lines[line], moved);
+        bits = next;
     }
-    sum.ahead = join_word::<OP>(sum.ahead, slot[M - 1].0[0] >> (by & 63));
+    sum.ahead = join_word::<OP>(sum.ahead, ahead >> (by & 63));
 }
 
 #[inline(always)]

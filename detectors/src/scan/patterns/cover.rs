@@ -11,8 +11,8 @@
 use super::find::Triggers;
 use super::rows::fill;
 use super::{Patterns, Rows, Scratch, Trigger};
-use crate::scan::bits::sweep::{Sink, Sweep};
-use crate::scan::simd::{Isa, Job, LINE_BYTES, LINE_WORDS, Line, WORD_BYTES};
+use crate::scan::bits::sweep::{Sink, Sweep, nonzero, place_of};
+use crate::scan::simd::{Isa, Job, LINE_WORDS, Line, WORD_BYTES};
 
 impl Patterns {
     /// Replaces every byte of every match in `text` by `with`, and returns how many there are.
@@ -44,9 +44,7 @@ impl Patterns {
         let content = rows.map(Rows::scanned);
         scratch.triggers.clear();
         scratch.cover.clear();
-        scratch
-            .cover
-            .resize(text.len().div_ceil(LINE_BYTES), Line::ZERO);
+        scratch.cover.resize(text.len().div_ceil(WORD_BYTES), 0);
         self.kernel.run(Sweep {
             program: &self.program,
             more: &self.cover_chains,
@@ -63,11 +61,10 @@ impl Patterns {
         });
         self.walk(scratch, text, content);
         for found in &scratch.walked {
-            fill_lines(&mut scratch.cover, found.start, found.end);
+            fill(&mut scratch.cover, found.start, found.end);
         }
         if let Some(rows) = rows {
-            let words = scratch.cover.iter_mut().flat_map(|line| &mut line.0);
-            for (word, whole) in words.zip(rows.whole()) {
+            for (word, whole) in scratch.cover.iter_mut().zip(rows.whole()) {
                 *word |= *whole;
             }
         }
@@ -79,24 +76,12 @@ impl Patterns {
     }
 }
 
-fn fill_lines(lines: &mut [Line], start: usize, end: usize) {
-    let mut at = start;
-    while at < end {
-        let stop = end.min((at / LINE_BYTES + 1) * LINE_BYTES);
-        if let Some(line) = lines.get_mut(at / LINE_BYTES) {
-            let base = at / LINE_BYTES * LINE_BYTES;
-            fill(&mut line.0, at - base, stop - base);
-        }
-        at = stop;
-    }
-}
-
 /// Writes the bits of the covered bytes, and collects triggers.
 struct Cover<'a> {
     patterns: &'a Patterns,
     /// For each length the last word of its starts before the tile.
     before: [u64; 64],
-    out: &'a mut [Line],
+    out: &'a mut [u64],
     triggers: &'a mut Vec<Trigger>,
 }
 
@@ -125,9 +110,14 @@ impl Sink for Cover<'_> {
             *before = slot[M - 2].0[LINE_WORDS - 1];
         }
         smear.over::<I>(isa, longer - 1);
-        let first = origin / LINE_BYTES;
-        for (place, line) in self.out.iter_mut().skip(first).take(M - 1).enumerate() {
-            isa.store(smear.lines[place], line);
+        let mut lines = [Line::ZERO; M];
+        for line in 0..M - 1 {
+            isa.store(smear.lines[line], &mut lines[line]);
+        }
+        let words = self.out.iter_mut().skip(origin / WORD_BYTES);
+        for (index, to) in words.take((M - 1) * LINE_WORDS).enumerate() {
+            let (line, word) = place_of::<M>(index);
+            *to = lines[line].0[word];
         }
         if let Some(slot) = self.patterns.any_trigger {
             self.collect(isa, origin, slots, &slots[usize::from(slot)]);
@@ -143,11 +133,11 @@ impl<V: Copy, const M: usize> Smear<V, M> {
         let mut known = 1;
         while rest > 0 {
             let step = known.min(rest).min(32);
-            let mut prev = isa.last(self.before);
-            for place in 0..M - 1 {
-                let line = self.lines[place];
-                self.lines[place] = isa.or(line, isa.behind(prev, line, step));
-                prev = line;
+            let mut prev = isa.after(self.before, self.lines[M - 2]);
+            for line in 0..M - 1 {
+                let bits = self.lines[line];
+                self.lines[line] = isa.or(bits, isa.behind(prev, bits, step));
+                prev = bits;
             }
             self.before |= self.before << step;
             rest -= step;
@@ -169,14 +159,14 @@ impl Cover<'_> {
             shift: 0,
             out: self.triggers,
         };
-        for (place, line) in any.iter().enumerate().take(M - 1) {
-            if isa.is_zero(isa.load(line)) {
-                continue;
-            }
-            for (word, bits) in line.0.iter().enumerate().filter(|(_, bits)| **bits != 0) {
-                let at = origin + (place * LINE_WORDS + word) * WORD_BYTES;
-                found.word(self.patterns, slots, (place, word), at, *bits);
-            }
+        let mut words = nonzero(isa, any);
+        while words != 0 {
+            let index = words.trailing_zeros() as usize;
+            words &= words - 1;
+            let (line, word) = place_of::<M>(index);
+            let at = origin + index * WORD_BYTES;
+            let bits = any[line].0[word];
+            found.word(self.patterns, slots, (line, word), at, bits);
         }
     }
 }
@@ -184,7 +174,7 @@ impl Cover<'_> {
 /// The masked store.
 struct Blend<'a> {
     text: &'a mut [u8],
-    cover: &'a [Line],
+    cover: &'a [u64],
     with: u8,
 }
 
@@ -196,7 +186,7 @@ impl Job for Blend<'_> {
     fn run<I: Isa>(self, isa: I) -> usize {
         let mut count = 0;
         let (blocks, rest) = self.text.as_chunks_mut::<WORD_BYTES>();
-        let mut words = self.cover.iter().flat_map(|line| line.0);
+        let mut words = self.cover.iter().copied();
         for (block, bits) in blocks.iter_mut().zip(&mut words) {
             if bits != 0 {
                 isa.blend(block, bits, self.with);

@@ -2,7 +2,7 @@
 
 use super::walk::Field;
 use super::{Match, Patterns, Rows, Scratch, Trigger};
-use crate::scan::bits::sweep::{Sink, Sweep};
+use crate::scan::bits::sweep::{Sink, Sweep, nonzero, place_of};
 use crate::scan::simd::{Isa, LINE_WORDS, Line, WORD_BYTES};
 
 impl Patterns {
@@ -194,16 +194,15 @@ impl Sink for Spans<'_> {
     #[inline(always)]
     fn tile<I: Isa, const M: usize>(&mut self, isa: I, origin: usize, slots: &[[Line; M]]) {
         let any = &slots[usize::from(self.patterns.any)];
-        for (place, line) in any.iter().enumerate().take(M - 1) {
-            if isa.is_zero(isa.load(line)) {
-                continue;
-            }
-            for (word, bits) in line.0.iter().enumerate() {
-                let at = origin + (place * LINE_WORDS + word) * WORD_BYTES;
-                let bits = *bits & self.valid(at);
-                if bits != 0 {
-                    self.word(slots, (place, word), at, bits);
-                }
+        let mut words = nonzero(isa, any);
+        while words != 0 {
+            let index = words.trailing_zeros() as usize;
+            words &= words - 1;
+            let (line, word) = place_of::<M>(index);
+            let at = origin + index * WORD_BYTES;
+            let bits = any[line].0[word] & self.valid(at);
+            if bits != 0 {
+                self.word(slots, (line, word), at, bits);
             }
         }
     }
@@ -227,7 +226,7 @@ impl Spans<'_> {
     fn word<const M: usize>(
         &mut self,
         slots: &[[Line; M]],
-        (place, word): (usize, usize),
+        (line, word): (usize, usize),
         at: usize,
         valid: u64,
     ) {
@@ -235,7 +234,7 @@ impl Spans<'_> {
         let mut pattern = u32::MAX;
         let mut longer = 0;
         for fixed in &self.patterns.fixed {
-            let bits = slots[usize::from(fixed.slot)][place].0[word & (LINE_WORDS - 1)] & valid;
+            let bits = slots[usize::from(fixed.slot)][line].0[word & (LINE_WORDS - 1)] & valid;
             if bits == 0 {
                 continue;
             }
@@ -263,7 +262,7 @@ impl Spans<'_> {
             shift: self.shift,
             out: self.triggers,
         };
-        found.word(self.patterns, slots, (place, word), at, valid);
+        found.word(self.patterns, slots, (line, word), at, valid);
     }
 }
 
@@ -280,12 +279,12 @@ impl Triggers<'_> {
         &mut self,
         patterns: &Patterns,
         slots: &[[Line; M]],
-        (place, word): (usize, usize),
+        (line, word): (usize, usize),
         at: usize,
         valid: u64,
     ) {
         for (index, (walk, slot)) in patterns.walks.iter().zip(&patterns.triggers).enumerate() {
-            let line = &slots[usize::from(*slot)][place];
+            let line = &slots[usize::from(*slot)][line];
             let mut bits = line.0[word & (LINE_WORDS - 1)] & valid;
             while bits != 0 {
                 let at = at + bits.trailing_zeros() as usize;

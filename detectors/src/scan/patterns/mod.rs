@@ -34,7 +34,7 @@ use velum_core::limits::FINDING_SPAN_BYTES;
 use super::bits::graph::{Graph, Term};
 use super::bits::program::{Chain, Program, TooWide};
 use super::bits::sweep::Slots;
-use super::simd::{Kernel, Line};
+use super::simd::Kernel;
 
 mod cover;
 mod error;
@@ -112,7 +112,7 @@ pub struct Scratch {
     walked: Vec<Match>,
     memos: Vec<Memo>,
     ends: Vec<usize>,
-    cover: Vec<Line>,
+    cover: Vec<u64>,
 }
 
 /// A place from which a walk has to be taken.

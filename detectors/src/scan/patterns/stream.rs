@@ -14,7 +14,7 @@ use super::find::{Spans, is_wider, sort};
 use super::walk::Field;
 use super::{Match, Patterns, Scratch, Trigger};
 use crate::scan::bits::sweep::Sweep;
-use crate::scan::simd::{GROUP_PLANES, Isa, Job, LINE_BYTES, Line, WORD_BYTES};
+use crate::scan::simd::{GROUP_PLANES, Isa, Job, LINE_BYTES, WORD_BYTES};
 
 /// What a search carries from one piece of a text to the next.
 #[derive(Clone, Default)]
@@ -230,7 +230,7 @@ impl Job for Remember<'_> {
             return;
         }
         // The bytes end where the word does.
-        let mut block = [0; LINE_BYTES];
+        let mut block = [0; WORD_BYTES];
         for (to, byte) in block.iter_mut().skip(WORD_BYTES - tail.len()).zip(tail) {
             *to = *byte;
         }
@@ -238,10 +238,9 @@ impl Job for Remember<'_> {
         let groups = &self.patterns.program.groups;
         let (priors, _) = self.prior.as_chunks_mut::<GROUP_PLANES>();
         for (group, prior) in groups.iter().zip(priors) {
-            let mut planes = [Line::ZERO; GROUP_PLANES];
-            isa.classify(group, &block, planes.each_mut());
-            for (word, plane) in prior.iter_mut().zip(&planes) {
-                *word = moved(*word, tail.len()) | (plane.0[0] & fresh);
+            let words = isa.classify_block(group, &block);
+            for (prior, word) in prior.iter_mut().zip(words) {
+                *prior = moved(*prior, tail.len()) | (word & fresh);
             }
         }
         if let Some(content) = self.prior.last_mut() {

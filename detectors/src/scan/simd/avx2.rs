@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{GROUP_PLANES, Group, Isa, Job, LINE_BYTES, Line, WORD_BYTES};
+use super::{GROUP_PLANES, Group, Isa, Job, LINE_WORDS, Line, WORD_BYTES};
 
 /// Proof that the processor has AVX2 and BMI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,21 +99,23 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn first(self, word: u64) -> Pair {
+    fn then(self, line: Pair, word: u64) -> Pair {
         // SAFETY: the token proves AVX2.
-        unsafe {
-            let low = _mm256_zextsi128_si256(_mm_cvtsi64_si128(word as i64));
-            Pair(low, _mm256_setzero_si256())
-        }
+        let word = unsafe { _mm256_set1_epi64x(word as i64) };
+        Pair(
+            following(self, line.0, line.1),
+            following(self, line.1, word),
+        )
     }
 
     #[inline(always)]
-    fn last(self, word: u64) -> Pair {
+    fn after(self, word: u64, line: Pair) -> Pair {
         // SAFETY: the token proves AVX2.
-        unsafe {
-            let high = _mm256_set_epi64x(word as i64, 0, 0, 0);
-            Pair(_mm256_setzero_si256(), high)
-        }
+        let word = unsafe { _mm256_set1_epi64x(word as i64) };
+        Pair(
+            preceding(self, word, line.0),
+            preceding(self, line.0, line.1),
+        )
     }
 
     #[inline(always)]
@@ -151,92 +153,89 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn ahead(self, line: Pair, next: Pair, by: u32) -> Pair {
-        let after = Pair(
-            following(self, line.0, line.1),
-            following(self, line.1, next.0),
-        );
         // SAFETY: the token proves AVX2.
         unsafe {
             let rest = _mm_cvtsi64_si128(i64::from(64 - by));
             let by = _mm_cvtsi64_si128(i64::from(by));
             Pair(
-                _mm256_or_si256(
-                    _mm256_srl_epi64(line.0, by),
-                    _mm256_sll_epi64(after.0, rest),
-                ),
-                _mm256_or_si256(
-                    _mm256_srl_epi64(line.1, by),
-                    _mm256_sll_epi64(after.1, rest),
-                ),
+                _mm256_or_si256(_mm256_srl_epi64(line.0, by), _mm256_sll_epi64(next.0, rest)),
+                _mm256_or_si256(_mm256_srl_epi64(line.1, by), _mm256_sll_epi64(next.1, rest)),
             )
         }
     }
 
     #[inline(always)]
     fn behind(self, prev: Pair, line: Pair, by: u32) -> Pair {
-        let before = Pair(
-            preceding(self, prev.1, line.0),
-            preceding(self, line.0, line.1),
-        );
         // SAFETY: the token proves AVX2.
         unsafe {
             let rest = _mm_cvtsi64_si128(i64::from(64 - by));
             let by = _mm_cvtsi64_si128(i64::from(by));
             Pair(
-                _mm256_or_si256(
-                    _mm256_sll_epi64(line.0, by),
-                    _mm256_srl_epi64(before.0, rest),
-                ),
-                _mm256_or_si256(
-                    _mm256_sll_epi64(line.1, by),
-                    _mm256_srl_epi64(before.1, rest),
-                ),
+                _mm256_or_si256(_mm256_sll_epi64(line.0, by), _mm256_srl_epi64(prev.0, rest)),
+                _mm256_or_si256(_mm256_sll_epi64(line.1, by), _mm256_srl_epi64(prev.1, rest)),
             )
         }
     }
 
     #[inline(always)]
-    fn is_zero(self, a: Pair) -> bool {
+    fn nonzero(self, a: Pair) -> u8 {
         // SAFETY: the token proves AVX2.
         unsafe {
-            let all = _mm256_or_si256(a.0, a.1);
-            _mm256_testz_si256(all, all) == 1
+            let zero = _mm256_setzero_si256();
+            let low = _mm256_castsi256_pd(_mm256_cmpeq_epi64(a.0, zero));
+            let high = _mm256_castsi256_pd(_mm256_cmpeq_epi64(a.1, zero));
+            !((_mm256_movemask_pd(low) | (_mm256_movemask_pd(high) << 4)) as u8)
         }
     }
 
     #[inline(always)]
-    fn classify(self, group: &Group, text: &[u8; LINE_BYTES], out: [&mut Line; GROUP_PLANES]) {
+    fn classify(
+        self,
+        group: &Group,
+        blocks: [&[u8; WORD_BYTES]; LINE_WORDS],
+        content: Pair,
+        out: [&mut Line; GROUP_PLANES],
+    ) {
+        let mut planes = [Line::ZERO; GROUP_PLANES];
+        for (at, block) in blocks.into_iter().enumerate() {
+            let words = self.classify_block(group, block);
+            for (plane, word) in planes.iter_mut().zip(words) {
+                plane.0[at] = word;
+            }
+        }
+        for (to, plane) in out.into_iter().zip(&planes) {
+            self.store(self.and(self.load(plane), content), to);
+        }
+    }
+
+    #[inline(always)]
+    fn classify_block(self, group: &Group, block: &[u8; WORD_BYTES]) -> [u64; GROUP_PLANES] {
         let halves = table(self, &HALVES);
-        let (blocks, _) = text.as_chunks::<WORD_BYTES>();
-        let mut planes = [[0u64; 8]; GROUP_PLANES];
-        for (index, block) in blocks.iter().enumerate() {
-            let (parts, _) = block.as_chunks::<32>();
-            for (part, bytes) in parts.iter().enumerate() {
-                // SAFETY: the token proves AVX2; the array has the 32 bytes that are read, and
-                // the load needs no alignment.
-                unsafe {
-                    let text = _mm256_loadu_si256(bytes.as_ptr().cast());
-                    let nibble = _mm256_set1_epi8(0x0f);
-                    let high = _mm256_and_si256(_mm256_srli_epi16::<4>(text), nibble);
-                    let own = _mm256_shuffle_epi8(halves, high);
-                    let flipped = _mm256_xor_si256(text, _mm256_set1_epi8(0x80_u8 as i8));
-                    for (plane, out) in group.halves.iter().zip(&mut planes) {
-                        let mut with = _mm256_shuffle_epi8(table(self, &plane.low), text);
-                        if plane.has_high {
-                            // A shuffle gives zero for the bytes of the other half.
-                            let more = _mm256_shuffle_epi8(table(self, &plane.high), flipped);
-                            with = _mm256_or_si256(with, more);
-                        }
-                        let member = _mm256_cmpeq_epi8(_mm256_and_si256(with, own), own);
-                        let bits = _mm256_movemask_epi8(member) as u32;
-                        out[index & 7] |= u64::from(bits) << (32 * part);
+        let mut planes = [0; GROUP_PLANES];
+        let (parts, _) = block.as_chunks::<32>();
+        for (part, bytes) in parts.iter().enumerate() {
+            // SAFETY: the token proves AVX2; the array has the 32 bytes that are read, and the
+            // load needs no alignment.
+            unsafe {
+                let text = _mm256_loadu_si256(bytes.as_ptr().cast());
+                let nibble = _mm256_set1_epi8(0x0f);
+                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(text), nibble);
+                let own = _mm256_shuffle_epi8(halves, high);
+                let flipped = _mm256_xor_si256(text, _mm256_set1_epi8(0x80_u8 as i8));
+                for (plane, out) in group.halves.iter().zip(&mut planes) {
+                    let mut with = _mm256_shuffle_epi8(table(self, &plane.low), text);
+                    if plane.has_high {
+                        // A shuffle gives zero for the bytes of the other half.
+                        let more = _mm256_shuffle_epi8(table(self, &plane.high), flipped);
+                        with = _mm256_or_si256(with, more);
                     }
+                    let member = _mm256_cmpeq_epi8(_mm256_and_si256(with, own), own);
+                    let bits = _mm256_movemask_epi8(member) as u32;
+                    *out |= u64::from(bits) << (32 * part);
                 }
             }
         }
-        for (to, plane) in out.into_iter().zip(planes) {
-            *to = Line(plane);
-        }
+        planes
     }
 
     #[inline(always)]

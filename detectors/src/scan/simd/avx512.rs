@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{GROUP_PLANES, Group, Isa, Job, LINE_BYTES, Line, WORD_BYTES};
+use super::{GROUP_PLANES, Group, Isa, Job, LINE_WORDS, Line, WORD_BYTES};
 
 /// Proof that the processor has F, BW, VL, VBMI, VBMI2 and GFNI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +51,13 @@ const GATHER: [u8; 64] = {
     order
 };
 
-/// Reverses the bytes of each word: the bit transpose counts its rows from the last byte.
+/// Reverses the bytes of each word, as a shuffle within 16 bytes: the bit transpose counts its
+/// rows from the last byte.
 const REVERSE: [u8; 64] = {
     let mut order = [0; 64];
     let mut at = 0;
     while at < 64 {
-        order[at] = (at / 8 * 8 + 7 - at % 8) as u8;
+        order[at] = (at / 8 % 2 * 8 + 7 - at % 8) as u8;
         at += 1;
     }
     order
@@ -67,6 +68,52 @@ fn bytes(_proof: Avx512, bytes: &[u8; 64]) -> __m512i {
     // SAFETY: the token proves AVX-512 F; the array has the 64 bytes that are read, and the load
     // needs no alignment.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}
+
+/// What turns text into class codes, and codes into bitmaps.
+struct Tables {
+    /// Codes of bytes below 0x80.
+    ascii: (__m512i, __m512i),
+    /// Codes of the others; one for all of them if they are even.
+    high: (__m512i, __m512i),
+    even_high: bool,
+    reverse: __m512i,
+    gather: __m512i,
+}
+
+impl Tables {
+    #[inline(always)]
+    fn of(isa: Avx512, group: &Group) -> Self {
+        let [low0, low1, high0, high1] = &group.codes;
+        Self {
+            ascii: (bytes(isa, low0), bytes(isa, low1)),
+            high: (bytes(isa, high0), bytes(isa, high1)),
+            even_high: group.even_high,
+            reverse: bytes(isa, &REVERSE),
+            gather: bytes(isa, &GATHER),
+        }
+    }
+
+    /// The eight bitmaps of a block, one a word.
+    #[inline(always)]
+    fn bitmaps(&self, isa: Avx512, block: &[u8; WORD_BYTES]) -> __m512i {
+        let text = bytes(isa, block);
+        // SAFETY: the token proves AVX-512 F, BW, VBMI and GFNI, all that is used.
+        unsafe {
+            let high = _mm512_movepi8_mask(text);
+            let ascii = _mm512_permutex2var_epi8(self.ascii.0, text, self.ascii.1);
+            let codes = if self.even_high {
+                _mm512_mask_mov_epi8(ascii, high, self.high.0)
+            } else {
+                let upper = _mm512_permutex2var_epi8(self.high.0, text, self.high.1);
+                _mm512_mask_mov_epi8(ascii, high, upper)
+            };
+            let codes = _mm512_shuffle_epi8(codes, self.reverse);
+            let rows = _mm512_set1_epi64(0x8040_2010_0804_0201_u64 as i64);
+            let turned = _mm512_gf2p8affine_epi64_epi8::<0>(rows, codes);
+            _mm512_permutexvar_epi8(self.gather, turned)
+        }
+    }
 }
 
 /// Transposes eight registers of eight words each.
@@ -129,15 +176,15 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
-    fn first(self, word: u64) -> __m512i {
-        // SAFETY: the token proves AVX-512 F, which includes SSE2.
-        unsafe { _mm512_zextsi128_si512(_mm_cvtsi64_si128(word as i64)) }
+    fn then(self, line: __m512i, word: u64) -> __m512i {
+        // SAFETY: the token proves AVX-512 F.
+        unsafe { _mm512_alignr_epi64::<1>(_mm512_set1_epi64(word as i64), line) }
     }
 
     #[inline(always)]
-    fn last(self, word: u64) -> __m512i {
+    fn after(self, word: u64, line: __m512i) -> __m512i {
         // SAFETY: the token proves AVX-512 F.
-        unsafe { _mm512_maskz_set1_epi64(0x80, word as i64) }
+        unsafe { _mm512_alignr_epi64::<7>(line, _mm512_set1_epi64(word as i64)) }
     }
 
     #[inline(always)]
@@ -173,58 +220,44 @@ impl Isa for Avx512 {
     #[inline(always)]
     fn ahead(self, line: __m512i, next: __m512i, by: u32) -> __m512i {
         // SAFETY: the token proves AVX-512 F and VBMI2.
-        unsafe {
-            let following = _mm512_alignr_epi64::<1>(next, line);
-            _mm512_shrdv_epi64(line, following, _mm512_set1_epi64(i64::from(by)))
-        }
+        unsafe { _mm512_shrdv_epi64(line, next, _mm512_set1_epi64(i64::from(by))) }
     }
 
     #[inline(always)]
     fn behind(self, prev: __m512i, line: __m512i, by: u32) -> __m512i {
         // SAFETY: the token proves AVX-512 F and VBMI2.
-        unsafe {
-            let before = _mm512_alignr_epi64::<7>(line, prev);
-            _mm512_shldv_epi64(line, before, _mm512_set1_epi64(i64::from(by)))
-        }
+        unsafe { _mm512_shldv_epi64(line, prev, _mm512_set1_epi64(i64::from(by))) }
     }
 
     #[inline(always)]
-    fn is_zero(self, a: __m512i) -> bool {
+    fn nonzero(self, a: __m512i) -> u8 {
         // SAFETY: the token proves AVX-512 F.
-        unsafe { _mm512_test_epi64_mask(a, a) == 0 }
+        unsafe { _mm512_test_epi64_mask(a, a) }
     }
 
     #[inline(always)]
-    fn classify(self, group: &Group, text: &[u8; LINE_BYTES], out: [&mut Line; GROUP_PLANES]) {
-        let [low0, low1, high0, high1] = &group.codes;
-        let (low0, low1) = (bytes(self, low0), bytes(self, low1));
-        let (high0, high1) = (bytes(self, high0), bytes(self, high1));
-        let gather = bytes(self, &GATHER);
-        let reverse = bytes(self, &REVERSE);
-        let (blocks, _) = text.as_chunks::<WORD_BYTES>();
-        let mut rows = [low0; 8];
+    fn classify(
+        self,
+        group: &Group,
+        blocks: [&[u8; WORD_BYTES]; LINE_WORDS],
+        content: __m512i,
+        out: [&mut Line; GROUP_PLANES],
+    ) {
+        let tables = Tables::of(self, group);
+        let mut rows = [content; LINE_WORDS];
         for (row, block) in rows.iter_mut().zip(blocks) {
-            // SAFETY: the token proves AVX-512 F, BW, VBMI and GFNI, all that is used.
-            *row = unsafe {
-                let text = bytes(self, block);
-                let high = _mm512_movepi8_mask(text);
-                let ascii = _mm512_permutex2var_epi8(low0, text, low1);
-                // A group that tells bytes from 0x80 apart needs a second table.
-                let codes = if group.even_high {
-                    _mm512_mask_mov_epi8(ascii, high, high0)
-                } else {
-                    let upper = _mm512_permutex2var_epi8(high0, text, high1);
-                    _mm512_mask_mov_epi8(ascii, high, upper)
-                };
-                let codes = _mm512_shuffle_epi8(codes, within_lanes(self, reverse));
-                let rows = _mm512_set1_epi64(0x8040_2010_0804_0201_u64 as i64);
-                let turned = _mm512_gf2p8affine_epi64_epi8::<0>(rows, codes);
-                _mm512_permutexvar_epi8(gather, turned)
-            };
+            *row = tables.bitmaps(self, block);
         }
         for (to, plane) in out.into_iter().zip(transpose(self, rows)) {
-            self.store(plane, to);
+            self.store(self.and(plane, content), to);
         }
+    }
+
+    #[inline(always)]
+    fn classify_block(self, group: &Group, block: &[u8; WORD_BYTES]) -> [u64; GROUP_PLANES] {
+        let mut line = Line::ZERO;
+        self.store(Tables::of(self, group).bitmaps(self, block), &mut line);
+        line.0
     }
 
     #[inline(always)]
@@ -236,11 +269,4 @@ impl Isa for Avx512 {
             _mm512_mask_storeu_epi8(text.as_mut_ptr().cast(), bits, fill);
         }
     }
-}
-
-/// The order as the shuffle within 128-bit lanes takes it.
-#[inline(always)]
-fn within_lanes(_proof: Avx512, order: __m512i) -> __m512i {
-    // SAFETY: the token proves AVX-512 F.
-    unsafe { _mm512_and_si512(order, _mm512_set1_epi8(0x0f)) }
 }

@@ -1,8 +1,8 @@
 //! The vector unit behind one small trait: the same generic code is compiled for AVX-512, for
 //! AVX2 and for plain words.
 //!
-//! A *line* is 512 bits: one bitmap of 512 bytes of text. Every unit works on whole lines, so
-//! that all of them see the same geometry and can be held against each other bit by bit.
+//! A *line* is eight words, a word one bit for each of 64 bytes of text. Every unit works on whole
+//! lines, so that all of them see the same geometry and can be held against each other bit by bit.
 //!
 //! The only unsafe code of the crate. It rests on one fact: a token such as [`avx2::Avx2`] can be
 //! made only where the processor has been seen to have the features, so whoever holds a token
@@ -18,16 +18,16 @@ mod avx2;
 mod avx512;
 mod portable;
 
-/// Bytes of text that one line describes.
+/// Bytes of text that one line stands for.
 pub(crate) const LINE_BYTES: usize = 512;
-/// Bytes of text that one word of a line describes.
+/// Bytes of text that one word of a line stands for.
 pub(crate) const WORD_BYTES: usize = 64;
 /// Words of a line.
 pub(crate) const LINE_WORDS: usize = LINE_BYTES / WORD_BYTES;
 /// Bitmaps that one table lookup gives.
 pub(crate) const GROUP_PLANES: usize = 8;
 
-/// One bit for each of 512 bytes; bit 0 of word 0 is the first byte.
+/// Eight words; bit 0 of a word is its first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(align(64))]
 pub(crate) struct Line(pub(crate) [u64; LINE_WORDS]);
@@ -49,25 +49,34 @@ pub(crate) trait Isa: Copy {
     fn zero(self) -> Self::V;
     fn load(self, line: &Line) -> Self::V;
     fn store(self, value: Self::V, line: &mut Line);
-    /// The word as word 0, all others clear.
-    fn first(self, word: u64) -> Self::V;
-    /// The word as word 7, all others clear.
-    fn last(self, word: u64) -> Self::V;
+    /// Words 1 to 7 of the line, then `word`.
+    fn then(self, line: Self::V, word: u64) -> Self::V;
+    /// `word`, then words 0 to 6 of the line.
+    fn after(self, word: u64, line: Self::V) -> Self::V;
     fn and(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a & !b`.
     fn and_not(self, a: Self::V, b: Self::V) -> Self::V;
     fn or(self, a: Self::V, b: Self::V) -> Self::V;
     fn xor(self, a: Self::V, b: Self::V) -> Self::V;
     fn not(self, a: Self::V) -> Self::V;
-    /// Each bit takes the value of the bit `by` bytes of text further on; `next` is the line
-    /// behind `line`. `by` is 1 to 63.
+    /// Each word moved down by `by` bits, with the low bits of the same word of `next` behind.
+    /// `by` is 1 to 63.
     fn ahead(self, line: Self::V, next: Self::V, by: u32) -> Self::V;
-    /// Each bit takes the value of the bit `by` bytes of text before; `prev` is the line before
-    /// `line`. `by` is 1 to 63.
+    /// Each word moved up by `by` bits, with the high bits of the same word of `prev` before.
+    /// `by` is 1 to 63.
     fn behind(self, prev: Self::V, line: Self::V, by: u32) -> Self::V;
-    fn is_zero(self, a: Self::V) -> bool;
-    /// The bitmaps of the group's classes for 512 bytes of text.
-    fn classify(self, group: &Group, text: &[u8; LINE_BYTES], out: [&mut Line; GROUP_PLANES]);
+    /// One bit for each word that is not 0.
+    fn nonzero(self, a: Self::V) -> u8;
+    /// The bitmaps of the group's classes for eight blocks, one a word, where `content` is set.
+    fn classify(
+        self,
+        group: &Group,
+        blocks: [&[u8; WORD_BYTES]; LINE_WORDS],
+        content: Self::V,
+        out: [&mut Line; GROUP_PLANES],
+    );
+    /// The same for one block.
+    fn classify_block(self, group: &Group, block: &[u8; WORD_BYTES]) -> [u64; GROUP_PLANES];
     /// Replaces each byte whose bit is set.
     fn blend(self, text: &mut [u8; WORD_BYTES], bits: u64, fill: u8);
 }

@@ -1,6 +1,6 @@
 //! Plain words of 64 bits. Compilers turn the loops into whatever vectors the target has.
 
-use super::{GROUP_PLANES, Group, Isa, LINE_BYTES, LINE_WORDS, Line, WORD_BYTES};
+use super::{GROUP_PLANES, Group, Isa, LINE_WORDS, Line, WORD_BYTES};
 
 /// Needs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +36,15 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
-    fn first(self, word: u64) -> Line {
-        Line([word, 0, 0, 0, 0, 0, 0, 0])
+    fn then(self, line: Line, word: u64) -> Line {
+        let [_, b, c, d, e, f, g, h] = line.0;
+        Line([b, c, d, e, f, g, h, word])
     }
 
     #[inline(always)]
-    fn last(self, word: u64) -> Line {
-        Line([0, 0, 0, 0, 0, 0, 0, word])
+    fn after(self, word: u64, line: Line) -> Line {
+        let [a, b, c, d, e, f, g, _] = line.0;
+        Line([word, a, b, c, d, e, f, g])
     }
 
     #[inline(always)]
@@ -72,51 +74,55 @@ impl Isa for Portable {
 
     #[inline(always)]
     fn ahead(self, line: Line, next: Line, by: u32) -> Line {
-        let [_, b, c, d, e, f, g, h] = line.0;
-        let following = Line([b, c, d, e, f, g, h, next.0[0]]);
         let low = by & 63;
-        let high = 63 - low;
-        zip(line, following, |word, after| {
-            (word >> low) | ((after << 1) << high)
-        })
+        let high = (64 - low) & 63;
+        zip(line, next, |word, next| (word >> low) | (next << high))
     }
 
     #[inline(always)]
     fn behind(self, prev: Line, line: Line, by: u32) -> Line {
-        let [a, b, c, d, e, f, g, _] = line.0;
-        let before = Line([prev.0[7], a, b, c, d, e, f, g]);
         let low = by & 63;
-        let high = 63 - low;
-        zip(line, before, |word, before| {
-            (word << low) | ((before >> 1) >> high)
-        })
+        let high = (64 - low) & 63;
+        zip(line, prev, |word, prev| (word << low) | (prev >> high))
     }
 
     #[inline(always)]
-    fn is_zero(self, a: Line) -> bool {
-        a.0.iter().fold(0, |all, word| all | word) == 0
+    fn nonzero(self, a: Line) -> u8 {
+        let words = a.0.iter().enumerate();
+        words.fold(0, |bits, (at, word)| bits | (u8::from(*word != 0) << at))
     }
 
     #[inline(always)]
-    fn classify(self, group: &Group, text: &[u8; LINE_BYTES], out: [&mut Line; GROUP_PLANES]) {
-        let mut planes = [Line::ZERO; GROUP_PLANES];
-        let (blocks, _) = text.as_chunks::<WORD_BYTES>();
-        for (index, block) in blocks.iter().enumerate() {
-            let (eights, _) = block.as_chunks::<8>();
-            for (place, eight) in eights.iter().enumerate() {
-                // Byte n of the sum holds bitmap n of these eight bytes.
-                let mut sum = 0u64;
-                for (bit, byte) in eight.iter().enumerate() {
-                    sum |= group.spread[usize::from(*byte)] << bit;
-                }
-                for (plane, bits) in planes.iter_mut().zip(sum.to_le_bytes()) {
-                    plane.0[index & (LINE_WORDS - 1)] |= u64::from(bits) << (8 * place);
-                }
+    fn classify(
+        self,
+        group: &Group,
+        blocks: [&[u8; WORD_BYTES]; LINE_WORDS],
+        content: Line,
+        out: [&mut Line; GROUP_PLANES],
+    ) {
+        for (at, block) in blocks.into_iter().enumerate() {
+            let words = self.classify_block(group, block);
+            for plane in 0..GROUP_PLANES {
+                out[plane].0[at] = words[plane] & content.0[at];
             }
         }
-        for (to, plane) in out.into_iter().zip(planes) {
-            *to = plane;
+    }
+
+    #[inline(always)]
+    fn classify_block(self, group: &Group, block: &[u8; WORD_BYTES]) -> [u64; GROUP_PLANES] {
+        let mut planes = [0; GROUP_PLANES];
+        let (eights, _) = block.as_chunks::<8>();
+        for (place, eight) in eights.iter().enumerate() {
+            // Byte n of the sum holds bitmap n of these eight bytes.
+            let mut sum = 0u64;
+            for (bit, byte) in eight.iter().enumerate() {
+                sum |= group.spread[usize::from(*byte)] << bit;
+            }
+            for (plane, bits) in planes.iter_mut().zip(sum.to_le_bytes()) {
+                *plane |= u64::from(bits) << (8 * place);
+            }
         }
+        planes
     }
 
     #[inline(always)]

@@ -17,13 +17,17 @@ impl Job for Everything<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) -> Vec<Line> {
-        let mut planes = [Line::ZERO; GROUP_PLANES];
-        isa.classify(self.group, self.text, planes.each_mut());
         let (a, b) = (isa.load(&self.a), isa.load(&self.b));
+        let (blocks, _) = self.text.as_chunks::<WORD_BYTES>();
+        let blocks: [&[u8; WORD_BYTES]; LINE_WORDS] = std::array::from_fn(|at| &blocks[at]);
+        let mut planes = [Line::ZERO; GROUP_PLANES];
+        isa.classify(self.group, blocks, isa.not(isa.zero()), planes.each_mut());
+        let mut parts = [Line::ZERO; GROUP_PLANES];
+        isa.classify(self.group, blocks, a, parts.each_mut());
         let values = [
             isa.zero(),
-            isa.first(self.a.0[3]),
-            isa.last(self.a.0[3]),
+            isa.then(a, self.b.0[3]),
+            isa.after(self.b.0[3], a),
             isa.and(a, b),
             isa.and_not(a, b),
             isa.or(a, b),
@@ -38,8 +42,9 @@ impl Job for Everything<'_> {
             isa.store(value, &mut line);
             out.push(line);
         }
-        let empty = [isa.is_zero(a), isa.is_zero(isa.zero())];
-        out.push(Line(std::array::from_fn(|at| u64::from(empty[at & 1]))));
+        out.extend(parts);
+        out.push(Line([u64::from(isa.nonzero(a)); LINE_WORDS]));
+        out.push(Line(isa.classify_block(self.group, blocks[5])));
         let mut block = [0; WORD_BYTES];
         block.copy_from_slice(&self.text[..WORD_BYTES]);
         isa.blend(&mut block, self.a.0[0], b'*');
@@ -97,16 +102,14 @@ proptest! {
                 prop_assert_eq!(bit(plane, at), set.contains(*byte));
             }
         }
+        let (then, after) = (&expected[GROUP_PLANES + 1], &expected[GROUP_PLANES + 2]);
         let (ahead, behind) = (&expected[GROUP_PLANES + 8], &expected[GROUP_PLANES + 9]);
-        for at in 0..LINE_BYTES {
-            let from = at + by as usize;
-            let there = if from < LINE_BYTES { bit(&a, from) } else { bit(&b, from - LINE_BYTES) };
-            prop_assert_eq!(bit(ahead, at), there);
-            let before = match at.checked_sub(by as usize) {
-                Some(from) => bit(&b, from),
-                None => bit(&a, at + LINE_BYTES - by as usize),
-            };
-            prop_assert_eq!(bit(behind, at), before);
+        for word in 0..LINE_WORDS {
+            let (low, high) = (by, 64 - by);
+            prop_assert_eq!(ahead.0[word], (a.0[word] >> low) | (b.0[word] << high));
+            prop_assert_eq!(behind.0[word], (b.0[word] << low) | (a.0[word] >> high));
+            prop_assert_eq!(then.0[word], *a.0.get(word + 1).unwrap_or(&b.0[3]));
+            prop_assert_eq!(after.0[word], if word == 0 { b.0[3] } else { a.0[word - 1] });
         }
     }
 }
