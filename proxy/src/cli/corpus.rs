@@ -3,6 +3,7 @@
 //! `corpus/README.md` says what a file may hold.
 
 mod cases;
+mod generated;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,8 +18,14 @@ use velum_detectors::site::SitePattern;
 pub(super) struct Corpus {
     /// Labelled texts, in the order of their files.
     pub(super) documents: Vec<Sample>,
-    /// Word lists by their path below the folder `lists`, or by their name.
+    /// Word lists that come with the program, by their path below the folder `lists`.
     pub(super) lists: BTreeMap<String, String>,
+    /// Names of a site: lists that are called `names.txt`.
+    pub(super) names: Vec<String>,
+    /// Words of a site that are no names: lists that are called `words.txt`.
+    pub(super) words: Vec<String>,
+    /// Frames of texts that can be made, by the part whose folder below `frames` they are in.
+    frames: BTreeMap<String, Vec<String>>,
     /// Patterns of the site.
     pub(super) patterns: Vec<SitePattern>,
     /// Files that were read.
@@ -70,10 +77,40 @@ pub(super) fn read(directories: &[PathBuf]) -> Result<Corpus, Vec<String>> {
 }
 
 impl Corpus {
+    /// Nothing can be learnt from it or measured with it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+            && self.patterns.is_empty()
+            && self.lists.is_empty()
+            && self.names.is_empty()
+            && self.words.is_empty()
+    }
+
     /// SHA-256 of the names and bytes of all files that were read, in hex.
     pub(super) fn digest(&self) -> String {
         let digest = self.digest.clone().finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// A text file: a list, or frames; anything else is not for us.
+    fn words(&mut self, name: &str, text: String) {
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let file = name.rsplit('/').next().unwrap_or_default();
+        let below = |folder: &str| {
+            let mut parts = name.split('/');
+            let is_below = parts.any(|part| part == folder);
+            is_below.then(|| parts.collect::<Vec<_>>().join("/"))
+        };
+        if let Some(list) = below("lists") {
+            self.lists.insert(list, text);
+        } else if below("frames").is_some() {
+            let part = folder.rsplit('/').next().unwrap_or_default();
+            self.frames.entry(part.to_owned()).or_default().push(text);
+        } else if file == "names.txt" {
+            self.names.extend(entries(&text));
+        } else if file == "words.txt" {
+            self.words.extend(entries(&text));
+        }
     }
 
     fn file(
@@ -97,16 +134,20 @@ impl Corpus {
                 mistakes.push(format!("{}:{line}: {error}", path.display()));
             }),
             Some("toml") => cases::read(&text, below, &mut found, &mut self.patterns)?,
-            _ => {
-                let name = name.rsplit_once("lists/").map_or(&*name, |(_, name)| name);
-                self.lists.insert(name.to_owned(), text);
-            }
+            _ => self.words(&name, text),
         }
         let part = part(below);
         self.documents
             .extend(found.into_iter().map(|document| Sample { document, part }));
         Ok(())
     }
+}
+
+/// The lines of a list that are no remarks.
+fn entries(text: &str) -> impl Iterator<Item = String> {
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(str::to_owned)
 }
 
 fn documents(
@@ -186,6 +227,8 @@ mod tests {
         );
         write("site.toml", "[[case]]\ntext = \"seen by «NAME:Jane»\"\n");
         write("lists/names/local.txt", "Jane\n");
+        write("names.txt", "# staff\nZed Doe\n\n");
+        write("ehr/cities.txt", "not a list\n");
         write("README.md", "not read");
         let corpus = read(&[folder.path().to_owned()]).unwrap_or_default();
         let documents = corpus.documents.iter();
@@ -200,8 +243,9 @@ mod tests {
                 ("x", "s", Some(Part::Test)),
             ]
         );
-        assert!(corpus.lists.contains_key("names/local.txt"));
-        assert_eq!((corpus.files, corpus.digest().len()), (3, 64));
+        assert!(corpus.lists.keys().eq(["names/local.txt"]));
+        assert_eq!(corpus.names, ["Zed Doe"]);
+        assert_eq!((corpus.files, corpus.digest().len()), (5, 64));
 
         write(
             "bad.jsonl",

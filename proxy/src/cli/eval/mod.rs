@@ -15,6 +15,9 @@ use super::measure::{Measured, measure};
 use super::{DONE, FOUND, MISUSE, complain, engine, progress};
 use gates::Outcome;
 
+/// Texts that are made of each frame.
+const ROUNDS: usize = 10;
+
 /// Measure a detector pack on labelled texts. Exit status: 0 done, 1 a gate fails, 2 bad input.
 #[derive(Args)]
 pub(super) struct Eval {
@@ -30,6 +33,9 @@ pub(super) struct Eval {
     /// Texts of this part only: those below a folder of that name.
     #[arg(long, value_enum)]
     part: Option<Part>,
+    /// Decides about texts that are made from frames, if the corpus has frames.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Show this many misses of each kind and type, in their context. They are clear text.
     #[arg(long, value_name = "N", default_value_t = 0)]
     misses: usize,
@@ -68,7 +74,11 @@ fn evaluate(arguments: &Eval) -> Result<bool, Vec<String>> {
             gates::read(&text).map_err(named)?
         }
     };
-    let corpus = corpus::read(&arguments.corpus)?;
+    let mut corpus = corpus::read(&arguments.corpus)?;
+    let part = arguments.part.unwrap_or(Part::Test);
+    corpus
+        .generate(part, arguments.seed, ROUNDS)
+        .map_err(|error| vec![error])?;
     let documents = chosen(&corpus, arguments.part);
     if documents.is_empty() {
         return Err(vec!["there are no labelled texts".to_owned()]);

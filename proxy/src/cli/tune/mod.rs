@@ -19,12 +19,19 @@ use velum_detectors::Detectors;
 use velum_detectors::corpus::Document;
 use velum_detectors::pack::{Pack, Provenance};
 
-use super::corpus::{self, Corpus};
+use super::corpus::{self, Corpus, Part};
 use super::measure::{Measured, measure};
 use super::{DONE, MISUSE, complain, progress};
 use crate::observe::{now, rfc3339};
 use report::Report;
 use split::Split;
+
+/// Texts of each frame for each part, and what is added to the seed: no part sees another's.
+const ROUNDS: [(Part, usize, u64); 3] = [
+    (Part::Train, 60, 10),
+    (Part::Tune, 20, 11),
+    (Part::Test, 10, 100),
+];
 
 /// Make a detector pack from a corpus: labelled texts, word lists, site patterns.
 #[derive(Args)]
@@ -63,15 +70,19 @@ pub(super) fn run(arguments: &Tune) -> u8 {
 }
 
 fn tune(arguments: &Tune) -> Result<(), Vec<String>> {
-    let corpus = corpus::read(&arguments.corpus)?;
-    if corpus.documents.is_empty() && corpus.patterns.is_empty() && corpus.lists.is_empty() {
-        return Err(vec!["the corpus is empty; see corpus/README.md".to_owned()]);
-    }
+    let mut corpus = corpus::read(&arguments.corpus)?;
     let one = |error: String| vec![error];
+    for (part, rounds, seed) in ROUNDS {
+        let seed = arguments.seed.wrapping_add(seed);
+        corpus.generate(part, seed, rounds).map_err(one)?;
+    }
+    if corpus.is_empty() {
+        return Err(one("the corpus is empty; see corpus/README.md".to_owned()));
+    }
     let split = Split::new(&corpus.documents, arguments.seed);
     complain(&format!("{}\n", read(&corpus, &split)));
     let mut pack = Pack::new(provenance(arguments, &corpus, &split));
-    for (name, section) in learn::sections(&corpus)? {
+    for (name, section) in learn::sections(&corpus, &split, arguments.seed)? {
         pack.insert(name, section)
             .map_err(|error| one(error.to_string()))?;
     }
@@ -129,13 +140,12 @@ fn provenance(arguments: &Tune, corpus: &Corpus, split: &Split<'_>) -> Provenanc
 
 fn read(corpus: &Corpus, split: &Split<'_>) -> String {
     format!(
-        "read {} files: {} texts ({} to train, {} to tune, {} to test), {} word lists, {} patterns",
+        "read {} files: {} texts ({} to train, {} to tune, {} to test), {} patterns",
         corpus.files,
         corpus.documents.len(),
         split.train.len(),
         split.tune.len(),
         split.test.len(),
-        corpus.lists.len(),
         corpus.patterns.len(),
     )
 }
