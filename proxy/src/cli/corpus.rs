@@ -121,7 +121,8 @@ impl Corpus {
     ) -> Result<(), String> {
         let name = below.to_string_lossy().into_owned();
         let extension = path.extension().and_then(|extension| extension.to_str());
-        if !matches!(extension, Some("jsonl" | "toml" | "txt")) {
+        let is_gates = path.file_name().is_some_and(|name| name == "gates.toml");
+        if is_gates || !matches!(extension, Some("jsonl" | "toml" | "txt")) {
             return Ok(());
         }
         let text = fs::read_to_string(path).map_err(|error| error.to_string())?;

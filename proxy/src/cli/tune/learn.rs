@@ -8,7 +8,7 @@ use velum_detectors::site;
 use velum_detectors::tune::{self, Lists, Options, Progress};
 
 use super::super::corpus::Corpus;
-use super::super::progress;
+use super::super::{complain, progress};
 use super::split::Split;
 
 /// The lists that a site's own words join.
@@ -29,9 +29,10 @@ pub(super) fn sections(
         let model = names(corpus, split, seed).map_err(|error| vec![error])?;
         sections.push((Model::SECTION, model.to_bytes()));
     } else if !corpus.names.is_empty() || !corpus.words.is_empty() {
-        let what = "names.txt and words.txt add to the lists of the program: \
-                    name its corpus, too, as in `--corpus corpus site`";
-        return Err(vec![what.to_owned()]);
+        complain(
+            "velum tune: names.txt and words.txt are not used: they add to the lists of the \
+             program, so name its corpus, too, as in `--corpus corpus site`\n",
+        );
     }
     if !corpus.patterns.is_empty() {
         let section = site::to_section(&corpus.patterns);
