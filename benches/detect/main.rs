@@ -42,6 +42,7 @@ const EXPECTED: [(Kind, u64, usize); 3] = [
 
 /// One engine under measurement.
 pub struct Job {
+    /// As the table shows it.
     pub name: String,
     engine: Box<dyn Engine>,
     /// Nanoseconds a byte, one figure a round; for each kind of batch.
@@ -175,7 +176,8 @@ fn check(jobs: &mut [Job], batches: &[Batch; 3]) -> Result<Vec<String>, String> 
                 .filter(|(found, wanted)| **found && !**wanted)
                 .count();
             let text = format!(
-                "{kind:?}: {} hides {hidden} bytes ({found:#018x}), misses {missed}, {more} too many",
+                "{kind:?}: {} hides {hidden} bytes ({found:#018x}), misses {missed}, \
+                 {more} too many",
                 job.name
             );
             if !job.name.contains("meta") {

@@ -174,7 +174,9 @@ proptest! {
 
     /// With names in running text the contract is the same.
     #[test]
-    fn names_in_running_text_keep_the_contract(text in utf8_text(), cut in any::<prop::sample::Index>()) {
+    fn names_in_running_text_keep_the_contract(
+        text in utf8_text(), cut in any::<prop::sample::Index>(),
+    ) {
         let detectors = Detectors::full();
         let found = inspect(&detectors, text.as_bytes());
         check_bounds(&found, text.len())?;

@@ -99,8 +99,7 @@ pub(super) fn measure(
     ordered::run(
         ordered::cores(),
         |send| {
-            let firsts = (0..documents.len()).step_by(CHUNK_DOCUMENTS);
-            let _enough = firsts.map(|first| send(first)).all(|wanted| wanted);
+            let _enough = (0..documents.len()).step_by(CHUNK_DOCUMENTS).all(send);
         },
         |first| {
             let last = documents.len().min(first + CHUNK_DOCUMENTS);

@@ -72,7 +72,7 @@ pub(crate) trait Sink {
 /// Line and word of the tile's word `index`, in the order of the text.
 #[inline(always)]
 pub(crate) fn place_of<const M: usize>(index: usize) -> (usize, usize) {
-    (index % (M - 1), index / (M - 1) & (LINE_WORDS - 1))
+    (index % (M - 1), (index / (M - 1)) & (LINE_WORDS - 1))
 }
 
 /// One bit for each word of a tile that has a bit set, in the order of the text.
