@@ -6,6 +6,7 @@ use super::model::Model;
 use super::roles::Roles;
 use super::starts::Starts;
 use super::word::{self, Gap, Shape, Word};
+use crate::text::{run_end, run_start};
 
 /// Bytes without a capitalised word on both sides of a word in small letters that may be a name.
 const SMALL_BYTES: usize = 160;
@@ -114,10 +115,24 @@ fn passes(text: &[u8], token: &Token, model: &Model) -> bool {
     {
         return false;
     }
+    if in_address(text, &token.word) {
+        return false;
+    }
     (known.0 == 0 && !is_code(text, token, model))
         || known.is_name()
         || known.has(Known::EPONYM | Known::PLACE)
         || titled(text, token, model)
+}
+
+/// Whether the word is part of an e-mail address, which is found as such.
+fn in_address(text: &[u8], word: &Word) -> bool {
+    const LOCAL_BYTES: usize = 64;
+    let joins =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+');
+    let end = run_end(text, word.end, LOCAL_BYTES, joins);
+    let start = run_start(text, word.start, LOCAL_BYTES, joins);
+    let at_sign = |at: usize| text.get(at) == Some(&b'@');
+    at_sign(end) || start.checked_sub(1).is_some_and(at_sign)
 }
 
 /// Whether a word that no list has looks like an abbreviation or a product: `QRS`, `RxCUI`. Behind
@@ -225,8 +240,9 @@ fn small(
         let token = Token::of(word, model);
         let roles = Roles::FUNCTION.or(Roles::BY).or(Roles::TITLE);
         // In small letters a word that no list has may be anything.
-        let may_be = token.known.is_name() || token.known.0 == 0 && titled(text, &token, model);
-        if may_be && !token.roles.has(roles) {
+        let may_be = word.letters > 2 && token.known.is_name()
+            || token.known.0 == 0 && titled(text, &token, model);
+        if may_be && !token.roles.has(roles) && !in_address(text, &word) {
             visit(Seen::Candidate(&Candidate {
                 context: Context::of(text, token, model),
             }));
