@@ -432,3 +432,46 @@ fn foreign_and_damaged_packs_are_refused() {
         Some(1)
     );
 }
+
+/// The hook of `docs/scan.md`, in a repository.
+#[test]
+fn the_hook_of_the_guide_stops_a_commit_with_phi() {
+    use std::os::unix::fs::PermissionsExt;
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scan.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let hook = guide.split("<!-- hook -->\n```bash\n").nth(1).unwrap();
+    let hook = hook.split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_velum"))
+        .parent()
+        .unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
+            .args(arguments);
+        git.current_dir(folder.path())
+            .env("PATH", &path)
+            .output()
+            .unwrap()
+    };
+    assert!(git(&["init", "-q"]).status.success());
+    let place = folder.path().join(".git/hooks/pre-commit");
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(&place, hook).unwrap();
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+    let commit = |text: &str| {
+        fs::write(folder.path().join("a b.txt"), text).unwrap();
+        git(&["add", "-A"]);
+        git(&["commit", "-q", "-m", "x"])
+    };
+    let stopped = commit(&format!("SSN {SSN}\n"));
+    assert!(!stopped.status.success());
+    assert!(
+        err(&stopped).contains("PHI in a b.txt"),
+        "{}",
+        err(&stopped)
+    );
+    let done = commit("all is well\n");
+    assert!(done.status.success(), "{}", err(&done));
+}
