@@ -57,6 +57,15 @@ impl Model {
         Arc::clone(&MODEL)
     }
 
+    /// The same with `by` added to every sum: from 0 up more names are found and fewer of them
+    /// are right, below it is the other way round. For curves of both.
+    #[must_use]
+    pub fn shifted(&self, by: i32) -> Self {
+        let mut shifted = self.clone();
+        shifted.thresholds.bias = shifted.thresholds.bias.saturating_add(by);
+        shifted
+    }
+
     /// Reads what [`Model::to_bytes`] wrote.
     ///
     /// # Errors

@@ -15,15 +15,16 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use velum_detectors::Detectors;
 use velum_detectors::corpus::Document;
-use velum_detectors::pack::{Pack, Provenance};
+use velum_detectors::names::Model;
+use velum_detectors::pack::{BadPack, Pack, Provenance};
+use velum_detectors::{Detector, Detectors};
 
 use super::corpus::{self, Corpus, Part};
 use super::measure::{Measured, measure};
 use super::{DONE, MISUSE, complain, progress};
 use crate::observe::{now, rfc3339};
-use report::Report;
+use report::{Report, Shares, shares};
 use split::Split;
 
 /// Texts of each frame for each part, and what is added to the seed: no part sees another's.
@@ -93,11 +94,13 @@ fn tune(arguments: &Tune) -> Result<(), Vec<String>> {
     write(&arguments.out, &bytes)
         .map_err(|error| one(format!("{}: {error}", arguments.out.display())))?;
     if let Some(path) = &arguments.report {
+        let names = curve(&pack, &split.test).map_err(|error| one(error.to_string()))?;
         let html = Report {
             pack: &pack,
             pack_bytes: bytes.len(),
             before: &before,
             after: &after,
+            names: &names,
             documents: &split.test,
             is_held_out: split.is_held_out,
             misses: arguments.misses,
@@ -108,6 +111,23 @@ fn tune(arguments: &Tune) -> Result<(), Vec<String>> {
     }
     super::print(&summary(arguments, bytes.len(), &before, &after));
     Ok(())
+}
+
+/// How names fare under thresholds from strict to lax, if the pack has learnt about names.
+fn curve(pack: &Pack, documents: &[&Document]) -> Result<Vec<Shares>, BadPack> {
+    const SHIFTS: [i32; 9] = [-80, -60, -40, -20, 0, 20, 40, 60, 80];
+    let model = pack.section(Model::SECTION).map(Model::from_bytes);
+    let Some(model) = model.and_then(Result::ok) else {
+        return Ok(Vec::new());
+    };
+    let mut curve = Vec::new();
+    for shift in SHIFTS {
+        let mut shifted = pack.clone();
+        shifted.insert(Model::SECTION, model.shifted(shift).to_bytes())?;
+        let measured = measured("curve", documents, &Detectors::with_pack(&shifted)?);
+        curve.extend(shares(measured.table.total().row(Detector::Name)));
+    }
+    Ok(curve)
 }
 
 fn measured(what: &'static str, documents: &[&Document], engine: &Detectors) -> Measured {

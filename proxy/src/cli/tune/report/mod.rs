@@ -11,6 +11,7 @@ use velum_detectors::pack::Pack;
 
 use super::super::measure::Measured;
 use html::{count, escape, label, misses, percent, rate};
+pub(super) use plots::{Shares, shares};
 
 const CSS: &str = include_str!("style.css");
 
@@ -22,6 +23,8 @@ pub(super) struct Report<'r> {
     pub(super) before: &'r Measured,
     /// The engine with the pack.
     pub(super) after: &'r Measured,
+    /// Names under thresholds from strict to lax.
+    pub(super) names: &'r [Shares],
     pub(super) documents: &'r [&'r Document],
     /// Nothing was learnt from the documents.
     pub(super) is_held_out: bool,
@@ -133,10 +136,15 @@ impl Report<'_> {
             "<section><h2>Precision and recall by type</h2>\n<p class=\"legend\">\
              <span class=\"key after\"></span> this pack <span class=\"key before\"></span> \
              default pack <span class=\"key set\"></span> this pack, one set each. Up and right \
-             is better; the axes begin where the worst point of all types needs them to.</p>\n\
+             is better; the axes of a panel begin where its worst point needs them to. The line \
+             shows names under other thresholds.</p>\n\
              <div class=\"panels\">\n",
         );
-        out.push_str(&plots::precision_recall(self.before, self.after));
+        out.push_str(&plots::precision_recall(
+            self.before,
+            self.after,
+            self.names,
+        ));
         out.push_str("</div></section>\n<section><h2>Leaked characters by type</h2>\n");
         out.push_str(&plots::leaks(&before, &after));
         out.push_str("</section>\n<section><h2>Speed by set, one core</h2>\n");

@@ -16,35 +16,49 @@ const TOP: f64 = 26.0;
 const BOTTOM: f64 = 34.0;
 const RIGHT: f64 = 12.0;
 
-/// One panel a type: precision over recall.
-pub(super) fn precision_recall(before: &Measured, after: &Measured) -> String {
+/// One panel a type: precision over recall, for names with the curve of their thresholds.
+pub(super) fn precision_recall(before: &Measured, after: &Measured, names: &[Shares]) -> String {
     let (was, is) = (before.table.total(), after.table.total());
-    let with_points = |detector: &Detector| point(is.row(*detector)).is_some();
-    let detectors: Vec<Detector> = Detector::ALL.into_iter().filter(with_points).collect();
-    if detectors.is_empty() {
-        return "<p>No type has both labels and findings.</p>\n".to_owned();
+    let with_points = |detector: &Detector| shares(is.row(*detector)).is_some();
+    let panels: String = Detector::ALL
+        .into_iter()
+        .filter(with_points)
+        .map(|detector| {
+            let sets = after.table.sets();
+            let sets = sets.filter_map(|(name, set)| Some((name, shares(set.row(detector))?)));
+            Panel {
+                name: label(detector),
+                was: shares(was.row(detector)),
+                is: shares(is.row(detector)),
+                sets: sets.collect(),
+                curve: if detector == Detector::Name {
+                    names
+                } else {
+                    &[]
+                },
+            }
+            .svg()
+        })
+        .collect();
+    match panels.is_empty() {
+        true => "<p>No type has both labels and findings.</p>\n".to_owned(),
+        false => panels,
     }
-    let rows = detectors.iter().flat_map(|d| {
-        let sets = after.table.sets().map(|(_, set)| set.row(*d));
-        sets.chain([was.row(*d), is.row(*d)])
-            .filter_map(point)
-            .collect::<Vec<_>>()
-    });
-    let least = rows.fold(0.9f64, |least, (recall, precision)| {
-        least.min(recall).min(precision)
-    });
-    let scale = Scale {
-        least: (least * 10.0).floor().clamp(0.0, 9.0) / 10.0,
-    };
-    detectors
-        .iter()
-        .map(|d| panel(*d, &scale, after, was.row(*d), is.row(*d)))
-        .collect()
+}
+
+/// Where a type stands, 0 to 1.
+#[derive(Clone, Copy)]
+pub(in crate::cli::tune) struct Shares {
+    pub(in crate::cli::tune) recall: f64,
+    pub(in crate::cli::tune) precision: f64,
 }
 
 /// Recall and precision, if there is something to measure them with.
-fn point(row: &TypeRow) -> Option<(f64, f64)> {
-    row.labels.recall().zip(row.findings.precision())
+pub(in crate::cli::tune) fn shares(row: &TypeRow) -> Option<Shares> {
+    Some(Shares {
+        recall: row.labels.recall()?,
+        precision: row.findings.precision()?,
+    })
 }
 
 /// Shares from `least` to 1, as places in a panel.
@@ -62,57 +76,83 @@ impl Scale {
     }
 }
 
-fn panel(
-    detector: Detector,
-    scale: &Scale,
-    after: &Measured,
-    was: &TypeRow,
-    is: &TypeRow,
-) -> String {
-    let name = label(detector);
-    let said = format!(
-        "{name}: recall {}, precision {}; default pack: recall {}, precision {}",
-        percent(is.labels.recall()),
-        percent(is.findings.precision()),
-        percent(was.labels.recall()),
-        percent(was.findings.precision()),
-    );
-    let (width, height) = (LEFT + SIDE + RIGHT, TOP + SIDE + BOTTOM);
-    let mut out = format!(
-        "<svg role=\"img\" viewBox=\"0 0 {width} {height}\" aria-label=\"{said}\">\n\
-         <text class=\"name\" x=\"{LEFT}\" y=\"15\">{name}</text>\n"
-    );
-    axes(&mut out, scale);
-    for (set, table) in after.table.sets() {
-        if let Some((recall, precision)) = point(table.row(detector)) {
-            let (x, y) = (scale.x(recall), scale.y(precision));
-            let title = format!("{set}: recall {recall:.4}, precision {precision:.4}");
+struct Panel<'p> {
+    name: String,
+    was: Option<Shares>,
+    is: Option<Shares>,
+    sets: Vec<(&'p str, Shares)>,
+    curve: &'p [Shares],
+}
+
+impl Panel<'_> {
+    fn svg(&self) -> String {
+        let said = |shares: Option<Shares>| {
+            let recall = percent(shares.map(|shares| shares.recall));
+            let precision = percent(shares.map(|shares| shares.precision));
+            format!("recall {recall}, precision {precision}")
+        };
+        let (width, height) = (LEFT + SIDE + RIGHT, TOP + SIDE + BOTTOM);
+        let mut out = format!(
+            "<svg role=\"img\" viewBox=\"0 0 {width} {height}\" \
+             aria-label=\"{}: {}; default pack: {}\">\n\
+             <text class=\"name\" x=\"{LEFT}\" y=\"15\">{}</text>\n",
+            self.name,
+            said(self.is),
+            said(self.was),
+            self.name,
+        );
+        let scale = self.scale();
+        axes(&mut out, &scale);
+        let place = |shares: &Shares| (scale.x(shares.recall), scale.y(shares.precision));
+        let curve = self
+            .curve
+            .iter()
+            .map(place)
+            .map(|(x, y)| format!("{x:.1},{y:.1}"));
+        let curve: Vec<String> = curve.collect();
+        if !curve.is_empty() {
             let _written = writeln!(
                 out,
-                "<circle class=\"set\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"><title>{}</title>\
-                 </circle>",
-                escape(&title)
+                "<polyline class=\"curve\" points=\"{}\"/>",
+                curve.join(" ")
             );
         }
+        for (set, shares) in &self.sets {
+            let (x, y) = place(shares);
+            let _written = writeln!(
+                out,
+                "<circle class=\"set\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"><title>{}: {}</title>\
+                 </circle>",
+                escape(set),
+                said(Some(*shares)),
+            );
+        }
+        if let Some((x, y)) = self.was.as_ref().map(place) {
+            let (x, y) = (x - 5.5, y - 5.5);
+            let _written = writeln!(
+                out,
+                "<rect class=\"before\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"11\" height=\"11\"/>"
+            );
+        }
+        if let Some((x, y)) = self.is.as_ref().map(place) {
+            let _written = writeln!(
+                out,
+                "<circle class=\"after\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"
+            );
+        }
+        out.push_str("</svg>\n");
+        out
     }
-    if let Some((recall, precision)) = point(was) {
-        let (x, y) = (scale.x(recall), scale.y(precision));
-        let _written = writeln!(
-            out,
-            "<rect class=\"before\" x=\"{:.1}\" y=\"{:.1}\" width=\"9\" height=\"9\"/>",
-            x - 4.5,
-            y - 4.5
-        );
+
+    /// Room for every point.
+    fn scale(&self) -> Scale {
+        let sets = self.sets.iter().map(|(_, shares)| shares);
+        let all = sets.chain(self.curve).chain(&self.was).chain(&self.is);
+        let least = all.fold(0.9f64, |least, s| least.min(s.recall).min(s.precision));
+        Scale {
+            least: (least * 10.0).floor().clamp(0.0, 9.0) / 10.0,
+        }
     }
-    if let Some((recall, precision)) = point(is) {
-        let (x, y) = (scale.x(recall), scale.y(precision));
-        let _written = writeln!(
-            out,
-            "<circle class=\"after\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\"/>"
-        );
-    }
-    out.push_str("</svg>\n");
-    out
 }
 
 fn axes(out: &mut String, scale: &Scale) {
