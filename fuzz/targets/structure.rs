@@ -7,7 +7,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use velum_core::inspect::{ColumnHint, DetectorId, Inspect, KnownValue, Prior, Surroundings};
+use velum_core::inspect::{ColumnHint, DetectorId, Inspect, KnownValue, Prior, Surroundings, Watch};
 use velum_detectors::{ColumnWatch, Detector, Detectors};
 
 thread_local! {
