@@ -1,31 +1,27 @@
 //! The row's values, in a form that a walk over a text can compare at once.
 
-use velum_core::inspect::DetectorId;
+use velum_core::inspect::{DetectorId, KnownValue};
 
 use super::Manner;
+use crate::scan::Scan;
 use crate::text::run_end;
 use crate::validate::calendar;
 use crate::view::fold;
 
 /// Words of names that are kept; a row has a dozen.
 const NAMES: usize = 48;
-/// Values that are looked for word by word in their order.
-const PHRASES: usize = 16;
-/// Numbers, and the renderings of dates.
-const NUMBERS: usize = 96;
-/// Longest number that is kept: an IBAN has 34 characters, few have more than 20 digits.
-pub(super) const DIGITS: usize = 20;
+/// Values of each other kind; a row has at most as many.
+const VALUES: usize = 16;
 
 /// A word of a name.
 #[derive(Clone, Copy)]
-pub(super) struct Name {
+pub(super) struct Name<'k> {
+    pub(super) word: &'k [u8],
     pub(super) hash: u64,
     /// Its first letter in lower case.
     pub(super) initial: u8,
     pub(super) letters: usize,
     pub(super) detector: DetectorId,
-    /// It is also a word of the language, such as `will` or `may`.
-    pub(super) is_common: bool,
 }
 
 /// A value that is found word by word.
@@ -36,86 +32,107 @@ pub(super) struct Phrase<'k> {
     pub(super) detector: DetectorId,
 }
 
-/// Digits without their punctuation.
+/// A value of which the digits count.
 #[derive(Clone, Copy)]
-pub(super) struct Number {
-    pub(super) digits: [u8; DIGITS],
-    pub(super) len: usize,
-    /// Groups that the digits have to stand in; 0 if they can stand in any.
-    pub(super) groups: usize,
+pub(super) struct Number<'k> {
+    pub(super) text: &'k [u8],
+    /// Zeros that its digits begin with.
+    pub(super) zeros: usize,
+    /// Without these zeros it is still long enough: `00123456` is also `MRN123456`.
+    pub(super) is_padded: bool,
     pub(super) detector: DetectorId,
 }
 
-/// A day, for renderings with the month's name.
+/// A day.
 #[derive(Clone, Copy)]
 pub(super) struct Day {
+    pub(super) year: u32,
     pub(super) month: u32,
     pub(super) day: u32,
     pub(super) detector: DetectorId,
 }
 
-/// All that is looked for in one text.
-pub(super) struct Dictionary<'k> {
-    names: [Option<Name>; NAMES],
-    phrases: [Option<Phrase<'k>>; PHRASES],
-    numbers: [Option<Number>; NUMBERS],
-    days: [Option<Day>; 8],
+/// Up to `N` of a kind, on the stack. What does not fit any more is left out.
+struct Few<T, const N: usize> {
+    slots: [Option<T>; N],
+    len: usize,
 }
 
-impl<'k> Dictionary<'k> {
-    pub(super) fn new() -> Self {
+impl<T: Copy, const N: usize> Few<T, N> {
+    const fn new() -> Self {
         Self {
-            names: [None; NAMES],
-            phrases: [None; PHRASES],
-            numbers: [None; NUMBERS],
-            days: [None; 8],
+            slots: [None; N],
+            len: 0,
         }
     }
 
-    /// Adds a value that is `wanted`. What does not fit any more is left out.
-    pub(super) fn add(&mut self, detector: DetectorId, text: &'k [u8], wanted: bool) {
-        let text = text.trim_ascii();
-        if !wanted || text.is_empty() {
-            return;
-        }
-        match Manner::of(detector, text) {
-            Manner::Name => self.add_name(detector, text),
-            Manner::Date => self.add_date(detector, text),
-            Manner::Phrase => self.add_phrase(detector, text),
-            Manner::Number => self.add_number(detector, text),
+    fn put(&mut self, value: T) {
+        if let Some(slot) = self.slots.get_mut(self.len) {
+            *slot = Some(value);
+            self.len += 1;
         }
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
-        self.names.iter().map_while(Option::as_ref)
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().take(self.len).flatten()
+    }
+}
+
+/// Values that are found word by word.
+pub(super) struct Words<'k> {
+    names: Few<Name<'k>, NAMES>,
+    phrases: Few<Phrase<'k>, VALUES>,
+}
+
+/// Values that are found by their digits.
+pub(super) struct Digits<'k> {
+    numbers: Few<Number<'k>, VALUES>,
+    days: Few<Day, VALUES>,
+}
+
+impl<'k> Words<'k> {
+    /// The words that `scan` looks for.
+    pub(super) fn of(scan: &Scan<'k>) -> Self {
+        let mut words = Self {
+            names: Few::new(),
+            phrases: Few::new(),
+        };
+        for (known, text) in wanted(scan) {
+            match Manner::of(known.detector, text) {
+                Manner::Name => words.add_name(known.detector, text),
+                Manner::Phrase => words.add_phrase(known.detector, text),
+                Manner::Date | Manner::Number => {}
+            }
+        }
+        words
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.len + self.phrases.len == 0
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &Name<'k>> {
+        self.names.iter()
     }
 
     pub(super) fn phrases(&self) -> impl Iterator<Item = &Phrase<'k>> {
-        self.phrases.iter().map_while(Option::as_ref)
+        self.phrases.iter()
     }
 
-    pub(super) fn numbers(&self) -> impl Iterator<Item = &Number> {
-        self.numbers.iter().map_while(Option::as_ref)
-    }
-
-    pub(super) fn days(&self) -> impl Iterator<Item = &Day> {
-        self.days.iter().map_while(Option::as_ref)
-    }
-
-    fn add_name(&mut self, detector: DetectorId, text: &[u8]) {
+    fn add_name(&mut self, detector: DetectorId, text: &'k [u8]) {
         let mut at = 0;
         while let Some(word) = Word::next(text, at) {
             at = word.end;
-            let is_title = crate::text::is_one_of(word.of(text), &TITLES);
+            let letters = word.of(text);
+            let is_title = letters.len() <= 4 && crate::text::is_one_of(letters, &TITLES);
             if word.letters >= 2 && !is_title {
-                let name = Name {
+                self.names.put(Name {
+                    word: letters,
                     hash: word.hash,
                     initial: word.initial,
                     letters: word.letters,
                     detector,
-                    is_common: crate::text::is_one_of(word.of(text), &COMMON),
-                };
-                put(&mut self.names, name);
+                });
             }
         }
     }
@@ -124,125 +141,88 @@ impl<'k> Dictionary<'k> {
         if let Some(word) = Word::next(text, 0)
             && text.len() >= 4
         {
-            put(
-                &mut self.phrases,
-                Phrase {
-                    first: word.hash,
-                    text,
-                    detector,
-                },
-            );
-        }
-    }
-
-    /// The digits, and the same without leading zeros: `00123456` is also `MRN123456`.
-    fn add_number(&mut self, detector: DetectorId, text: &[u8]) {
-        let mut number = Number {
-            digits: [0; DIGITS],
-            len: 0,
-            groups: 0,
-            detector,
-        };
-        for digit in text.iter().filter(|byte| byte.is_ascii_digit()) {
-            number.push(*digit);
-        }
-        put(&mut self.numbers, number);
-        let digits = number.digits.get(..number.len).unwrap_or_default();
-        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-        if zeros > 0 && number.len - zeros >= 4 {
-            let mut short = Number {
-                digits: [0; DIGITS],
-                len: 0,
-                groups: 0,
+            self.phrases.put(Phrase {
+                first: word.hash,
+                text,
                 detector,
-            };
-            for digit in digits.iter().skip(zeros) {
-                short.push(*digit);
-            }
-            put(&mut self.numbers, short);
+            });
         }
     }
+}
 
-    /// All orders of day, month and year, with and without padding and century.
-    fn add_date(&mut self, detector: DetectorId, text: &[u8]) {
-        let Some([year, month, day]) = parse(text) else {
-            return;
+impl<'k> Digits<'k> {
+    /// The numbers and days that `scan` looks for.
+    pub(super) fn of(scan: &Scan<'k>) -> Self {
+        let mut digits = Self {
+            numbers: Few::new(),
+            days: Few::new(),
         };
-        put(
-            &mut self.days,
-            Day {
+        for (known, text) in wanted(scan) {
+            match Manner::of(known.detector, text) {
+                Manner::Date => digits.add_day(known.detector, text),
+                Manner::Number => digits.add_number(known.detector, text),
+                Manner::Name | Manner::Phrase => {}
+            }
+        }
+        digits
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.numbers.len + self.days.len == 0
+    }
+
+    pub(super) fn numbers(&self) -> impl Iterator<Item = &Number<'k>> {
+        self.numbers.iter()
+    }
+
+    pub(super) fn days(&self) -> impl Iterator<Item = &Day> {
+        self.days.iter()
+    }
+
+    fn add_number(&mut self, detector: DetectorId, text: &'k [u8]) {
+        const SIGNIFICANT_DIGITS: usize = 4;
+        let digits = text.iter().filter(|byte| byte.is_ascii_digit());
+        let zeros = digits.take_while(|digit| **digit == b'0').count();
+        self.numbers.put(Number {
+            text,
+            zeros,
+            is_padded: crate::text::digits(text) >= zeros + SIGNIFICANT_DIGITS,
+            detector,
+        });
+    }
+
+    fn add_day(&mut self, detector: DetectorId, text: &[u8]) {
+        if let Some([year, month, day]) = parse(text) {
+            self.days.put(Day {
+                year,
                 month,
                 day,
                 detector,
-            },
-        );
-        for [first, second, third] in [[0, 1, 2], [1, 2, 0], [2, 1, 0]] {
-            for style in 0..8 {
-                let padded = [style & 1 == 0, style & 2 == 0];
-                let century = style & 4 == 0;
-                let mut number = Number {
-                    digits: [0; DIGITS],
-                    len: 0,
-                    groups: 3,
-                    detector,
-                };
-                for part in [first, second, third] {
-                    match part {
-                        0 => number.write(if century { year } else { year % 100 }, 2),
-                        1 => number.write(month, if padded[0] { 2 } else { 1 }),
-                        _ => number.write(day, if padded[1] { 2 } else { 1 }),
-                    }
-                }
-                let is_new = !self.numbers().any(|other| {
-                    other.digits == number.digits && other.len == number.len && other.groups == 3
-                });
-                if is_new {
-                    put(&mut self.numbers, number);
-                    // Without separators only what is padded and whole.
-                    if number.len >= 6 && padded == [true; 2] {
-                        put(
-                            &mut self.numbers,
-                            Number {
-                                groups: 1,
-                                ..number
-                            },
-                        );
-                    }
-                }
-            }
+            });
         }
     }
 }
 
-impl Number {
-    pub(super) fn digits(&self) -> &[u8] {
-        self.digits.get(..self.len).unwrap_or_default()
-    }
+/// The known values whose detectors are on.
+fn wanted<'k>(scan: &Scan<'k>) -> impl Iterator<Item = (&'k KnownValue<'k>, &'k [u8])> {
+    let values = scan.around.known.iter();
+    let values = values.filter(|known| scan.wants_id(known.detector));
+    let values = values.map(|known| (known, known.text.trim_ascii()));
+    values.filter(|(_, text)| !text.is_empty())
+}
 
-    fn push(&mut self, digit: u8) {
-        if let Some(slot) = self.digits.get_mut(self.len) {
-            *slot = digit;
-            self.len += 1;
-        }
-    }
-
-    /// A number with at least `width` digits.
-    fn write(&mut self, value: u32, width: usize) {
-        let mut power = 1_000;
-        let mut left = 4;
-        while power > 0 {
-            if value >= power || left <= width {
-                self.push(b'0' + u8::try_from(value / power % 10).unwrap_or(0));
-            }
-            power /= 10;
-            left -= 1;
-        }
+impl Name<'_> {
+    /// Whether it is also a word of the language, such as `will` or `may`.
+    pub(super) fn is_common(&self) -> bool {
+        crate::text::is_one_of(self.word, &COMMON)
     }
 }
 
-fn put<T>(slots: &mut [Option<T>], value: T) {
-    if let Some(slot) = slots.iter_mut().find(|slot| slot.is_none()) {
-        *slot = Some(value);
+impl Number<'_> {
+    /// Its digits, without the zeros before them if it does without.
+    pub(super) fn digits(&self) -> impl Iterator<Item = u8> {
+        let digits = self.text.iter().copied().filter(u8::is_ascii_digit);
+        digits.skip(if self.is_padded { self.zeros } else { 0 })
     }
 }
 
@@ -333,23 +313,39 @@ impl Word {
         };
         let mut at = start;
         while at < end {
+            if let Some(byte) = text.get(at).filter(|byte| byte.is_ascii()) {
+                word.read(*byte);
+                at += 1;
+                continue;
+            }
             let one = fold::fold(text, at);
             at += one.bytes.max(1);
             let Some(byte) = one.ascii else { continue };
-            if word.letters == 0 {
-                word.initial = byte.to_ascii_lowercase();
-                word.is_capital = byte.is_ascii_uppercase() || byte == fold::FOREIGN;
-            }
-            word.letters += 1;
             // A character that does not fold is told apart by its bytes.
             if byte == fold::FOREIGN {
                 let raw = text.get(at - one.bytes.max(1)..at).unwrap_or_default();
+                word.begin(byte);
                 word.hash = raw.iter().fold(word.hash, |hash, byte| mix(hash, *byte));
             } else {
-                word.hash = mix(word.hash, byte.to_ascii_lowercase());
+                word.read(byte);
             }
         }
         Some(word)
+    }
+
+    /// Takes in a letter or digit.
+    fn read(&mut self, byte: u8) {
+        self.begin(byte);
+        self.hash = mix(self.hash, byte.to_ascii_lowercase());
+    }
+
+    /// Counts a character; the first one tells how the word begins.
+    fn begin(&mut self, byte: u8) {
+        if self.letters == 0 {
+            self.initial = byte.to_ascii_lowercase();
+            self.is_capital = byte.is_ascii_uppercase() || byte == fold::FOREIGN;
+        }
+        self.letters += 1;
     }
 
     fn empty(at: usize) -> Self {

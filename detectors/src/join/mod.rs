@@ -2,8 +2,8 @@
 //! written: names in any order and by initials, numbers in any punctuation, dates in all
 //! renderings.
 //!
-//! The row becomes a small dictionary on the stack, and the text is walked once. Only texts that
-//! are whole are read: which row they stand in has to be known.
+//! The row becomes a small dictionary on the stack, of those values alone that the text can hold.
+//! Only texts that are whole are read: which row they stand in has to be known.
 
 use velum_core::inspect::{DetectorId, Finding};
 
@@ -14,7 +14,7 @@ mod dictionary;
 mod numbers;
 mod words;
 
-use dictionary::Dictionary;
+use dictionary::{Digits, Words};
 
 /// Finds the known values of the row.
 pub(crate) fn find(scan: &mut Scan<'_>) {
@@ -22,12 +22,20 @@ pub(crate) fn find(scan: &mut Scan<'_>) {
     if !whole || scan.around.known.is_empty() {
         return;
     }
-    let mut dictionary = Dictionary::new();
-    for known in scan.around.known {
-        dictionary.add(known.detector, known.text, scan.wants_id(known.detector));
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80;
+    // A phrase has letters: what has none is too short to be looked for.
+    if scan.text.iter().any(is_letter) {
+        let words = Words::of(scan);
+        if !words.is_empty() {
+            words::find(scan, &words);
+        }
     }
-    words::find(scan, &dictionary);
-    numbers::find(scan, &dictionary);
+    if scan.text.iter().any(u8::is_ascii_digit) {
+        let digits = Digits::of(scan);
+        if !digits.is_empty() {
+            numbers::find(scan, &digits);
+        }
+    }
 }
 
 /// Reports what a known value says the span is.

@@ -1,26 +1,13 @@
 //! Numbers and dates of the row in a text, in any punctuation.
 
-use super::dictionary::{DIGITS, Day, Dictionary};
+use super::dictionary::{Day, Digits, Number};
 use super::report;
 use crate::scan::Scan;
 use crate::text::{ends_word, run_end, run_start};
 use crate::validate::calendar;
 
-/// Digits of a text from the start of a run on, without what stands between them.
-struct Digits {
-    bytes: [u8; DIGITS],
-    /// One past each of them in the text.
-    ends: [usize; DIGITS],
-    /// Groups up to each of them.
-    groups: [u8; DIGITS],
-    len: usize,
-}
-
-pub(super) fn find(scan: &mut Scan<'_>, dictionary: &Dictionary<'_>) {
+pub(super) fn find(scan: &mut Scan<'_>, digits: &Digits<'_>) {
     let text = scan.text;
-    if dictionary.numbers().next().is_none() {
-        return;
-    }
     let mut at = 0;
     while let Some(gap) = text
         .get(at..)
@@ -30,93 +17,119 @@ pub(super) fn find(scan: &mut Scan<'_>, dictionary: &Dictionary<'_>) {
         let end = run_end(text, start, text.len() - start, |byte| {
             byte.is_ascii_digit()
         });
-        number(scan, dictionary, start);
-        for day in dictionary.days() {
+        for number in digits.numbers() {
+            if let Some(end) = number_end(text, start, number) {
+                report(scan, number.detector, start, end);
+            }
+        }
+        for day in digits.days() {
+            if let Some(end) = date_end(text, start, end, day) {
+                report(scan, day.detector, start, end);
+            }
             named_month(scan, day, start, end);
         }
         at = end;
     }
 }
 
-fn number(scan: &mut Scan<'_>, dictionary: &Dictionary<'_>, start: usize) {
-    let digits = Digits::of(scan.text, start);
-    let zeros = digits
-        .bytes()
-        .iter()
-        .take_while(|digit| **digit == b'0')
-        .count();
-    for number in dictionary.numbers() {
-        // Padding in the text is as good as in the row.
-        let skip = if number.groups == 0 && number.len >= 4 {
-            zeros
-        } else {
-            0
-        };
-        let lead = number
-            .digits()
-            .iter()
-            .take_while(|digit| **digit == b'0')
-            .count();
-        let skip = skip.saturating_sub(lead);
-        let to = skip + number.len;
-        if digits.bytes().get(skip..to) != Some(number.digits()) {
-            continue;
+/// The digits of a text from `start` on with their places, over what may stand between them.
+fn digits_from(text: &[u8], start: usize) -> impl Iterator<Item = (usize, u8)> + Clone {
+    const GAP_BYTES: usize = 3;
+    let rest = text.iter().enumerate().skip(start);
+    let rest = rest.scan(0, |gap, (at, byte)| {
+        if byte.is_ascii_digit() {
+            *gap = 0;
+            return Some((at, *byte));
         }
-        let Some(last) = to.checked_sub(1) else {
-            continue;
+        *gap += 1;
+        (is_joint(*byte) && *gap <= GAP_BYTES).then_some((at, *byte))
+    });
+    rest.filter(|(_, byte)| byte.is_ascii_digit())
+}
+
+fn is_joint(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'_')
+}
+
+/// One past the number if it begins at `start`, where a digit run does. Padding in the text is as
+/// good as in the row.
+fn number_end(text: &[u8], start: usize, number: &Number<'_>) -> Option<usize> {
+    let found = digits_from(text, start);
+    let zeros = || {
+        found
+            .clone()
+            .take_while(|(_, digit)| *digit == b'0')
+            .count()
+    };
+    let skip = if number.is_padded { zeros() } else { 0 };
+    let mut found = found.clone().skip(skip);
+    let mut last = None;
+    for digit in number.digits() {
+        let (at, _) = found.next().filter(|(_, other)| *other == digit)?;
+        last = Some(at);
+    }
+    let end = last? + 1;
+    let more = text.get(end).is_some_and(u8::is_ascii_digit);
+    (!more).then_some(end)
+}
+
+/// One past the date if the day stands at the digit run: in three groups, or in one that is
+/// padded, in any usual order, with and without the century.
+fn date_end(text: &[u8], start: usize, end: usize, day: &Day) -> Option<usize> {
+    let is_year = |value, length| match length {
+        4 => value == day.year,
+        2 => value == day.year % 100,
+        _ => false,
+    };
+    let is = |value, length, wanted| length <= 2 && value == wanted;
+    let fits = |[a, b, c]: [(u32, usize); 3]| {
+        let ends = |(value, length), (other, other_length), (year, year_length)| {
+            let in_order = is(value, length, day.month) && is(other, other_length, day.day);
+            let reversed = is(value, length, day.day) && is(other, other_length, day.month);
+            is_year(year, year_length) && (in_order || reversed)
         };
-        let (Some(end), Some(groups)) = (digits.ends.get(last), digits.groups.get(last)) else {
-            continue;
-        };
-        let more = scan.byte(*end).is_some_and(|byte| byte.is_ascii_digit());
-        let grouped = number.groups == 0 || number.groups == usize::from(*groups);
-        if !more && grouped {
-            report(scan, number.detector, start, *end);
+        let begins = is_year(a.0, a.1) && is(b.0, b.1, day.month) && is(c.0, c.1, day.day);
+        begins || ends(a, b, c)
+    };
+    let value = |start: usize, end: usize| {
+        let digits = text.get(start..end).unwrap_or_default();
+        (calendar::number(digits), digits.len())
+    };
+    match end - start {
+        6 => {
+            let parts = [0, 2, 4].map(|at| value(start + at, start + at + 2));
+            fits(parts).then_some(end)
         }
+        8 => {
+            let cut = |[a, b, c]: [usize; 3]| {
+                let ends = [a, a + b, a + b + c].map(|to| start + to);
+                [
+                    value(start, ends[0]),
+                    value(ends[0], ends[1]),
+                    value(ends[1], ends[2]),
+                ]
+            };
+            (fits(cut([4, 2, 2])) || fits(cut([2, 2, 4]))).then_some(end)
+        }
+        1..=4 => {
+            let (second, second_end) = next_group(text, end)?;
+            let (third, third_end) = next_group(text, second_end)?;
+            let parts = [
+                value(start, end),
+                value(second, second_end),
+                value(third, third_end),
+            ];
+            fits(parts).then_some(third_end)
+        }
+        _ => None,
     }
 }
 
-impl Digits {
-    fn of(text: &[u8], start: usize) -> Self {
-        const GAP_BYTES: usize = 3;
-        let mut digits = Self {
-            bytes: [0; DIGITS],
-            ends: [0; DIGITS],
-            groups: [0; DIGITS],
-            len: 0,
-        };
-        let mut gap = 0;
-        let mut group = 1;
-        for (at, byte) in text.iter().enumerate().skip(start) {
-            if !byte.is_ascii_digit() {
-                let joint = matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'_');
-                gap += 1;
-                if !joint || gap > GAP_BYTES {
-                    break;
-                }
-                continue;
-            }
-            if gap > 0 {
-                group += 1;
-                gap = 0;
-            }
-            let index = digits.len;
-            let (Some(slot), Some(end), Some(groups)) = (
-                digits.bytes.get_mut(index),
-                digits.ends.get_mut(index),
-                digits.groups.get_mut(index),
-            ) else {
-                break;
-            };
-            (*slot, *end, *groups) = (*byte, at + 1, group);
-            digits.len += 1;
-        }
-        digits
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
+/// The digits behind a joint of at most three bytes at `from`.
+fn next_group(text: &[u8], from: usize) -> Option<(usize, usize)> {
+    let start = run_end(text, from, 3, is_joint);
+    let end = run_end(text, start, 5, |byte| byte.is_ascii_digit());
+    (start > from && end > start).then_some((start, end))
 }
 
 /// `January 31`, `31st of Jan`: the day beside its month's name.

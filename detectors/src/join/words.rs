@@ -1,6 +1,6 @@
 //! Names and phrases of the row in a text.
 
-use super::dictionary::{Dictionary, Name, Phrase, Word};
+use super::dictionary::{Name, Phrase, Word, Words};
 use super::report;
 use crate::scan::Scan;
 
@@ -9,43 +9,40 @@ const ALONE_LETTERS: usize = 3;
 
 /// A word that was found, for what stands beside it.
 #[derive(Clone, Copy)]
-struct Hit {
+struct Hit<'k> {
     end: usize,
-    name: Name,
+    name: Name<'k>,
 }
 
-pub(super) fn find(scan: &mut Scan<'_>, dictionary: &Dictionary<'_>) {
+pub(super) fn find(scan: &mut Scan<'_>, words: &Words<'_>) {
     let text = scan.text;
     // In a text without capitals they tell nothing.
     let has_capitals = text.iter().any(u8::is_ascii_uppercase);
-    let mut before: Option<Hit> = None;
+    let mut before: Option<Hit<'_>> = None;
     let mut at = 0;
     while let Some(word) = Word::next(text, at) {
         at = word.end.max(at + 1);
         if word.letters == 0 {
             continue;
         }
-        for phrase in dictionary
-            .phrases()
-            .filter(|phrase| phrase.first == word.hash)
-        {
+        for phrase in words.phrases().filter(|phrase| phrase.first == word.hash) {
             if let Some(end) = phrase_end(text, phrase, &word) {
                 report(scan, phrase.detector, word.start, end);
             }
         }
         let beside = before.filter(|hit| is_beside(text, hit.end, word.start));
-        let known = dictionary.names().find(|name| name.hash == word.hash);
+        let known = words.names().find(|name| name.hash == word.hash);
         before = match known {
             Some(name) if counts(name, &word, has_capitals, beside.is_some()) => {
                 report(scan, name.detector, word.start, word.end);
-                initial_before(scan, dictionary, name, word.start);
+                initial_before(scan, words, name, word.start);
                 Some(Hit {
                     end: word.end,
                     name: *name,
                 })
             }
             // `Li Wei`: a short word counts beside another one of the same name.
-            Some(name) if next_is_known(text, dictionary, name, word.end) => {
+            Some(name) if next_is_known(text, words, name, word.end) => {
                 report(scan, name.detector, word.start, word.end);
                 Some(Hit {
                     end: word.end,
@@ -54,7 +51,7 @@ pub(super) fn find(scan: &mut Scan<'_>, dictionary: &Dictionary<'_>) {
             }
             _ => {
                 if let Some(hit) = beside
-                    && is_initial(dictionary, &hit.name, &word)
+                    && is_initial(words, &hit.name, &word)
                 {
                     report(scan, hit.name.detector, word.start, word.end);
                     Some(Hit {
@@ -70,9 +67,9 @@ pub(super) fn find(scan: &mut Scan<'_>, dictionary: &Dictionary<'_>) {
 }
 
 /// Whether the word is the known name and no word of the language.
-fn counts(name: &Name, word: &Word, has_capitals: bool, beside: bool) -> bool {
+fn counts(name: &Name<'_>, word: &Word, has_capitals: bool, beside: bool) -> bool {
     let long = name.letters >= ALONE_LETTERS;
-    let sure = !name.is_common || word.is_capital || !has_capitals;
+    let sure = word.is_capital || !has_capitals || !name.is_common();
     (long && sure) || beside
 }
 
@@ -88,26 +85,26 @@ fn is_beside(text: &[u8], from: usize, to: usize) -> bool {
     (1..=3).contains(&between.len()) && between.iter().all(joint)
 }
 
-fn next_is_known(text: &[u8], dictionary: &Dictionary<'_>, name: &Name, end: usize) -> bool {
+fn next_is_known(text: &[u8], words: &Words<'_>, name: &Name<'_>, end: usize) -> bool {
     Word::next(text, end).is_some_and(|next| {
         is_beside(text, end, next.start)
-            && dictionary.names().any(|other| {
+            && words.names().any(|other| {
                 other.hash == next.hash && other.letters >= ALONE_LETTERS && other.hash != name.hash
             })
     })
 }
 
 /// Whether a single letter begins another word of the same person's name: `Doe, J.`.
-fn is_initial(dictionary: &Dictionary<'_>, beside: &Name, word: &Word) -> bool {
+fn is_initial(words: &Words<'_>, beside: &Name<'_>, word: &Word) -> bool {
     word.letters == 1
         && word.is_capital
-        && dictionary
+        && words
             .names()
             .any(|name| name.initial == word.initial && name.hash != beside.hash)
 }
 
 /// `J. Doe`, `J.Q. Doe`: initials before a known word.
-fn initial_before(scan: &mut Scan<'_>, dictionary: &Dictionary<'_>, name: &Name, start: usize) {
+fn initial_before(scan: &mut Scan<'_>, words: &Words<'_>, name: &Name<'_>, start: usize) {
     let mut at = start;
     for _ in 0..3 {
         let joint = crate::text::run_start(scan.text, at, 2, |byte| matches!(byte, b' ' | b'.'));
@@ -116,7 +113,7 @@ fn initial_before(scan: &mut Scan<'_>, dictionary: &Dictionary<'_>, name: &Name,
         };
         let letter = scan.byte(from).filter(u8::is_ascii_uppercase);
         let is = letter.is_some_and(|letter| {
-            dictionary.names().any(|other| {
+            words.names().any(|other| {
                 other.initial == letter.to_ascii_lowercase() && other.hash != name.hash
             })
         });
