@@ -150,3 +150,11 @@ pub enum Body {
         event: String,
     },
 }
+
+impl Body {
+    /// True if a session waits until this is on disk: a statement that may write is not
+    /// forwarded before its INTENT is, and no result is released.
+    pub fn is_awaited(&self) -> bool {
+        matches!(self, Self::Intent { .. })
+    }
+}

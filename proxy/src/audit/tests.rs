@@ -17,7 +17,7 @@ use super::medium::{Medium, PlainDisk, RingDisk};
 use super::read::{self, ReadError};
 use super::recover::{self, RecoverError};
 use super::segment::{self, HEADER_BYTES, Place};
-use super::writer::{Command, Writer};
+use super::writer::{COMPANY, Command, Writer};
 use crate::config::model::AuditMode;
 use crate::planes::{Batch, Limits, Shared, Snapshot};
 
@@ -451,6 +451,7 @@ fn batch(thread: usize, last_sequence: u64, records: &[Record]) -> Batch {
     Batch {
         thread,
         last_sequence,
+        is_awaited: records.iter().any(|record| record.body.is_awaited()),
         bytes,
     }
 }
@@ -515,6 +516,50 @@ fn the_writer_writes_the_same_through_io_uring() {
     let marks = tokio_uring::start(write_and_close(disk, AuditMode::Durable));
     assert_eq!(marks, [2, 1]);
     assert_eq!(read_all(directory.path()).unwrap().len(), 4);
+}
+
+/// An outcome alone waits for the next intent, whose write takes it along; without one it follows
+/// within its bound.
+#[test]
+fn outcomes_go_with_the_next_intent() {
+    let directory = tempfile::tempdir().unwrap();
+    let (shared, receivers) = shared(1);
+    let (commands, obeyed) = mpsc::channel(1);
+    let on_disk = || read_all(directory.path()).unwrap().len();
+    let mark = || shared.threads[0].durable.get();
+    let until = async |count| {
+        while mark() < count {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    run(async {
+        tokio::time::pause();
+        let log = Log::new(PlainDisk::new(directory.path()), SEGMENT_BYTES, 1);
+        let writer = Writer::new(log, AuditMode::Durable, Arc::clone(&shared));
+        let drive = async {
+            let send = async |last, record| {
+                shared
+                    .batches
+                    .send(batch(0, last, &[record]))
+                    .await
+                    .unwrap();
+            };
+            send(1, intent(1, 1)).await;
+            until(1).await;
+            send(2, outcome(1, 1)).await;
+            tokio::time::sleep(COMPANY.within / 2).await;
+            assert_eq!((mark(), on_disk()), (1, 1), "the outcome was written alone");
+            send(3, intent(1, 2)).await;
+            until(3).await;
+            assert_eq!(on_disk(), 3);
+            send(4, outcome(1, 2)).await;
+            until(4).await;
+            assert_eq!(on_disk(), 4);
+            commands.send(Command::Close).await.unwrap();
+        };
+        let (result, ()) = tokio::join!(writer.run(receivers.batches, obeyed), drive);
+        result.unwrap();
+    });
 }
 
 #[test]

@@ -12,6 +12,13 @@ use super::medium::Medium;
 use crate::config::model::AuditMode;
 use crate::planes::{Batch, Shared};
 
+/// How long a record that no session waits for may wait for company, and how many bytes of them:
+/// half of what is promised for an OUTCOME (200 ms, 1 MiB), so that the disk has the other half.
+pub(super) const COMPANY: Bound = Bound {
+    within: Duration::from_millis(100),
+    bytes: 512 * 1024,
+};
+
 /// A group is committed when it holds this much, whatever still waits.
 const GROUP_BYTES: usize = 4 * 1024 * 1024;
 
@@ -33,8 +40,17 @@ pub struct Writer<M: Medium> {
     appended: Vec<oneshot::Sender<()>>,
     /// When the oldest record that is not on disk was staged.
     oldest: Option<Instant>,
+    /// A session waits for what is staged.
+    is_awaited: bool,
     scratch: Vec<u8>,
     closing: bool,
+}
+
+/// What may be staged before it is written.
+#[derive(Clone, Copy)]
+pub(super) struct Bound {
+    pub(super) within: Duration,
+    bytes: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -55,6 +71,7 @@ impl<M: Medium> Writer<M> {
             marks,
             appended: vec![],
             oldest: None,
+            is_awaited: false,
             scratch,
             closing: false,
         }
@@ -103,6 +120,7 @@ impl<M: Medium> Writer<M> {
         if let Some(mark) = self.marks.get_mut(batch.thread) {
             mark.staged = mark.staged.max(batch.last_sequence);
         }
+        self.is_awaited |= batch.is_awaited;
         self.oldest.get_or_insert_with(Instant::now);
         Ok(())
     }
@@ -122,26 +140,39 @@ impl<M: Medium> Writer<M> {
         Ok(())
     }
 
-    /// Commits now, or acknowledges ahead of the disk where the mode allows it.
+    /// Commits what is due. What is not may be acknowledged ahead of the disk, where the mode
+    /// allows it.
     async fn settle(&mut self) -> Result<(), LogFailed> {
-        let AuditMode::Bounded { within, bytes } = self.mode else {
-            return self.commit().await;
-        };
-        let staged = self.log.staged_bytes() as u64;
+        let bound = self.bound();
         let age = self
             .oldest
             .map_or(Duration::ZERO, |oldest| oldest.elapsed());
-        // At half of both bounds, so that they hold while the disk works.
-        if age >= within / 2 || staged >= bytes / 2 || !self.appended.is_empty() {
+        let is_due = age >= bound.within || self.log.staged_bytes() as u64 >= bound.bytes;
+        let is_durable = self.mode == AuditMode::Durable;
+        if is_due || (is_durable && self.is_awaited) || !self.appended.is_empty() {
             return self.commit().await;
         }
-        self.acknowledge();
+        if !is_durable {
+            self.acknowledge();
+        }
         Ok(())
+    }
+
+    /// At half of what is promised, so that it holds while the disk works.
+    fn bound(&self) -> Bound {
+        match self.mode {
+            AuditMode::Durable => COMPANY,
+            AuditMode::Bounded { within, bytes } => Bound {
+                within: within / 2,
+                bytes: bytes / 2,
+            },
+        }
     }
 
     async fn commit(&mut self) -> Result<(), LogFailed> {
         self.log.commit().await?;
         self.oldest = None;
+        self.is_awaited = false;
         for done in self.appended.drain(..) {
             // Nobody waits any more: that changes nothing about the log.
             let _nobody_waits = done.send(());
@@ -161,10 +192,7 @@ impl<M: Medium> Writer<M> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match self.mode {
-            AuditMode::Durable => None,
-            AuditMode::Bounded { within, .. } => self.oldest.map(|oldest| oldest + within / 2),
-        }
+        self.oldest.map(|oldest| oldest + self.bound().within)
     }
 }
 

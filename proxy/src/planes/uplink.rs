@@ -24,6 +24,8 @@ pub struct Batch {
     pub thread: usize,
     /// How many records the thread has handed over with this batch, since it started.
     pub last_sequence: u64,
+    /// A session waits until these are on disk. Others may be written with what comes later.
+    pub is_awaited: bool,
     /// The records: each a length (u32, big-endian) and its `Record::encode` bytes.
     pub bytes: Vec<u8>,
 }

@@ -22,6 +22,8 @@ pub(super) struct Waiter {
 pub(super) struct Journal {
     thread: usize,
     batch: Vec<u8>,
+    /// A session waits for a record of the batch.
+    is_awaited: bool,
     /// Records appended by this thread.
     sequence: u64,
     waiting: VecDeque<(u64, Waiter)>,
@@ -34,6 +36,7 @@ impl Journal {
         Self {
             thread,
             batch: Vec::new(),
+            is_awaited: false,
             sequence: 0,
             waiting: VecDeque::new(),
             lost: false,
@@ -53,6 +56,7 @@ impl Journal {
             self.sequence += 1;
         }
         if let Some(waiter) = waiter {
+            self.is_awaited = true;
             self.waiting.push_back((self.sequence, waiter));
         }
     }
@@ -79,6 +83,7 @@ impl Journal {
                 permit.send(Batch {
                     thread: self.thread,
                     last_sequence: self.sequence,
+                    is_awaited: std::mem::take(&mut self.is_awaited),
                     bytes,
                 });
             }

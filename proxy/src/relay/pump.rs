@@ -269,7 +269,8 @@ impl Open {
                 serial: about.serial,
                 count: self.records,
             };
-            cx.journal.append(&records, Some(waiter));
+            let is_awaited = records.iter().any(|record| record.body.is_awaited());
+            cx.journal.append(&records, is_awaited.then_some(waiter));
         }
         if self.cancel.is_none()
             && let Some((process_id, key)) = self.session.upstream_key()
