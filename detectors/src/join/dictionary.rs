@@ -36,10 +36,6 @@ pub(super) struct Phrase<'k> {
 #[derive(Clone, Copy)]
 pub(super) struct Number<'k> {
     pub(super) text: &'k [u8],
-    /// Zeros that its digits begin with.
-    pub(super) zeros: usize,
-    /// Without these zeros it is still long enough: `00123456` is also `MRN123456`.
-    pub(super) is_padded: bool,
     pub(super) detector: DetectorId,
 }
 
@@ -180,15 +176,7 @@ impl<'k> Digits<'k> {
     }
 
     fn add_number(&mut self, detector: DetectorId, text: &'k [u8]) {
-        const SIGNIFICANT_DIGITS: usize = 4;
-        let digits = text.iter().filter(|byte| byte.is_ascii_digit());
-        let zeros = digits.take_while(|digit| **digit == b'0').count();
-        self.numbers.put(Number {
-            text,
-            zeros,
-            is_padded: crate::text::digits(text) >= zeros + SIGNIFICANT_DIGITS,
-            detector,
-        });
+        self.numbers.put(Number { text, detector });
     }
 
     fn add_day(&mut self, detector: DetectorId, text: &[u8]) {
@@ -219,10 +207,14 @@ impl Name<'_> {
 }
 
 impl Number<'_> {
-    /// Its digits, without the zeros before them if it does without.
+    /// Its digits without the zeros before them, if it is long enough without: `00123456` is
+    /// also `MRN123456`.
     pub(super) fn digits(&self) -> impl Iterator<Item = u8> {
+        const SIGNIFICANT_DIGITS: usize = 4;
         let digits = self.text.iter().copied().filter(u8::is_ascii_digit);
-        digits.skip(if self.is_padded { self.zeros } else { 0 })
+        let zeros = digits.clone().take_while(|digit| *digit == b'0').count();
+        let is_padding = digits.clone().nth(zeros + SIGNIFICANT_DIGITS - 1).is_some();
+        digits.skip(if is_padding { zeros } else { 0 })
     }
 }
 

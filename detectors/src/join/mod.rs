@@ -65,19 +65,17 @@ enum Manner {
 impl Manner {
     fn of(detector: DetectorId, text: &[u8]) -> Self {
         let is = |other: Detector| detector.0 == other as u16;
-        let digits = crate::text::digits(text);
-        let letters = text
-            .iter()
-            .filter(|byte| byte.is_ascii_alphabetic())
-            .count();
+        let has_digits = || crate::text::digits(text) >= 4;
+        let is_letter = |byte: &&u8| byte.is_ascii_alphabetic();
+        let has_letters = || text.iter().filter(is_letter).nth(4).is_some();
         if is(Detector::Name) {
             Self::Name
         } else if is(Detector::Date) {
             Self::Date
-        } else if digits >= 4 && letters <= 4 && !is(Detector::Address) {
-            Self::Number
-        } else {
+        } else if is(Detector::Address) || has_letters() || !has_digits() {
             Self::Phrase
+        } else {
+            Self::Number
         }
     }
 }

@@ -54,17 +54,19 @@ fn is_joint(byte: u8) -> bool {
 /// One past the number if it begins at `start`, where a digit run does. Padding in the text is as
 /// good as in the row.
 fn number_end(text: &[u8], start: usize, number: &Number<'_>) -> Option<usize> {
+    let mut wanted = number.digits().peekable();
+    let first = *wanted.peek()?;
+    let at_start = *text.get(start)?;
+    if at_start != first && at_start != b'0' {
+        return None;
+    }
     let found = digits_from(text, start);
-    let zeros = || {
-        found
-            .clone()
-            .take_while(|(_, digit)| *digit == b'0')
-            .count()
-    };
-    let skip = if number.is_padded { zeros() } else { 0 };
-    let mut found = found.clone().skip(skip);
+    let zeros = found.clone().take_while(|(_, digit)| *digit == b'0');
+    let own_zeros = number.digits().take_while(|digit| *digit == b'0');
+    let padding = zeros.count().saturating_sub(own_zeros.count());
+    let mut found = found.skip(padding);
     let mut last = None;
-    for digit in number.digits() {
+    for digit in wanted {
         let (at, _) = found.next().filter(|(_, other)| *other == digit)?;
         last = Some(at);
     }

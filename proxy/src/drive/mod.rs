@@ -5,6 +5,7 @@ pub mod sockets;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -177,6 +178,8 @@ fn spawn(
     let shared = Arc::clone(shared);
     let builder = std::thread::Builder::new().name(format!("velum-data-{thread}"));
     builder.spawn(move || {
+        // A hold-off of 50 us ends after 50 us, not after the kernel's usual slack of as much again.
+        let _exact = rustix::thread::set_current_timer_slack(NonZeroU64::new(1_000));
         let worker = Worker::new(Arc::clone(&shared), thread);
         match driver {
             Driver::IoUring => ring::run(worker, &shared, thread, listeners),

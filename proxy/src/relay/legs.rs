@@ -9,13 +9,13 @@
 //! read from either.
 
 use std::io;
-use std::time::Duration;
 
 use velum_core::bytes::{Outbox, Window};
 use velum_core::error::Peer;
 use velum_core::limits::{MESSAGE_WHOLE_BYTES, WINDOW_BULK_BYTES};
 
 use super::context::Context;
+use super::hold::HoldOff;
 use super::op::{Incoming, LinkId, Op, Outgoing, Received, Sealed};
 use super::pool::{Class, PICK_BYTES, Pool};
 use super::tls::{Broken, Pulled, Tls};
@@ -67,6 +67,7 @@ pub(super) struct Flow {
     class: Class,
     /// The last receive filled its buffer.
     filled: bool,
+    hold: HoldOff,
 }
 
 impl Default for Flow {
@@ -76,6 +77,7 @@ impl Default for Flow {
             away: false,
             class: Class::Pick,
             filled: false,
+            hold: HoldOff::default(),
         }
     }
 }
@@ -186,6 +188,11 @@ impl Legs {
         }
         std::mem::swap(&mut end.outbox, &mut end.words);
         self.flush(side, cx)
+    }
+
+    /// True if the next receive from the server should let bytes gather, were more to come.
+    pub(super) fn gathers(&self) -> bool {
+        self.down.hold.helps()
     }
 
     /// Gets the released bytes of the direction that begins at `from` on their way. False if
@@ -321,7 +328,7 @@ impl Legs {
             return Fill::Full;
         };
         end.receiving = true;
-        let hold_off: Option<Duration> = None;
+        let hold_off = if more_soon { flow.hold.next() } else { None };
         cx.ops.push_back((
             id,
             Op::Receive {
@@ -476,6 +483,7 @@ impl Flow {
     /// Learns from a receive of `n` bytes into `room` of a buffer of `capacity`.
     fn note(&mut self, n: usize, room: usize, capacity: usize) {
         self.filled = n > 0 && n == room;
+        self.hold.note(n, self.filled);
         if self.filled {
             self.class = Class::holding(capacity).larger();
         } else if n < PICK_BYTES {

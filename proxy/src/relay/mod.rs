@@ -12,6 +12,7 @@ mod cancel;
 mod context;
 mod dial;
 mod greet;
+mod hold;
 mod journal;
 mod legs;
 mod link;

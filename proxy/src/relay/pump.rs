@@ -131,7 +131,9 @@ impl Open {
         let released = flow.window.released_bytes();
         self.after_call(about, legs, cx);
         if released > 0 {
-            let then_receive = step == Step::NeedBytes && left == 0 && !cx.journal.is_full();
+            let gathers = from == Peer::Server && self.session.is_mid_result() && legs.gathers();
+            let wants_more = step == Step::NeedBytes && left == 0 && !gathers;
+            let then_receive = wants_more && !cx.journal.is_full();
             legs.forward(from, then_receive, cx);
         } else if step == Step::NeedBytes {
             return self.receive(from, about, legs, cx);
