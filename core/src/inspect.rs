@@ -122,6 +122,12 @@ pub trait Inspect: Send + Sync {
         Prior::Scan
     }
 
+    /// The column whose values say what the value at `index` in the same row is: the attribute
+    /// of an (entity, attribute, value) table. Asked once for each column of a result header.
+    fn key_of(&self, _columns: &[ColumnHint<'_>], _index: usize) -> Option<usize> {
+        None
+    }
+
     /// Begins to watch a column whose values have to be looked at, if the engine learns from
     /// them.
     fn watch(&self, _column: ColumnHint<'_>) -> Option<Box<dyn Watch>> {

@@ -29,6 +29,13 @@ impl Inspect for ByColumn {
                 detector,
             }));
         }
+        if around.key == Some(b"ssn") {
+            out.push(Finding {
+                start: 0,
+                end: text.len(),
+                detector: WORD,
+            });
+        }
         out.sort_by_key(|finding| finding.start);
     }
 
@@ -42,6 +49,12 @@ impl Inspect for ByColumn {
             b"id" if !column.is_alias => Prior::Skip,
             _ => Prior::Scan,
         }
+    }
+
+    fn key_of(&self, columns: &[ColumnHint<'_>], index: usize) -> Option<usize> {
+        let is_attribute = |column: &ColumnHint<'_>| column.name == b"attribute";
+        let key = columns.iter().position(is_attribute)?;
+        (columns[index].name == b"value").then_some(key)
     }
 
     fn detector_name(&self, id: DetectorId) -> &str {
@@ -125,6 +138,16 @@ fn a_rows_identifying_values_are_found_in_its_other_texts() {
         [row[1]],
         "elsewhere it is a word"
     );
+}
+
+#[test]
+fn an_attribute_says_what_the_value_beside_it_is() {
+    let attribute = ("attribute", 0, 0, 25, 0);
+    let value = ("value", 0, 0, 25, 0);
+    let other = ("other", 0, 0, 25, 0);
+    let shown = |row: &[&[u8]; 3]| shown(&[value, attribute, other], row);
+    assert_eq!(shown(&[b"12", b"ssn", b"34"]), [&b"XX"[..], b"ssn", b"34"]);
+    assert_eq!(shown(&[b"12", b"age", b"34"]), [&b"12"[..], b"age", b"34"]);
 }
 
 #[test]

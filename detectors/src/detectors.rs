@@ -6,7 +6,7 @@ use std::sync::Arc;
 use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surroundings, Watch};
 
 use crate::catalog::{Detector, Set};
-use crate::columns::ColumnWatch;
+use crate::columns::{self, ColumnWatch};
 use crate::names::Model;
 use crate::pack::{BadPack, Pack};
 use crate::plan::{Plan, settle};
@@ -146,6 +146,10 @@ impl Inspect for Detectors {
 
     fn prior(&self, column: ColumnHint<'_>) -> Prior {
         self.plan.prior(column)
+    }
+
+    fn key_of(&self, columns: &[ColumnHint<'_>], index: usize) -> Option<usize> {
+        columns::key_of(columns, index)
     }
 
     fn watch(&self, column: ColumnHint<'_>) -> Option<Box<dyn Watch>> {

@@ -46,6 +46,7 @@ fuzz_target!(|bytes: &[u8]| {
             catalog: &catalog,
             inspector: engine,
             known: &[],
+key: None,
             tally: &mut tally,
             scratch: &mut scratch,
         };

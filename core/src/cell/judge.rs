@@ -1,5 +1,6 @@
 //! Judging one cell that is whole in memory.
 
+use super::known::{KnownRow, Slots};
 use super::scan::Scanner;
 use super::{ColumnPlan, Decision, Encoding, Masker, Tally};
 use crate::catalog::Catalog;
@@ -52,6 +53,8 @@ pub struct Judge<'a, I: Inspect> {
     pub inspector: &'a I,
     /// Identifying values of the row at hand.
     pub known: &'a [KnownValue<'a>],
+    /// The key of the row at hand, if it has one.
+    pub key: Option<&'a [u8]>,
     /// Counts masked cells.
     pub tally: &'a mut Tally,
     /// Reused buffers.
@@ -59,13 +62,18 @@ pub struct Judge<'a, I: Inspect> {
 }
 
 impl<I: Inspect> Judge<'_, I> {
-    /// The same judge, for a row of which these identifying values are known.
-    pub(crate) fn knowing<'b>(&'b mut self, known: &'b [KnownValue<'b>]) -> Judge<'b, I> {
+    /// The same judge, for a row of which this is known. `slots` lends it place.
+    pub(crate) fn knowing<'b>(
+        &'b mut self,
+        row: &'b KnownRow,
+        slots: &'b mut Slots<'b>,
+    ) -> Judge<'b, I> {
         Judge {
             policy: self.policy,
             catalog: self.catalog,
             inspector: self.inspector,
-            known,
+            known: row.values(slots),
+            key: row.key(),
             tally: self.tally,
             scratch: self.scratch,
         }
@@ -171,6 +179,7 @@ impl<I: Inspect> Judge<'_, I> {
             around: Surroundings {
                 column: Some(column.hint()),
                 known: self.known,
+                key: self.key.filter(|_| column.has_key),
                 ..Surroundings::WHOLE
             },
             watch: column.watch.as_ref(),

@@ -1,4 +1,5 @@
-//! The identifying values of one row, kept while its other values are judged.
+//! The values of one row that tell about its others, kept while those are judged: identifying
+//! values, and the key of an (entity, attribute, value) row.
 
 use std::ops::Range;
 
@@ -16,6 +17,7 @@ const VALUES: usize = 16;
 pub(crate) struct KnownRow {
     bytes: Vec<u8>,
     values: Vec<(DetectorId, Range<usize>)>,
+    key: Option<Range<usize>>,
 }
 
 /// Place for what [`KnownRow::values`] lends.
@@ -30,25 +32,22 @@ impl KnownRow {
         }; VALUES]
     }
 
-    /// True if the values of one of the columns identify the subject of texts in another.
+    /// True if the values of one of the columns tell about texts in another.
     pub(crate) fn joins(columns: &[ColumnPlan]) -> bool {
         use super::Decision::Scan;
-        let identifies = |plan: &ColumnPlan| plan.known.is_some();
-        columns.iter().any(identifies) && columns.iter().any(|plan| plan.decision == Scan)
+        columns.iter().any(ColumnPlan::is_noted) && columns.iter().any(|plan| plan.decision == Scan)
     }
 
     /// Begins a row.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.values.clear();
+        self.key = None;
     }
 
-    /// Remembers the value of a cell if its column identifies the row's subject.
+    /// Remembers the value of a cell if its column tells about others.
     pub(crate) fn note(&mut self, column: &ColumnPlan, encoding: Encoding, value: &[u8]) {
-        let Some(detector) = column.known else {
-            return;
-        };
-        if self.values.len() == VALUES || value.len() > KNOWN_VALUE_BYTES {
+        if !column.is_noted() || value.len() > KNOWN_VALUE_BYTES {
             return;
         }
         let start = self.bytes.len();
@@ -62,7 +61,20 @@ impl KnownRow {
             self.bytes.truncate(start);
             self.bytes.extend_from_slice(value);
         }
-        self.values.push((detector, start..self.bytes.len()));
+        let range = start..self.bytes.len();
+        if column.is_key {
+            self.key = Some(range.clone());
+        }
+        if let Some(detector) = column.known
+            && self.values.len() < VALUES
+        {
+            self.values.push((detector, range));
+        }
+    }
+
+    /// The row's key.
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        self.key.clone().and_then(|range| self.bytes.get(range))
     }
 
     /// The values, in `slots`.

@@ -39,6 +39,10 @@ pub struct ColumnPlan {
     pub(crate) evidence: Evidence,
     /// Its values identify the row's subject: they are PHI in the row's other texts, too.
     pub(crate) known: Option<DetectorId>,
+    /// Its values say what others of the row are.
+    pub(crate) is_key: bool,
+    /// What its values are is said by the row's key.
+    pub(crate) has_key: bool,
     /// Learns from values that are scanned.
     pub(crate) watch: Option<SharedWatch>,
 }
@@ -75,6 +79,8 @@ impl ColumnPlan {
             shape: Some(shape),
             evidence: Evidence::default(),
             known: None,
+            is_key: false,
+            has_key: false,
             watch: None,
         }
     }
@@ -137,6 +143,8 @@ impl ColumnPlan {
             shape: built_in(type_oid).map(|built_in| built_in.shape),
             evidence: Evidence::default(),
             known: None,
+            is_key: false,
+            has_key: false,
             watch: None,
         }
     }
@@ -150,6 +158,11 @@ impl ColumnPlan {
                 ..self.clone()
             }),
         }
+    }
+
+    /// True if its values have to be remembered while the row is judged.
+    pub(crate) fn is_noted(&self) -> bool {
+        self.known.is_some() || self.is_key
     }
 
     /// True if the values pass as they are.

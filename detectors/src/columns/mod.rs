@@ -9,9 +9,11 @@ use velum_core::inspect::{ColumnHint, DetectorId, Prior};
 use crate::catalog::{Detector, Set};
 use crate::context::{self, Cues, Normal};
 
+mod keys;
 mod names;
 mod watch;
 
+pub(crate) use keys::key_of;
 pub use watch::ColumnWatch;
 
 /// What a name says about the values that stand under it.

@@ -333,6 +333,12 @@ impl Normal {
         Self::of(name.get(..COLUMN_BYTES).unwrap_or(name), true)
     }
 
+    /// Its words.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &[u8]> {
+        let words = self.bytes().split(|byte| *byte == b' ');
+        words.filter(|word| !word.is_empty())
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }

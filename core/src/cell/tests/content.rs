@@ -235,6 +235,7 @@ fn free_text_is_redacted_in_place() {
         catalog: &catalog,
         inspector: &Numbers,
         known: &[],
+        key: None,
         tally: &mut tally,
         scratch: &mut scratch,
     };

@@ -142,6 +142,7 @@ pub(super) fn judge(
         catalog: &catalog,
         inspector: &Numbers,
         known: &[],
+        key: None,
         tally: &mut tally,
         scratch: &mut scratch,
     };

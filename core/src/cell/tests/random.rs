@@ -143,6 +143,7 @@ proptest! {
             catalog: &catalog,
             inspector: &Nothing,
             known: &[],
+key: None,
             tally: &mut tally,
             scratch: &mut scratch,
         };

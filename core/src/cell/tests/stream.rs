@@ -22,6 +22,7 @@ fn stream(
         catalog: &catalog,
         inspector: &Numbers,
         known: &[],
+        key: None,
         tally: &mut tally,
         scratch: &mut scratch,
     };
@@ -266,6 +267,7 @@ fn small_values_of_large_rows_are_refused_if_they_must_change_length() {
             catalog: &catalog,
             inspector: &Numbers,
             known: &[],
+            key: None,
             tally: &mut tally,
             scratch: &mut scratch,
         };

@@ -97,7 +97,7 @@ impl Binary {
                 note_known(at, fields, columns, &mut work.known, body)?;
             }
             let mut slots = KnownRow::slots();
-            let mut judge = judge.knowing(work.known.values(&mut slots));
+            let mut judge = judge.knowing(&work.known, &mut slots);
             for column in 0..fields {
                 at = field(at, column, columns, &mut work.edits, &mut judge, body)?;
             }

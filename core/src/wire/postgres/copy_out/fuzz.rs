@@ -36,6 +36,7 @@ pub fn fuzz_copy_out(bytes: &[u8]) {
         catalog: &catalog,
         inspector: &Nothing,
         known: &[],
+        key: None,
         tally: &mut tally,
         scratch: &mut scratch,
     };

@@ -22,7 +22,7 @@ pub(super) fn judge<I: Inspect>(
             note_known(dialect, columns, work, body, at)?;
         }
         let mut slots = KnownRow::slots();
-        let mut judge = judge.knowing(work.known.values(&mut slots));
+        let mut judge = judge.knowing(&work.known, &mut slots);
         let mut row = Row {
             dialect,
             edits: &mut work.edits,
@@ -47,7 +47,7 @@ fn note_known(
         let cell = dialect.cell(body, at)?;
         at = cell.outer.end + 1;
         let plan = columns.get(column).ok_or(OTHER_COLUMNS)?;
-        if plan.known.is_some() && !cell.is_null {
+        if plan.is_noted() && !cell.is_null {
             let raw = body.get(cell.inner.clone()).unwrap_or_default();
             work.decoded.clear();
             dialect.decode(raw, cell.is_quoted(), &mut work.decoded)?;

@@ -82,7 +82,7 @@ fn judge_values<I: Inspect>(
         bytes,
         known,
     } = scratch;
-    let mut judge = judge.knowing(known.values(&mut slots));
+    let mut judge = judge.knowing(known, &mut slots);
     let mut at = ROW_HEAD_BYTES;
     for (index, column) in plan.columns.iter().enumerate() {
         let start = at + 4;

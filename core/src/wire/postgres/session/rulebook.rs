@@ -88,6 +88,35 @@ impl<I: Inspect> Rulebook<I> {
         plan
     }
 
+    /// The plans of all columns of a result.
+    pub(super) fn plans(&self, facts: &[ColumnFacts]) -> Vec<ColumnPlan> {
+        let mut plans: Vec<_> = facts.iter().map(|facts| self.plan(facts)).collect();
+        if self.policy.content.is_some() {
+            self.find_keys(&mut plans);
+        }
+        plans
+    }
+
+    /// Marks the columns that say what others are. A result has one such column: of several, the
+    /// first that is named.
+    fn find_keys(&self, plans: &mut [ColumnPlan]) {
+        let hints: Vec<_> = plans.iter().map(ColumnPlan::hint).collect();
+        let is_scanned = |index: &usize| plans[*index].decision == Decision::Scan;
+        let keys: Vec<_> = (0..plans.len())
+            .filter(is_scanned)
+            .filter_map(|index| Some((index, self.inspector.key_of(&hints, index)?)))
+            .collect();
+        let Some(&(_, key)) = keys.first() else {
+            return;
+        };
+        for (index, _) in keys.iter().filter(|(_, other)| *other == key) {
+            plans[*index].has_key = true;
+        }
+        if let Some(plan) = plans.get_mut(key) {
+            plan.is_key = true;
+        }
+    }
+
     /// What of these columns a rule could be about and the catalog does not know: it is newer
     /// than the catalog.
     pub(super) fn unknown(&self, facts: &[ColumnFacts]) -> Vec<Unknown> {
@@ -121,6 +150,7 @@ impl<I: Inspect> Rulebook<I> {
             catalog: &self.catalog,
             inspector: &*self.inspector,
             known: &[],
+            key: None,
             tally: &mut self.tally,
             scratch: &mut self.scratch,
         }

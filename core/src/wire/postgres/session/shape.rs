@@ -125,7 +125,7 @@ impl RowShape {
         {
             return Rc::clone(plans);
         }
-        let plans: Rc<[ColumnPlan]> = self.facts.iter().map(|facts| rules.plan(facts)).collect();
+        let plans: Rc<[ColumnPlan]> = rules.plans(&self.facts).into();
         *cached = Some((rules.epoch(), Rc::clone(&plans)));
         plans
     }

@@ -116,6 +116,7 @@ impl Run {
             catalog: &catalog,
             inspector: &Ssn,
             known: &[],
+            key: None,
             tally: &mut self.tally,
             scratch: &mut scratch,
         };
@@ -160,6 +161,7 @@ impl Run {
             catalog: &catalog,
             inspector: &Ssn,
             known: &[],
+            key: None,
             tally: &mut self.tally,
             scratch: &mut scratch,
         };
