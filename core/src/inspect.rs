@@ -63,6 +63,22 @@ pub struct KnownValue<'a> {
     pub detector: DetectorId,
     /// The value in text form.
     pub text: &'a [u8],
+    /// What [`Inspect::outline`] says of it.
+    pub outline: Outline,
+}
+
+/// A set of bits by which an engine sees fast that a value cannot stand in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline(pub u128);
+
+impl Outline {
+    /// Can stand anywhere, and anything in it.
+    pub const ANY: Self = Self(u128::MAX);
+
+    /// True if the two have a bit in common.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
 }
 
 /// Where the text stands: evidence for the engine.
@@ -126,6 +142,11 @@ pub trait Inspect: Send + Sync {
     /// of an (entity, attribute, value) table. Asked once for each column of a result header.
     fn key_of(&self, _columns: &[ColumnHint<'_>], _index: usize) -> Option<usize> {
         None
+    }
+
+    /// The outline of a [`KnownValue`]. Asked once for each such value of a row.
+    fn outline(&self, _detector: DetectorId, _text: &[u8]) -> Outline {
+        Outline::ANY
     }
 
     /// Begins to watch a column whose values have to be looked at, if the engine learns from

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surroundings, Watch};
+use velum_core::inspect::{
+    ColumnHint, DetectorId, Finding, Inspect, Outline, Prior, Surroundings, Watch,
+};
 
 use crate::catalog::{Detector, Set};
 use crate::columns::{self, ColumnWatch};
+use crate::join;
 use crate::names::Model;
 use crate::pack::{BadPack, Pack};
 use crate::plan::{Plan, settle};
@@ -146,6 +149,10 @@ impl Inspect for Detectors {
 
     fn prior(&self, column: ColumnHint<'_>) -> Prior {
         self.plan.prior(column)
+    }
+
+    fn outline(&self, detector: DetectorId, text: &[u8]) -> Outline {
+        join::outline(detector, text)
     }
 
     fn key_of(&self, columns: &[ColumnHint<'_>], index: usize) -> Option<usize> {

@@ -4,13 +4,15 @@ mod support;
 
 use proptest::prelude::*;
 use support::{check, covered};
-use velum_core::inspect::{DetectorId, KnownValue, Surroundings};
+use velum_core::inspect::{DetectorId, Inspect, KnownValue, Outline, Surroundings};
 use velum_detectors::{Detector, Detectors};
 
 fn known(detector: Detector, text: &str) -> KnownValue<'_> {
+    let (detector, text) = (DetectorId(detector as u16), text.as_bytes());
     KnownValue {
-        detector: DetectorId(detector as u16),
-        text: text.as_bytes(),
+        detector,
+        text,
+        outline: Detectors::standard().outline(detector, text),
     }
 }
 
@@ -89,7 +91,11 @@ proptest! {
         let row: Vec<KnownValue<'_>> = values
             .iter()
             .zip(kinds)
-            .map(|(value, kind)| KnownValue { detector: DetectorId(kind), text: value.as_bytes() })
+            .map(|(value, kind)| KnownValue {
+                detector: DetectorId(kind),
+                text: value.as_bytes(),
+                outline: Outline::ANY,
+            })
             .collect();
         let around = Surroundings { known: &row, ..Surroundings::WHOLE };
         let covered = covered(&Detectors::standard(), text.as_bytes(), around);
@@ -97,4 +103,66 @@ proptest! {
             prop_assert!(pair[0] == pair[1] || text.is_char_boundary(at + 1));
         }
     }
+
+    /// What a value's outline rules out would not have been found.
+    #[test]
+    fn outlines_hide_nothing(
+        pieces in prop::collection::vec(
+            (prop::sample::select(PIECES), prop::sample::select(JOINTS), any::<bool>()),
+            0..12,
+        ),
+    ) {
+        let mut text = String::new();
+        for (piece, joint, upper) in pieces {
+            text += &if upper { piece.to_uppercase() } else { piece.to_owned() };
+            text += joint;
+        }
+        let engine = Detectors::standard();
+        let found = |row: &[KnownValue<'_>]| {
+            let around = Surroundings { known: row, ..Surroundings::WHOLE };
+            covered(&engine, text.as_bytes(), around)
+        };
+        let row = row();
+        let any: Vec<_> = row
+            .iter()
+            .map(|known| KnownValue { outline: Outline::ANY, ..*known })
+            .collect();
+        prop_assert_eq!(found(&row), found(&any), "{}", text);
+    }
 }
+
+/// What the row's values are made of, and what only looks like it.
+const PIECES: &[&str] = &[
+    "xochitl",
+    "quell",
+    "Ødegård",
+    "odegard",
+    "øDEGARD",
+    "will",
+    "X",
+    "mrn",
+    "00483921",
+    "483921",
+    "4839",
+    "21",
+    "415",
+    "5552671",
+    "531",
+    "77",
+    "0294",
+    "1985",
+    "85",
+    "01",
+    "1",
+    "31",
+    "jan",
+    "12",
+    "oak",
+    "street",
+    "xq",
+    "example",
+    "org",
+    "ｘochitl",
+    "\u{200b}",
+];
+const JOINTS: &[&str] = &[" ", "-", "", ".", "/", "\\n", ", ", "@", "\t"];

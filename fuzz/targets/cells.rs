@@ -46,7 +46,7 @@ fuzz_target!(|bytes: &[u8]| {
             catalog: &catalog,
             inspector: engine,
             known: &[],
-key: None,
+            key: None,
             tally: &mut tally,
             scratch: &mut scratch,
         };

@@ -7,7 +7,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use velum_core::inspect::{ColumnHint, DetectorId, Inspect, KnownValue, Prior, Surroundings, Watch};
+use velum_core::inspect::{
+    ColumnHint, DetectorId, Inspect, KnownValue, Prior, Surroundings, Watch,
+};
 use velum_detectors::{ColumnWatch, Detector, Detectors};
 
 thread_local! {
@@ -20,9 +22,11 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let (key, rest) = rest.split_at(rest.len().min(usize::from(key_len % 32)));
     let (known, text) = rest.split_at(rest.len().min(usize::from(known_len % 64)));
+    let detector = DetectorId(u16::from(kind) % Detector::ALL.len() as u16);
     let known = [KnownValue {
-        detector: DetectorId(u16::from(kind) % Detector::ALL.len() as u16),
+        detector,
         text: known,
+        outline: ENGINE.with(|engine| engine.outline(detector, known)),
     }];
     let around = Surroundings {
         column: Some(ColumnHint::named(key)),
@@ -39,7 +43,10 @@ fuzz_target!(|bytes: &[u8]| {
         for finding in &findings {
             assert!(finding.start < finding.end && finding.end <= text.len());
             assert!(finding.end - finding.start <= engine.horizon_bytes());
-            assert!(border(finding.start) && border(finding.end), "a character is split");
+            assert!(
+                border(finding.start) && border(finding.end),
+                "a character is split"
+            );
             assert!(before <= finding.start, "findings are sorted");
             before = finding.start;
         }
@@ -48,7 +55,10 @@ fuzz_target!(|bytes: &[u8]| {
         let mut raised = watch.prior();
         for value in text.split(|byte| *byte == b'\n') {
             watch.see(value, &[]);
-            assert!(raised == Prior::Scan || raised == watch.prior(), "a column was lowered");
+            assert!(
+                raised == Prior::Scan || raised == watch.prior(),
+                "a column was lowered"
+            );
             raised = watch.prior();
         }
     });

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{ColumnPlan, Encoding};
-use crate::inspect::{DetectorId, KnownValue};
+use crate::inspect::{DetectorId, Inspect, KnownValue, Outline};
 use crate::limits::KNOWN_VALUE_BYTES;
 use crate::mask::decode;
 use crate::mask::types::{Scalar, Shape};
@@ -16,7 +16,7 @@ const VALUES: usize = 16;
 #[derive(Default)]
 pub(crate) struct KnownRow {
     bytes: Vec<u8>,
-    values: Vec<(DetectorId, Range<usize>)>,
+    values: Vec<(DetectorId, Outline, Range<usize>)>,
     key: Option<Range<usize>>,
 }
 
@@ -29,6 +29,7 @@ impl KnownRow {
         [KnownValue {
             detector: DetectorId(0),
             text: &[],
+            outline: Outline::ANY,
         }; VALUES]
     }
 
@@ -46,7 +47,13 @@ impl KnownRow {
     }
 
     /// Remembers the value of a cell if its column tells about others.
-    pub(crate) fn note(&mut self, column: &ColumnPlan, encoding: Encoding, value: &[u8]) {
+    pub(crate) fn note(
+        &mut self,
+        inspector: &impl Inspect,
+        column: &ColumnPlan,
+        encoding: Encoding,
+        value: &[u8],
+    ) {
         if !column.is_noted() || value.len() > KNOWN_VALUE_BYTES {
             return;
         }
@@ -68,7 +75,9 @@ impl KnownRow {
         if let Some(detector) = column.known
             && self.values.len() < VALUES
         {
-            self.values.push((detector, range));
+            let text = self.bytes.get(range.clone()).unwrap_or_default();
+            let outline = inspector.outline(detector, text);
+            self.values.push((detector, outline, range));
         }
     }
 
@@ -79,10 +88,11 @@ impl KnownRow {
 
     /// The values, in `slots`.
     pub(crate) fn values<'s, 'a>(&'a self, slots: &'s mut Slots<'a>) -> &'s [KnownValue<'a>] {
-        for (slot, (detector, range)) in slots.iter_mut().zip(&self.values) {
+        for (slot, (detector, outline, range)) in slots.iter_mut().zip(&self.values) {
             *slot = KnownValue {
                 detector: *detector,
                 text: self.bytes.get(range.clone()).unwrap_or_default(),
+                outline: *outline,
             };
         }
         slots.get(..self.values.len()).unwrap_or_default()

@@ -1,6 +1,6 @@
 //! The row's values, in a form that a walk over a text can compare at once.
 
-use velum_core::inspect::{DetectorId, KnownValue};
+use velum_core::inspect::{DetectorId, KnownValue, Outline};
 
 use super::Manner;
 use crate::scan::Scan;
@@ -88,12 +88,12 @@ pub(super) struct Digits<'k> {
 
 impl<'k> Words<'k> {
     /// The words that `scan` looks for.
-    pub(super) fn of(scan: &Scan<'k>) -> Self {
+    pub(super) fn of(scan: &Scan<'k>, outline: Outline) -> Self {
         let mut words = Self {
             names: Few::new(),
             phrases: Few::new(),
         };
-        for (known, text) in wanted(scan) {
+        for (known, text) in wanted(scan, outline) {
             match Manner::of(known.detector, text) {
                 Manner::Name => words.add_name(known.detector, text),
                 Manner::Phrase => words.add_phrase(known.detector, text),
@@ -148,12 +148,12 @@ impl<'k> Words<'k> {
 
 impl<'k> Digits<'k> {
     /// The numbers and days that `scan` looks for.
-    pub(super) fn of(scan: &Scan<'k>) -> Self {
+    pub(super) fn of(scan: &Scan<'k>, outline: Outline) -> Self {
         let mut digits = Self {
             numbers: Few::new(),
             days: Few::new(),
         };
-        for (known, text) in wanted(scan) {
+        for (known, text) in wanted(scan, outline) {
             match Manner::of(known.detector, text) {
                 Manner::Date => digits.add_day(known.detector, text),
                 Manner::Number => digits.add_number(known.detector, text),
@@ -191,9 +191,13 @@ impl<'k> Digits<'k> {
     }
 }
 
-/// The known values whose detectors are on.
-fn wanted<'k>(scan: &Scan<'k>) -> impl Iterator<Item = (&'k KnownValue<'k>, &'k [u8])> {
+/// The known values whose detectors are on and that a text of this outline can hold.
+fn wanted<'k>(
+    scan: &Scan<'k>,
+    outline: Outline,
+) -> impl Iterator<Item = (&'k KnownValue<'k>, &'k [u8])> {
     let values = scan.around.known.iter();
+    let values = values.filter(move |known| known.outline.meets(outline));
     let values = values.filter(|known| scan.wants_id(known.detector));
     let values = values.map(|known| (known, known.text.trim_ascii()));
     values.filter(|(_, text)| !text.is_empty())
@@ -219,7 +223,7 @@ impl Number<'_> {
 }
 
 /// Year, month and day of a value that is a date: ISO, or `M/D/Y` where it can be one.
-fn parse(text: &[u8]) -> Option<[u32; 3]> {
+pub(super) fn parse(text: &[u8]) -> Option<[u32; 3]> {
     let mut parts = [0; 3];
     let mut lengths = [0; 3];
     let mut count = 0;

@@ -12,9 +12,11 @@ use crate::scan::Scan;
 
 mod dictionary;
 mod numbers;
+mod outline;
 mod words;
 
 use dictionary::{Digits, Words};
+pub(crate) use outline::of_value as outline;
 
 /// Finds the known values of the row.
 pub(crate) fn find(scan: &mut Scan<'_>) {
@@ -22,19 +24,22 @@ pub(crate) fn find(scan: &mut Scan<'_>) {
     if !whole || scan.around.known.is_empty() {
         return;
     }
-    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80;
-    // A phrase has letters: what has none is too short to be looked for.
-    if scan.text.iter().any(is_letter) {
-        let words = Words::of(scan);
-        if !words.is_empty() {
-            words::find(scan, &words);
-        }
+    let text = outline::of_text(scan.text);
+    if !scan
+        .around
+        .known
+        .iter()
+        .any(|known| known.outline.meets(text))
+    {
+        return;
     }
-    if scan.text.iter().any(u8::is_ascii_digit) {
-        let digits = Digits::of(scan);
-        if !digits.is_empty() {
-            numbers::find(scan, &digits);
-        }
+    let words = Words::of(scan, text);
+    if !words.is_empty() {
+        words::find(scan, &words);
+    }
+    let digits = Digits::of(scan, text);
+    if !digits.is_empty() {
+        numbers::find(scan, &digits);
     }
 }
 

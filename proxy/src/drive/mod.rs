@@ -178,7 +178,7 @@ fn spawn(
     let shared = Arc::clone(shared);
     let builder = std::thread::Builder::new().name(format!("velum-data-{thread}"));
     builder.spawn(move || {
-        // A hold-off of 50 us ends after 50 us, not after the kernel's usual slack of as much again.
+        // A hold-off of 50 us ends then, and not after the kernel's usual slack of as much again.
         let _exact = rustix::thread::set_current_timer_slack(NonZeroU64::new(1_000));
         let worker = Worker::new(Arc::clone(&shared), thread);
         match driver {

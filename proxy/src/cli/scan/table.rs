@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use velum_core::inspect::{
-    ColumnHint, DetectorId, Finding, Inspect, KnownValue, Prior, Surroundings,
+    ColumnHint, DetectorId, Finding, Inspect, KnownValue, Outline, Prior, Surroundings,
 };
 use velum_core::limits::KNOWN_VALUE_BYTES;
 
@@ -211,6 +211,7 @@ fn known<'v>(header: &Header, cells: &[Cell], values: &'v [Cow<'_, [u8]>]) -> Ve
                 Some(KnownValue {
                     detector,
                     text: value,
+                    outline: Outline::ANY,
                 })
             }
             _ => None,

@@ -94,7 +94,7 @@ impl Binary {
             };
             work.known.clear();
             if columns.joins {
-                note_known(at, fields, columns, &mut work.known, body)?;
+                note_known(judge.inspector, at, fields, columns, &mut work.known, body)?;
             }
             let mut slots = KnownRow::slots();
             let mut judge = judge.knowing(&work.known, &mut slots);
@@ -118,6 +118,7 @@ pub(super) fn field_bytes(length: i32) -> Result<Option<usize>, Violation> {
 /// Remembers the identifying values of the tuple whose first field is at `at`, before any of
 /// them is masked.
 fn note_known(
+    inspector: &impl Inspect,
     mut at: usize,
     fields: usize,
     columns: &Columns,
@@ -131,7 +132,7 @@ fn note_known(
             Some(end) => {
                 let plan = columns.get(column).ok_or(OTHER_COLUMNS)?;
                 let value = body.get(start..end).ok_or(UNFINISHED)?;
-                known.note(plan, Encoding::Binary, value);
+                known.note(inspector, plan, Encoding::Binary, value);
                 end
             }
         };

@@ -19,7 +19,7 @@ pub(super) fn judge<I: Inspect>(
     while at < body.len() {
         work.known.clear();
         if columns.joins && !dialect.header {
-            note_known(dialect, columns, work, body, at)?;
+            note_known(judge.inspector, dialect, columns, work, body, at)?;
         }
         let mut slots = KnownRow::slots();
         let mut judge = judge.knowing(&work.known, &mut slots);
@@ -37,6 +37,7 @@ pub(super) fn judge<I: Inspect>(
 
 /// Remembers the identifying values of the row at `at`, before any of them is masked.
 fn note_known(
+    inspector: &impl Inspect,
     dialect: &Dialect,
     columns: &Columns,
     work: &mut Work,
@@ -51,7 +52,8 @@ fn note_known(
             let raw = body.get(cell.inner.clone()).unwrap_or_default();
             work.decoded.clear();
             dialect.decode(raw, cell.is_quoted(), &mut work.decoded)?;
-            work.known.note(plan, Encoding::Text, &work.decoded);
+            work.known
+                .note(inspector, plan, Encoding::Text, &work.decoded);
         }
         if cell.is_last {
             break;

@@ -52,7 +52,7 @@ pub(super) fn judge_row<I: Inspect>(
         .ok_or(MALFORMED)?;
     scratch.known.clear();
     if plan.joins {
-        note_known(plan, &mut scratch.known, frame)?;
+        note_known(judge.inspector, plan, &mut scratch.known, frame)?;
     }
     judge_values(judge, plan, scratch, frame)?;
     if scratch.edits.is_empty() {
@@ -121,7 +121,12 @@ fn judge_values<I: Inspect>(
 }
 
 /// Remembers the row's identifying values, before any of them is masked.
-fn note_known(plan: &ResultPlan, known: &mut KnownRow, frame: &[u8]) -> Result<(), Violation> {
+fn note_known(
+    inspector: &impl Inspect,
+    plan: &ResultPlan,
+    known: &mut KnownRow,
+    frame: &[u8],
+) -> Result<(), Violation> {
     let mut at = ROW_HEAD_BYTES;
     for (index, column) in plan.columns.iter().enumerate() {
         let start = at + 4;
@@ -130,7 +135,7 @@ fn note_known(plan: &ResultPlan, known: &mut KnownRow, frame: &[u8]) -> Result<(
             Some(end) => {
                 let encoding = plan.formats.get(index).ok_or(MALFORMED)?;
                 let value = frame.get(start..end).ok_or(MALFORMED)?;
-                known.note(column, encoding, value);
+                known.note(inspector, column, encoding, value);
                 end
             }
         };
