@@ -40,8 +40,6 @@ pub(crate) struct Stops {
     pub(crate) labels: bool,
     /// `|`.
     pub(crate) bars: bool,
-    /// `www.`.
-    pub(crate) hosts: bool,
     /// `catalog::KEYWORDS`.
     pub(crate) words: bool,
     /// `,` before a state.
@@ -53,7 +51,6 @@ impl Stops {
     pub(crate) fn of_view(enabled: Set) -> Self {
         Self {
             bars: false,
-            hosts: false,
             ..Self::of(enabled)
         }
     }
@@ -65,14 +62,18 @@ impl Stops {
             Detector::Url,
             Detector::Device,
         ];
-        let words = [Detector::Date, Detector::Age, Detector::Email];
+        let words = [
+            Detector::Date,
+            Detector::Age,
+            Detector::Email,
+            Detector::Url,
+        ];
         let numbers = Set::ALL.without(&[Detector::Name, Detector::Email, Detector::Url]);
         Self {
             numbers: enabled.meets(numbers),
             at_signs: enabled.contains(Detector::Email),
             labels: colons.iter().any(|detector| enabled.contains(*detector)),
             bars: enabled.meets(hl7::DETECTORS),
-            hosts: enabled.contains(Detector::Url),
             words: words.iter().any(|detector| enabled.contains(*detector)),
             commas: enabled.contains(Detector::Address),
         }
@@ -159,7 +160,6 @@ mod tests {
                 at_signs: true,
                 labels: false,
                 bars: true,
-                hosts: false,
                 words: true,
                 commas: false
             }
@@ -172,7 +172,6 @@ mod tests {
                 at_signs: true,
                 labels: true,
                 bars: true,
-                hosts: true,
                 words: true,
                 commas: true
             }

@@ -4,6 +4,7 @@
 ///
 /// The letter of an escape (`\n`, `\t`, `\u00e9`) in JSON or COPY text is not part of the word
 /// that follows it.
+#[inline]
 pub(crate) fn starts_word(text: &[u8], at: usize) -> bool {
     match at.checked_sub(1).and_then(|before| text.get(before)) {
         Some(byte) if byte.is_ascii_alphanumeric() => ends_escape(text, at),
@@ -12,6 +13,7 @@ pub(crate) fn starts_word(text: &[u8], at: usize) -> bool {
 }
 
 /// Whether a word of letters and digits may end before `at`.
+#[inline]
 pub(crate) fn ends_word(text: &[u8], at: usize) -> bool {
     !text.get(at).is_some_and(u8::is_ascii_alphanumeric)
 }
@@ -35,6 +37,10 @@ pub(crate) fn number_start(text: &[u8], run: usize) -> Option<usize> {
     if !before.is_some_and(|byte| *byte == b'u' || byte.is_ascii_hexdigit()) {
         return Some(run);
     }
+    // An escape begins at most five bytes before its last digit.
+    if run_start(text, run, 5, |byte| byte != b'\\') == run.saturating_sub(5) {
+        return Some(run);
+    }
     (run + 1..=run + 4)
         .find(|at| {
             matches!(
@@ -51,24 +57,25 @@ pub(crate) fn number_start(text: &[u8], run: usize) -> Option<usize> {
 }
 
 /// One past the last byte from `at` on for which `is` holds, at most `limit` bytes further.
+#[inline]
 pub(crate) fn run_end(text: &[u8], at: usize, limit: usize, is: impl Fn(u8) -> bool) -> usize {
     let rest = text.get(at..).unwrap_or_default();
+    let rest = rest.get(..limit).unwrap_or(rest);
     at + rest
         .iter()
-        .take(limit)
-        .take_while(|byte| is(**byte))
-        .count()
+        .position(|byte| !is(*byte))
+        .unwrap_or(rest.len())
 }
 
 /// The first of the bytes before `at` for which `is` holds without a gap, at most `limit` back.
+#[inline]
 pub(crate) fn run_start(text: &[u8], at: usize, limit: usize, is: impl Fn(u8) -> bool) -> usize {
     let before = text.get(..at).unwrap_or_default();
-    at - before
-        .iter()
-        .rev()
-        .take(limit)
-        .take_while(|byte| is(**byte))
-        .count()
+    let window = before
+        .get(before.len().saturating_sub(limit)..)
+        .unwrap_or_default();
+    let run = window.iter().rev().position(|byte| !is(*byte));
+    at - run.unwrap_or(window.len())
 }
 
 /// Moves a start that stands inside a UTF-8 character behind it.

@@ -2,7 +2,7 @@
 //! its state.
 
 use super::{Detector, zip};
-use crate::context::Cues;
+use crate::context::{Cues, WINDOW_BYTES};
 use crate::scan::{Number, Scan};
 use crate::text::{char_end, char_start, ends_escape, ends_word, is_one_of, run_end, run_start};
 
@@ -105,11 +105,47 @@ const SHORT: &[&str] = &[
 ];
 
 /// Words in lower case that make no street's name.
-const SENTENCE: &[&str] = &[
-    "a", "the", "of", "on", "in", "at", "to", "per", "by", "and", "or", "mg", "ml", "tablets",
-    "tablet", "days", "day", "weeks", "week", "years", "year", "months", "hours", "times", "from",
-    "for", "with", "was", "is", "mcg", "units", "patients", "x", "cm", "mm", "kg", "miles",
-];
+fn is_of_sentence(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"a" | b"the"
+            | b"of"
+            | b"on"
+            | b"in"
+            | b"at"
+            | b"to"
+            | b"per"
+            | b"by"
+            | b"and"
+            | b"or"
+            | b"mg"
+            | b"ml"
+            | b"tablets"
+            | b"tablet"
+            | b"days"
+            | b"day"
+            | b"weeks"
+            | b"week"
+            | b"years"
+            | b"year"
+            | b"months"
+            | b"hours"
+            | b"times"
+            | b"from"
+            | b"for"
+            | b"with"
+            | b"was"
+            | b"is"
+            | b"mcg"
+            | b"units"
+            | b"patients"
+            | b"x"
+            | b"cm"
+            | b"mm"
+            | b"kg"
+            | b"miles"
+    )
+}
 
 const UNITS: &[&str] = &[
     "apt",
@@ -133,13 +169,22 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     if !scan.wants(Detector::Address) || number.len() > NUMBER_DIGITS {
         return;
     }
-    if let Some(end) = street_end(scan, number) {
+    let goes_on = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-');
+    if scan.byte(number.end).is_some_and(goes_on)
+        && let Some(end) = street_end(scan, number)
+    {
         let end = unit_end(scan, end);
         let end = city_end(scan, end);
         scan.report(Detector::Address, number.start, end);
     }
+    // Every spelling of a box has an x.
+    let before = scan.slice(number.start.saturating_sub(WINDOW_BYTES), number.start);
+    let boxed = || before.iter().rev().any(|byte| matches!(byte, b'x' | b'X'));
+    if !number.is_labelled(scan) || !scan.is_word(number.start, number.end) || !boxed() {
+        return;
+    }
     let label = number.label(scan);
-    if label.cues.has(Cues::PO_BOX) && scan.is_word(number.start, number.end) {
+    if label.cues.has(Cues::PO_BOX) {
         scan.report(Detector::Address, label.start, city_end(scan, number.end));
     }
 }
@@ -189,11 +234,18 @@ pub(crate) fn comma(scan: &mut Scan<'_>, at: usize) {
     const AMBIGUOUS: [&[u8]; 10] = [
         b"MD", b"PA", b"MA", b"MS", b"DC", b"OR", b"IN", b"ME", b"AL", b"PR",
     ];
-    let state = run_end(scan.text, at + 1, 1, |byte| byte == b' ');
+    let state = at + 2;
+    let blank = scan.byte(at + 1) == Some(b' ');
+    if !blank
+        || !scan
+            .byte(state)
+            .is_some_and(|byte| byte.is_ascii_uppercase())
+    {
+        return;
+    }
     let end = run_end(scan.text, state, 14, |byte| byte.is_ascii_alphabetic());
     let word = scan.slice(state, end);
-    let first = word.first().is_some_and(u8::is_ascii_uppercase);
-    if !first || state == at + 1 || !ends_word(scan.text, end) {
+    if !ends_word(scan.text, end) {
         return;
     }
     let with_zip = run_end(scan.text, end + 1, 5, |byte| byte.is_ascii_digit()) == end + 6;
@@ -286,7 +338,11 @@ fn skip_dot(scan: &Scan<'_>, at: usize) -> usize {
 }
 
 fn is_suffix(word: &[u8]) -> bool {
-    let is = |suffix: &&str| word.eq_ignore_ascii_case(suffix.as_bytes());
+    let first = word.first().map(u8::to_ascii_lowercase);
+    // Most suffixes begin with another letter.
+    let is = |suffix: &&str| {
+        suffix.as_bytes().first() == first.as_ref() && word.eq_ignore_ascii_case(suffix.as_bytes())
+    };
     let capital = word.first().is_some_and(u8::is_ascii_uppercase);
     if capital {
         PLAIN.iter().chain(SHORT).any(is)
@@ -295,6 +351,7 @@ fn is_suffix(word: &[u8]) -> bool {
     }
 }
 
+/// Whether the word can stand between a house's number and the suffix of its street.
 fn is_street_word(word: &[u8], index: usize) -> bool {
     let Some(first) = word.first() else {
         return false;
@@ -307,7 +364,7 @@ fn is_street_word(word: &[u8], index: usize) -> bool {
         return word.len() >= 3 && word.last().is_some_and(u8::is_ascii_alphabetic);
     }
     // In lower case only short names: `12 oak street`, `12 east main street`.
-    index < 2 && !SENTENCE.iter().any(|other| word == other.as_bytes()) && word.len() > 1
+    index < 2 && word.len() > 1 && !is_of_sentence(word)
 }
 
 /// `NW` or `South` behind the suffix, and the suffix' own dot.

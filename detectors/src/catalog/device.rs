@@ -72,6 +72,11 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     if !scan.wants(Detector::Device) || number.len() > 2 {
         return;
     }
+    let is_part =
+        |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if !is_part(scan.byte_before(number.start, 1)) && !is_part(scan.byte(number.end)) {
+        return;
+    }
     // The first pair with a digit may be a later one: `AC-DE-48-…`.
     let start = run_start(scan.text, number.start, 16, |byte| {
         byte.is_ascii_hexdigit() || byte == b'-'

@@ -60,13 +60,16 @@ pub(crate) fn colon(scan: &mut Scan<'_>, at: usize) {
         .find(|from| ends_escape(scan.text, *from))
         .unwrap_or(start);
     let text = scan.slice(start, end);
+    if !is_meant(text) {
+        return;
+    }
     let Some(address) = str::from_utf8(text)
         .ok()
         .and_then(|text| text.parse::<Ipv6Addr>().ok())
     else {
         return;
     };
-    if is_address(text, address) && starts_word(scan.text, start) && ends_word(scan.text, end) {
+    if !address.is_loopback() && starts_word(scan.text, start) && ends_word(scan.text, end) {
         scan.report(Detector::Ip, start, end);
     }
 }
@@ -76,9 +79,9 @@ fn ends_in_one_colon(scan: &Scan<'_>, end: usize) -> bool {
 }
 
 /// Whether the text is meant as an address: `add::bad` is a path in some program.
-fn is_address(text: &[u8], address: Ipv6Addr) -> bool {
+fn is_meant(text: &[u8]) -> bool {
     let colons = text.iter().filter(|byte| **byte == b':').count();
     let first = text.iter().position(|byte| *byte == b':').unwrap_or(0);
     let digits = text.iter().any(u8::is_ascii_digit);
-    digits && !address.is_loopback() && (colons >= 4 || (first >= 3 && text.len() >= 6))
+    digits && (colons >= 4 || (first >= 3 && text.len() >= 6))
 }

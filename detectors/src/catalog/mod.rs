@@ -206,7 +206,8 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
 type Judge = fn(&mut Scan<'_>, usize);
 
 /// Words that begin what holds no digit: names of months, ages and addresses that are spelled
-/// out. Each is judged where it stands; none is the beginning of another.
+/// out, hosts. Each is judged where it stands; none is the beginning of another. A word has at
+/// least three letters, from its first or second byte on.
 pub(crate) const KEYWORDS: &[(&str, Judge)] = &[
     ("January", date::keyword),
     ("February", date::keyword),
@@ -228,6 +229,7 @@ pub(crate) const KEYWORDS: &[(&str, Judge)] = &[
     ("[dot]", email::keyword),
     ("(dot)", email::keyword),
     (" DOT ", email::keyword),
+    ("www.", url::www),
 ];
 
 #[cfg(test)]

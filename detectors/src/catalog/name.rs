@@ -66,6 +66,9 @@ fn label_before(scan: &Scan<'_>, at: usize) -> Option<Strength> {
     let start = run_start(scan.text, end, LABEL_BYTES, |byte| {
         byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'_' | b'-' | b'\'')
     });
+    if start == end {
+        return None;
+    }
     let start = (start..end)
         .rev()
         .find(|from| ends_escape(scan.text, *from))
@@ -79,7 +82,9 @@ fn label_before(scan: &Scan<'_>, at: usize) -> Option<Strength> {
     match label {
         b"family" | b"given" if key => Some(Strength::Sure),
         _ if alone => Some(Strength::Likely),
-        _ if SURE.iter().any(|word| label.ends_with(word)) => Some(Strength::Sure),
+        _ if label.ends_with(b"name") && SURE.iter().any(|word| label.ends_with(word)) => {
+            Some(Strength::Sure)
+        }
         _ if LIKELY
             .iter()
             .any(|word| ends_in_word(scan, start, end, word)) =>
@@ -90,7 +95,7 @@ fn label_before(scan: &Scan<'_>, at: usize) -> Option<Strength> {
     }
 }
 
-/// Letters of labels, lower case and without joints.
+/// Letters of labels, lower case and without joints; all end with `name`.
 const SURE: &[&[u8]] = &[
     b"firstname",
     b"lastname",
@@ -163,7 +168,11 @@ fn ends_in_word(scan: &Scan<'_>, start: usize, end: usize, word: &str) -> bool {
     let Some(from) = end.checked_sub(word.len()).filter(|from| *from >= start) else {
         return false;
     };
-    scan.slice(from, end).eq_ignore_ascii_case(word.as_bytes())
+    let label = scan.slice(from, end);
+    // Most labels end with another letter.
+    let last = |text: &[u8]| text.last().map(u8::to_ascii_lowercase);
+    last(label) == last(word.as_bytes())
+        && label.eq_ignore_ascii_case(word.as_bytes())
         && (from == start || starts_word(scan.text, from))
 }
 

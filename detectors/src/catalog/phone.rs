@@ -93,6 +93,12 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
         return;
     }
     // A local number needs seven digits; most runs end this here.
+    if number.len() < 7 && !scan.byte(number.end).is_some_and(is_joint) {
+        return;
+    }
+    if !number.is_labelled(scan) {
+        return;
+    }
     let end = end_of(scan.text, number.start);
     let slice = scan.slice(number.start, end);
     if digits(slice) < 7 {
@@ -115,11 +121,16 @@ fn pager(scan: &mut Scan<'_>, number: &Number) {
             .is_some_and(|byte| byte.is_ascii_digit());
     if (3..=6).contains(&number.len())
         && !joined
+        && number.is_labelled(scan)
         && scan.is_word(number.start, number.end)
         && number.label(scan).cues.has(Cues::PAGER)
     {
         scan.report(Detector::Phone, number.start, number.end);
     }
+}
+
+fn is_joint(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.' | b'(' | b')' | b'/')
 }
 
 /// One past the digits, joined by at most two separators; `start` if there are more than
@@ -138,7 +149,7 @@ fn end_of(text: &[u8], start: usize) -> usize {
                 }
                 end = at + 1;
             }
-            b' ' | b'-' | b'.' | b'(' | b')' | b'/' if gap < 2 => gap += 1,
+            _ if gap < 2 && is_joint(*byte) => gap += 1,
             _ => break,
         }
     }

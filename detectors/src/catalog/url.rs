@@ -8,8 +8,8 @@ use crate::text::{char_end, ends_escape, run_start, starts_word};
 /// Longest URL that is one finding; the rest of a longer one is judged as text.
 pub(crate) const SPAN_BYTES: usize = 2048;
 const SCHEME_BYTES: usize = 16;
-/// How an address without a scheme begins.
-pub(crate) const WWW: &[u8] = b"www.";
+/// Bytes of `www.`.
+const WWW_BYTES: usize = 4;
 
 /// Judges the `:` at `at`.
 pub(crate) fn colon(scan: &mut Scan<'_>, at: usize) {
@@ -31,8 +31,8 @@ pub(crate) fn colon(scan: &mut Scan<'_>, at: usize) {
 
 /// Judges the `www.` at `at`: an address without a scheme.
 pub(crate) fn www(scan: &mut Scan<'_>, at: usize) {
-    let end = end_of(scan.text, at + WWW.len());
-    if end > at + WWW.len() && starts_word(scan.text, at) {
+    let end = end_of(scan.text, at + WWW_BYTES);
+    if end > at + WWW_BYTES && starts_word(scan.text, at) {
         scan.report(Detector::Url, at, end);
     }
 }

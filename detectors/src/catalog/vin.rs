@@ -43,13 +43,16 @@ fn unlabelled(scan: &mut Scan<'_>, number: &Number) {
         byte.is_ascii_uppercase()
     });
     let token = scan.slice(start, start + VIN_BYTES);
+    // Most tokens end this here.
+    if !is_shape(token) {
+        return;
+    }
     let tail = token.get(VIN_BYTES - 4..).unwrap_or_default();
     let letters = token
         .iter()
         .filter(|byte| byte.is_ascii_uppercase())
         .count();
-    let is = is_shape(token)
-        && tail.iter().all(u8::is_ascii_digit)
+    let is = tail.iter().all(u8::is_ascii_digit)
         && letters >= 3
         && !token.iter().any(u8::is_ascii_lowercase)
         && checksum::vin(token);
@@ -60,7 +63,7 @@ fn unlabelled(scan: &mut Scan<'_>, number: &Number) {
 
 /// `Plate: ABC 1234`, `license plate 7XYZ123`: at most eight letters and digits in two groups.
 fn plate(scan: &mut Scan<'_>, number: &Number) {
-    if number.len() > 6 {
+    if number.len() > 6 || !number.is_labelled(scan) {
         return;
     }
     let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();

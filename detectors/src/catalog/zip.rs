@@ -58,16 +58,16 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
         rest => (0, rest),
     };
     let [a, b, c, ..] = rest else { return };
-    let shape = letter(first)
+    let shape = a.is_ascii_digit()
+        && c.is_ascii_digit()
+        && letter(first)
         && !matches!(first, b'W' | b'Z')
         && letter(third)
-        && a.is_ascii_digit()
-        && letter(b)
-        && c.is_ascii_digit();
+        && letter(b);
     let end = start + 6 + blank;
     // Without its blank it is any code: the label or the column has to say it.
-    let sure = blank == 1 || number.cues(scan).has(Cues::ZIP);
-    if shape && sure && scan.is_word(start, end) {
+    let sure = || blank == 1 || number.cues(scan).has(Cues::ZIP);
+    if shape && sure() && scan.is_word(start, end) {
         scan.report(Detector::Zip, start, end);
     }
 }

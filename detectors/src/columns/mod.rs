@@ -3,11 +3,10 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use velum_core::inspect::{ColumnHint, DetectorId, Prior};
 
 use crate::catalog::{Detector, Set};
-use crate::context::{self, Cues, Normal};
+use crate::context::{self, Cues, Normal, Phrases};
 
 mod keys;
 mod names;
@@ -42,15 +41,13 @@ enum Capacity {
     Text,
 }
 
-struct Table {
-    words: AhoCorasick,
-    kinds: Vec<Option<Detector>>,
-}
-
-static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
+static NAMES: LazyLock<Phrases<Option<Detector>>> = LazyLock::new(|| {
+    let entries = names::NAMES.iter();
+    Phrases::new(entries.map(|entry| (entry.spellings, entry.detector)))
+});
 
 pub(crate) fn warm_up() {
-    LazyLock::force(&TABLE);
+    LazyLock::force(&NAMES);
 }
 
 /// What is known of a column before its first value.
@@ -139,18 +136,13 @@ pub(crate) fn of_name(name: &[u8], table: Option<&[u8]>) -> Kind {
     let normal = Normal::of_name(name);
     let words = normal.bytes();
     let mut best: Option<(usize, usize, Option<Detector>)> = None;
-    for found in TABLE.words.find_overlapping_iter(words) {
-        let kind = TABLE
-            .kinds
-            .get(found.pattern().as_usize())
-            .copied()
-            .flatten();
-        let len = found.end() - found.start();
+    NAMES.find(words, |kind, found| {
+        let len = found.end - found.start;
         // The last word names the value: `emergency_contact_phone`, `email_address`.
-        if best.is_none_or(|(end, longest, _)| (found.end(), len) >= (end, longest)) {
-            best = Some((found.end(), len, kind));
+        if best.is_none_or(|(end, longest, _)| (found.end, len) >= (end, longest)) {
+            best = Some((found.end, len, *kind));
         }
-    }
+    });
     let about = best.is_none_or(|(end, ..)| end < words.len()) && ends_about(words);
     match best {
         Some((.., Some(detector))) if !about => Kind::Whole(detector),
@@ -175,25 +167,6 @@ pub(crate) fn is_of_persons(name: &[u8]) -> bool {
 fn ends_about(words: &[u8]) -> bool {
     let last = words.trim_ascii().split(|byte| *byte == b' ').next_back();
     last.is_some_and(|last| names::ABOUT.iter().any(|word| word.as_bytes() == last))
-}
-
-impl Table {
-    fn build() -> Self {
-        let mut words = Vec::new();
-        let mut kinds = Vec::new();
-        for entry in names::NAMES {
-            for spelling in entry.spellings.split(", ") {
-                words.push(format!(" {spelling} "));
-                kinds.push(entry.detector);
-            }
-        }
-        let words = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(words)
-            .expect("the names are constants and build in every test");
-        Self { words, kinds }
-    }
 }
 
 #[cfg(test)]

@@ -8,11 +8,14 @@ use std::cmp::Ordering;
 use std::ops::BitOr;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
 use crate::text::{ends_escape, run_start};
+pub(crate) use phrases::Phrases;
 
+mod phrases;
+mod silence;
 mod vocabulary;
+
+pub(crate) use silence::is_silent;
 
 /// A set of things that a label or a column name can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,18 @@ pub(crate) struct Label {
     pub(crate) start: usize,
     /// Offset where the last cue ends, 0 without one; the value begins here or later.
     pub(crate) end: usize,
+}
+
+impl Label {
+    /// No label before a number that starts there.
+    pub(crate) const fn none(number: usize) -> Self {
+        Self {
+            cues: Cues::NONE,
+            nearest: Cues::NONE,
+            start: number,
+            end: 0,
+        }
+    }
 }
 
 impl Cues {
@@ -118,7 +133,7 @@ impl BitOr for Cues {
 }
 
 /// Bytes before a number in which its label has to stand.
-const WINDOW_BYTES: usize = 64;
+pub(crate) const WINDOW_BYTES: usize = 64;
 /// Longest way, normalised, from the end of a label to its value.
 const GAP_BYTES: usize = 28;
 /// The same for a cue that counts only if its value follows at once.
@@ -127,31 +142,23 @@ const SHORT_GAP_BYTES: usize = 4;
 pub(crate) const PREFIX_BYTES: usize = 12;
 /// Digits that may end a label: `phone2=`, `Contact 1:`.
 const ORDINAL_DIGITS: usize = 2;
-/// Normalising at most doubles the window and adds a blank at both ends.
-const NORMAL_BYTES: usize = 2 * WINDOW_BYTES + 4;
 /// Longest column name that is read; PostgreSQL's own are at most 63 bytes.
 const COLUMN_BYTES: usize = WINDOW_BYTES;
 
-struct Vocabulary {
-    words: AhoCorasick,
-    cues: Vec<Cues>,
-}
-
-static WORDS: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::build);
+static WORDS: LazyLock<Phrases<Cues>> = LazyLock::new(|| {
+    let entries = vocabulary::VOCABULARY.iter();
+    Phrases::new(entries.map(|entry| (entry.spellings, entry.cues)))
+});
 
 pub(crate) fn warm_up() {
     LazyLock::force(&WORDS);
+    silence::warm_up();
 }
 
 /// The label before the number that starts at `number`. No digit stands between the two, but
 /// for an ordinal that ends the label.
 pub(crate) fn before(text: &[u8], number: usize) -> Label {
-    let mut label = Label {
-        cues: Cues::NONE,
-        nearest: Cues::NONE,
-        start: number,
-        end: 0,
-    };
+    let mut label = Label::none(number);
     let from = window_start(text, number);
     let window = text.get(from..number).unwrap_or_default();
     if !window.iter().any(u8::is_ascii_alphabetic) {
@@ -162,28 +169,28 @@ pub(crate) fn before(text: &[u8], number: usize) -> Label {
     // Letters that are glued to the number are part of the value: `policy BCBS-4455667`.
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let glued = number - run_start(text, number, PREFIX_BYTES, is_part);
-    for (cues, found) in WORDS.find(normal.bytes()) {
+    WORDS.find(normal.bytes(), |cues, found| {
         let limit = if cues.has(Cues::AT_ONCE) {
             SHORT_GAP_BYTES
         } else {
             GAP_BYTES
         };
         if normal.bytes().len() - found.end > limit + glued {
-            continue;
+            return;
         }
-        label.cues = label.cues | cues;
+        label.cues = label.cues | *cues;
         if Cues::CIRCUMSTANCES.has(cues.of_values()) {
-            continue;
+            return;
         }
         let end = from + normal.origin(found.end - 2) + 1;
         label.nearest = match end.cmp(&label.end) {
             Ordering::Less => label.nearest,
-            Ordering::Equal => label.nearest | cues,
-            Ordering::Greater => cues,
+            Ordering::Equal => label.nearest | *cues,
+            Ordering::Greater => *cues,
         };
         label.start = label.start.min(from + normal.origin(found.start + 1));
         label.end = label.end.max(end);
-    }
+    });
     label
 }
 
@@ -227,16 +234,25 @@ pub(crate) fn weekday(word: &[u8]) -> bool {
 fn window_start(text: &[u8], number: usize) -> usize {
     let back = |at, limit| run_start(text, at, limit, |byte| !byte.is_ascii_digit());
     let from = back(number, WINDOW_BYTES);
-    let ends_label = matches!(
-        text.get(from),
-        Some(b':' | b'=' | b'"' | b'\'' | b')' | b'.')
-    );
-    let ordinal = run_start(text, from, ORDINAL_DIGITS + 1, |byte| byte.is_ascii_digit());
-    if from == number || !ends_label || from - ordinal > ORDINAL_DIGITS {
+    if from == number || !ends_label(text, from) {
         return from;
     }
+    let Some(ordinal) = ordinal_start(text, from) else {
+        return from;
+    };
     let rest = WINDOW_BYTES.saturating_sub(number - ordinal);
     back(ordinal, rest)
+}
+
+/// Whether a sign that ends labels stands there.
+fn ends_label(text: &[u8], at: usize) -> bool {
+    matches!(text.get(at), Some(b':' | b'=' | b'"' | b'\'' | b')' | b'.'))
+}
+
+/// Where the digits before `end` begin, if they are so few that they can be a label's.
+fn ordinal_start(text: &[u8], end: usize) -> Option<usize> {
+    let start = run_start(text, end, ORDINAL_DIGITS + 1, |byte| byte.is_ascii_digit());
+    (end - start <= ORDINAL_DIGITS).then_some(start)
 }
 
 /// What the name of a column says.
@@ -247,82 +263,59 @@ pub(crate) fn of_column(name: &[u8]) -> Cues {
     if TIMES.contains(&normal.bytes()) {
         return Cues::OPERATIONAL | Cues::QUANTITY;
     }
-    WORDS
-        .find(normal.bytes())
-        .filter(|(cues, _)| cues.has(Cues::IN_COLUMNS.and(Cues::ORDER)))
-        .fold(Cues::NONE, |all, (cues, _)| all | cues.of_names())
-}
-
-impl Vocabulary {
-    fn build() -> Self {
-        let mut words = Vec::new();
-        let mut cues = Vec::new();
-        for entry in vocabulary::VOCABULARY {
-            for spelling in entry.spellings.split(", ") {
-                words.push(format!(" {spelling} "));
-                cues.push(entry.cues);
-            }
+    let mut all = Cues::NONE;
+    WORDS.find(normal.bytes(), |cues, _| {
+        if cues.has(Cues::IN_COLUMNS.and(Cues::ORDER)) {
+            all = all | cues.of_names();
         }
-        let words = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(words)
-            .expect("the vocabulary is a constant and builds in every test");
-        Self { words, cues }
-    }
-
-    fn find(&self, normal: &[u8]) -> impl Iterator<Item = (Cues, std::ops::Range<usize>)> {
-        self.words.find_overlapping_iter(normal).map(|found| {
-            let cues = self
-                .cues
-                .get(found.pattern().as_usize())
-                .copied()
-                .unwrap_or(Cues::NONE);
-            (cues, found.range())
-        })
-    }
+    });
+    all
 }
 
 /// A normalised window: words in lower case with one blank before, between and after them.
 pub(crate) struct Normal {
-    bytes: [u8; NORMAL_BYTES],
+    /// As many as an index of one byte can reach: no access has to be checked.
+    bytes: [u8; 256],
     /// Offset in the window of each normalised byte.
-    origins: [u8; NORMAL_BYTES],
-    len: usize,
+    origins: [u8; 256],
+    len: u8,
 }
 
+/// Normalising at most doubles the window and adds a blank at both ends.
+const _: () = assert!(2 * WINDOW_BYTES + 4 < 256);
+
 impl Normal {
-    /// `whole_words`: the window begins where a word does.
+    /// `window` has at most [`WINDOW_BYTES`]. `whole_words`: it begins where a word does.
     fn of(window: &[u8], whole_words: bool) -> Self {
         let mut normal = Self {
-            bytes: [0; NORMAL_BYTES],
-            origins: [0; NORMAL_BYTES],
+            bytes: [0; 256],
+            origins: [0; 256],
             len: 0,
         };
         if whole_words {
             normal.push(b' ', 0);
         }
+        // Few windows have an escape; the others need not look for one before each byte.
+        let escapes = window.contains(&b'\\');
         let mut lower_before = false;
         for (at, byte) in window.iter().enumerate() {
-            let at = at as u8;
-            let escape = ends_escape(window, usize::from(at) + 1);
-            match byte {
-                _ if escape => normal.blank(at),
-                b'A'..=b'Z' => {
-                    if lower_before {
-                        normal.blank(at);
-                    }
-                    normal.push(byte.to_ascii_lowercase(), at);
+            let folded = byte | 0x20;
+            let is_letter = folded.is_ascii_lowercase();
+            if is_letter && !(escapes && ends_escape(window, at + 1)) {
+                let is_lower = folded == *byte;
+                if lower_before && !is_lower {
+                    normal.blank(at as u8);
                 }
-                b'a'..=b'z' => normal.push(*byte, at),
-                b'#' => {
-                    normal.blank(at);
-                    normal.push(b'#', at);
-                    normal.blank(at);
+                normal.push(folded, at as u8);
+                lower_before = is_lower;
+            } else {
+                normal.blank(at as u8);
+                if *byte == b'#' {
+                    normal.push(b'#', at as u8);
+                    normal.blank(at as u8);
                 }
-                _ => normal.blank(at),
+                lower_before = false;
             }
-            lower_before = byte.is_ascii_lowercase() && !escape;
         }
         normal.blank(window.len() as u8);
         normal
@@ -340,27 +333,25 @@ impl Normal {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
     fn origin(&self, at: usize) -> usize {
         self.origins.get(at).copied().map_or(0, usize::from)
     }
 
+    #[inline]
     fn blank(&mut self, at: u8) {
-        if self.bytes().last() != Some(&b' ') {
+        if self.len == 0 || self.bytes[usize::from(self.len - 1)] != b' ' {
             self.push(b' ', at);
         }
     }
 
+    #[inline]
     fn push(&mut self, byte: u8, at: u8) {
-        if let (Some(to), Some(origin)) =
-            (self.bytes.get_mut(self.len), self.origins.get_mut(self.len))
-        {
-            *to = byte;
-            *origin = at;
-            self.len += 1;
-        }
+        self.bytes[usize::from(self.len)] = byte;
+        self.origins[usize::from(self.len)] = at;
+        self.len = self.len.wrapping_add(1);
     }
 }
 

@@ -3,6 +3,7 @@
 //! The walk is anchored and reports every shape and every end, so that no shape hides another;
 //! it dies with the first byte that fits no shape. Shapes are bounded, and so is the walk.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
@@ -13,6 +14,7 @@ use regex_automata::{Anchored, MatchKind};
 
 use crate::catalog;
 
+use super::bits::planes::ByteSet;
 use super::{Candidate, Number, Scan};
 
 /// A numeric shape and what decides about its matches.
@@ -29,7 +31,14 @@ struct Shapes {
     automaton: dense::DFA<Vec<u32>>,
     start: StateID,
     judges: Vec<fn(&mut Scan<'_>, &Candidate<'_>)>,
+    /// For each length of a digit run, the bytes behind it with which a shape can go on or end.
+    worth: [ByteSet; RUN_DIGITS],
+    /// The same, where the text ends; one bit a length.
+    worth_at_end: u32,
 }
+
+/// Shapes are shorter than that many digits in a row.
+const RUN_DIGITS: usize = 32;
 
 static SHAPES: LazyLock<Shapes> = LazyLock::new(Shapes::build);
 
@@ -39,7 +48,9 @@ pub(super) fn warm_up() {
 
 /// Judges every shape that begins at the number.
 pub(super) fn shapes_at(scan: &mut Scan<'_>, number: &Number) {
-    SHAPES.walk(scan, number);
+    if SHAPES.is_worth(number.len(), scan.byte(number.end)) {
+        SHAPES.walk(scan, number);
+    }
 }
 
 impl Shapes {
@@ -60,10 +71,22 @@ impl Shapes {
         let start = automaton
             .universal_start_state(Anchored::Yes)
             .expect("shapes have no look-around, so that all starts are one");
+        let (worth, worth_at_end) = worth(&automaton, start);
         Self {
             automaton,
             start,
             judges: shapes.iter().map(|shape| shape.judge).collect(),
+            worth,
+            worth_at_end,
+        }
+    }
+
+    /// Whether a shape can begin with a run of that many digits before that byte.
+    #[inline]
+    fn is_worth(&self, digits: usize, next: Option<u8>) -> bool {
+        match next {
+            Some(byte) => self.worth.get(digits).is_some_and(|set| set.contains(byte)),
+            None => digits < RUN_DIGITS && self.worth_at_end >> digits & 1 == 1,
         }
     }
 
@@ -106,9 +129,53 @@ impl Shapes {
     }
 }
 
+/// Follows all runs of digits at once, and asks what keeps the automaton alive behind them.
+fn worth(automaton: &dense::DFA<Vec<u32>>, start: StateID) -> ([ByteSet; RUN_DIGITS], u32) {
+    let mut worth = [ByteSet::default(); RUN_DIGITS];
+    let mut at_end = 0;
+    let mut states = BTreeSet::from([start]);
+    for (digits, set) in worth.iter_mut().enumerate() {
+        for state in &states {
+            for byte in 0..=u8::MAX {
+                if !automaton.is_dead_state(automaton.next_state(*state, byte)) {
+                    set.insert(byte);
+                }
+            }
+            let end = automaton.next_eoi_state(*state);
+            at_end |= u32::from(!automaton.is_dead_state(end)) << digits;
+        }
+        let next = |state: &StateID| {
+            let states = (b'0'..=b'9').map(|digit| automaton.next_state(*state, digit));
+            states.collect::<Vec<_>>()
+        };
+        states = states.iter().flat_map(next).collect();
+        states.retain(|state| !automaton.is_dead_state(*state));
+    }
+    assert!(states.is_empty(), "a shape with more digits in a row");
+    (worth, at_end)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Runs of digits that are not worth a walk match no shape.
+        #[test]
+        fn what_is_not_worth_a_walk_matches_nothing(text in "[0-9]{1,40}([ ./)(a-]|\u{2010}|\u{a0})?") {
+            let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+            let next = text.as_bytes().get(digits).copied();
+            let mut state = SHAPES.start;
+            let mut matches = false;
+            for (at, byte) in text.bytes().enumerate() {
+                state = SHAPES.automaton.next_state(state, byte);
+                matches |= at >= digits && SHAPES.automaton.is_match_state(state);
+            }
+            matches |= SHAPES.automaton.is_match_state(SHAPES.automaton.next_eoi_state(state));
+            prop_assert!(SHAPES.is_worth(digits, next) || !matches);
+        }
+    }
 
     #[test]
     fn the_automaton_stays_small() {

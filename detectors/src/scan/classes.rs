@@ -1,68 +1,119 @@
-//! Class bitmaps: one bit a byte, for 64 bytes at a time.
-//!
-//! Portable words of eight bytes; a vector kernel can take this function's place as it stands.
+//! Class bitmaps: one bit a byte, for 64 bytes at a time, on the vector unit.
+
+use std::sync::LazyLock;
+
+use super::bits::planes::{ByteSet, Group};
+use super::simd::{GROUP_PLANES, Isa, Job, Kernel, WORD_BYTES};
+use super::words;
 
 /// Bytes of one block; bits of one bitmap.
-pub(super) const BLOCK_BYTES: usize = 64;
+pub(crate) const BLOCK_BYTES: usize = WORD_BYTES;
+/// Blocks that are classified at once.
+const BATCH_BLOCKS: usize = 8;
+const BATCH_BYTES: usize = BATCH_BLOCKS * BLOCK_BYTES;
 
 /// Which bytes of a block belong to which class; bit 0 is the first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Classes {
+pub(crate) struct Classes {
     /// `0` to `9`.
-    pub(super) digits: u64,
-    /// `@`, `:`, `=` or `|`.
-    pub(super) marks: u64,
+    pub(crate) digits: u64,
+    /// What hangs findings on itself (`@`, `:`, `=`, `|`, `,`) or has to stand in a text with a
+    /// structure of its own (`"`, tab, line's end).
+    pub(crate) marks: u64,
+    /// Letters, digits, `+` and `/`: what encodings are made of.
+    pub(crate) codes: u64,
+    /// `-` and `_`, which stand for the last two in some of them.
+    pub(crate) joints: u64,
+    /// Bytes beyond ASCII, and what begins an escape: `\`, `%`, `&`.
+    pub(crate) odd: u64,
+    /// Kinds of letters in the catalog's keywords; three bits of a number.
+    pub(crate) letters: [u64; 3],
 }
 
-/// Classifies at most [`BLOCK_BYTES`] bytes; bits behind the last byte are clear.
-pub(super) fn classify(block: &[u8]) -> Classes {
-    let mut classes = Classes::default();
-    let mut shift = 0;
-    let (words, rest) = block.as_chunks::<8>();
-    for word in words.iter().take(BLOCK_BYTES / 8) {
-        add(&mut classes, u64::from_le_bytes(*word), shift);
-        shift += 8;
-    }
-    if !rest.is_empty() && shift < 64 {
-        let mut word = [0; 8];
-        for (to, from) in word.iter_mut().zip(rest) {
-            *to = *from;
+static TABLES: LazyLock<Group> = LazyLock::new(|| {
+    let of = |bytes: &[u8]| {
+        let mut set = ByteSet::default();
+        bytes.iter().for_each(|byte| set.insert(*byte));
+        set
+    };
+    let letters = ByteSet::range(b'A', b'Z').or(ByteSet::range(b'a', b'z'));
+    let [low, middle, high] = words::planes().map(|letters| of(&letters));
+    Group::new(&[
+        ByteSet::digits(),
+        of(b"@:=|,\"\t\n\r"),
+        letters.or(ByteSet::digits()).or(of(b"+/")),
+        of(b"-_"),
+        of(b"\\%&").or(ByteSet::range(0x80, 0xff)),
+        low,
+        middle,
+        high,
+    ])
+});
+
+pub(super) fn warm_up() {
+    LazyLock::force(&TABLES);
+}
+
+/// Visits the blocks of a text in order, each with the offset of its first byte. Bits behind the
+/// last byte are clear.
+pub(super) fn each(text: &[u8], kernel: Kernel, mut visit: impl FnMut(usize, &Classes)) {
+    let group = &*TABLES;
+    for (batch, text) in text.chunks(BATCH_BYTES).enumerate() {
+        let mut out = [[0; GROUP_PLANES]; BATCH_BLOCKS];
+        let planes = &mut out;
+        kernel.run(Classify {
+            group,
+            text,
+            planes,
+        });
+        let blocks = text.len().div_ceil(BLOCK_BYTES);
+        for (block, planes) in out.iter().take(blocks).enumerate() {
+            let base = batch * BATCH_BYTES + block * BLOCK_BYTES;
+            visit(base, &Classes::of(planes));
         }
-        add(&mut classes, u64::from_le_bytes(word), shift);
     }
-    classes
 }
 
-const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-
-fn add(classes: &mut Classes, word: u64, shift: u32) {
-    let marks = equal(word, b'@') | equal(word, b':') | equal(word, b'=') | equal(word, b'|');
-    classes.digits |= gather(digits(word)) << shift;
-    classes.marks |= gather(marks) << shift;
+impl Classes {
+    fn of(planes: &[u64; GROUP_PLANES]) -> Self {
+        let [digits, marks, codes, joints, odd, letters @ ..] = *planes;
+        Self {
+            digits,
+            marks,
+            codes,
+            joints,
+            odd,
+            letters,
+        }
+    }
 }
 
-const fn spread(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
+/// Classifies up to [`BATCH_BLOCKS`] blocks.
+struct Classify<'c, 't> {
+    group: &'c Group,
+    text: &'t [u8],
+    planes: &'c mut [[u64; GROUP_PLANES]; BATCH_BLOCKS],
 }
 
-/// High bit of each byte that is an ASCII digit. No carry crosses a byte.
-fn digits(word: u64) -> u64 {
-    let low = word & LOW_BITS;
-    let from_zero = low + spread(0x80 - b'0');
-    let above_nine = low + spread(0x80 - b'9' - 1);
-    from_zero & !above_nine & !word & HIGH_BITS
-}
+impl Job for Classify<'_, '_> {
+    type Output = ();
 
-/// High bit of each byte that equals `byte`. No carry crosses a byte.
-fn equal(word: u64, byte: u8) -> u64 {
-    let difference = word ^ spread(byte);
-    !(((difference & LOW_BITS) + LOW_BITS) | difference | LOW_BITS)
-}
-
-/// The eight high bits, packed: bit n is byte n.
-fn gather(high: u64) -> u64 {
-    (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let (blocks, rest) = self.text.as_chunks::<BLOCK_BYTES>();
+        let mut planes = self.planes.iter_mut();
+        for (block, planes) in blocks.iter().zip(&mut planes) {
+            *planes = isa.classify_block(self.group, block);
+        }
+        if let (false, Some(planes)) = (rest.is_empty(), planes.next()) {
+            let mut block = [0; BLOCK_BYTES];
+            for (to, from) in block.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            // No class holds NUL.
+            *planes = isa.classify_block(self.group, &block);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -70,30 +121,49 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn slowly(block: &[u8]) -> Classes {
-        let mut classes = Classes::default();
-        for (bit, byte) in block.iter().enumerate() {
-            classes.digits |= u64::from(byte.is_ascii_digit()) << bit;
-            classes.marks |= u64::from(b"@:=|".contains(byte)) << bit;
+    fn slowly(text: &[u8]) -> Vec<(usize, Classes)> {
+        let mut blocks = Vec::new();
+        for (index, block) in text.chunks(BLOCK_BYTES).enumerate() {
+            let mut classes = Classes::default();
+            for (bit, byte) in block.iter().enumerate() {
+                let bit = |is: bool| u64::from(is) << bit;
+                classes.digits |= bit(byte.is_ascii_digit());
+                classes.marks |= bit(b"@:=|,\"\t\n\r".contains(byte));
+                classes.codes |= bit(byte.is_ascii_alphanumeric() || b"+/".contains(byte));
+                classes.joints |= bit(b"-_".contains(byte));
+                classes.odd |= bit(b"\\%&".contains(byte) || *byte >= 0x80);
+                for (plane, letters) in classes.letters.iter_mut().zip(words::planes()) {
+                    *plane |= bit(letters.contains(byte));
+                }
+            }
+            blocks.push((index * BLOCK_BYTES, classes));
         }
-        classes
+        blocks
     }
 
     #[test]
     fn every_byte_at_every_place() {
-        for byte in 0..=255 {
-            for place in 0..BLOCK_BYTES {
-                let mut block = [0x2f; BLOCK_BYTES];
-                block[place] = byte;
-                assert_eq!(classify(&block), slowly(&block), "{byte:#x} at {place}");
+        for kernel in Kernel::all() {
+            for byte in 0..=255 {
+                for place in 0..BLOCK_BYTES {
+                    let mut block = [b'.'; BLOCK_BYTES];
+                    block[place] = byte;
+                    let mut found = Vec::new();
+                    each(&block, kernel, |base, classes| found.push((base, *classes)));
+                    assert_eq!(found, slowly(&block), "{byte:#x} at {place}");
+                }
             }
         }
     }
 
     proptest! {
         #[test]
-        fn as_byte_by_byte(block in prop::collection::vec(any::<u8>(), 0..=BLOCK_BYTES)) {
-            prop_assert_eq!(classify(&block), slowly(&block));
+        fn as_byte_by_byte(text in prop::collection::vec(any::<u8>(), 0..1100)) {
+            for kernel in Kernel::all() {
+                let mut found = Vec::new();
+                each(&text, kernel, |base, classes| found.push((base, *classes)));
+                prop_assert_eq!(&found, &slowly(&text), "{}", kernel.name());
+            }
         }
     }
 }

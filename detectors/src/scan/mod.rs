@@ -1,10 +1,7 @@
 //! The walk over a text: stops at the bytes where a finding can hang, and asks the catalog.
 
 use std::cell::OnceCell;
-use std::sync::LazyLock;
 
-use aho_corasick::packed;
-use memchr::{memchr_iter, memmem};
 use velum_core::inspect::{DetectorId, Finding, Surroundings};
 
 use crate::catalog::{self, Detector, Set, address, device, email, hl7, ip, name, url};
@@ -14,25 +11,25 @@ use crate::join;
 use crate::plan::Stops;
 use crate::structure;
 use crate::text::{ends_word, number_start, run_end, starts_word};
-use crate::view;
+use crate::view::{self, View};
 
 mod automaton;
 mod bits;
-mod classes;
+pub(crate) mod classes;
 pub mod patterns;
 #[allow(
     unsafe_code,
     reason = "vector instructions, behind tokens that prove the processor has them"
 )]
 pub(crate) mod simd;
+mod words;
+
+#[cfg(test)]
+mod oracle;
 
 pub(crate) use automaton::Shape;
-
-static WWW: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(url::WWW));
-
-/// `None` where the machine has no vector unit that it is written for.
-static KEYWORDS: LazyLock<Option<packed::Searcher>> =
-    LazyLock::new(|| packed::Searcher::new(catalog::KEYWORDS.iter().map(|(word, _)| word)));
+use simd::Kernel;
+use words::Words;
 
 /// Longest digit run that is looked at as one number.
 const RUN_BYTES: usize = 64;
@@ -42,6 +39,7 @@ pub(crate) struct Scan<'t> {
     pub(crate) text: &'t [u8],
     pub(crate) around: Surroundings<'t>,
     enabled: Set,
+    kernel: Kernel,
     column: OnceCell<Cues>,
     /// How many encodings were undone to get this text.
     depth: u8,
@@ -55,6 +53,7 @@ pub(crate) struct Number {
     /// One past the last digit of the run.
     pub(crate) end: usize,
     label: OnceCell<Label>,
+    silent: OnceCell<bool>,
 }
 
 /// A shape that matched at a number.
@@ -67,77 +66,66 @@ pub(crate) struct Candidate<'n> {
 /// Builds the shared automata, so that no session pays for them.
 pub(crate) fn warm_up() {
     automaton::warm_up();
-    LazyLock::force(&KEYWORDS);
+    classes::warm_up();
     context::warm_up();
 }
 
 /// Finds all that the text holds: by its structure, as it would be read, and as it stands.
 pub(crate) fn run(scan: &mut Scan<'_>, stops: Stops) {
-    structure::find(scan);
-    if view::serves(scan.enabled()) {
-        view::find(scan);
+    let mut view = view::serves(scan.enabled()).then(View::default);
+    if view.is_some() {
+        view::reversed(scan);
     }
-    walk(scan, stops);
+    let marks = sweep(scan, stops, view.as_mut());
+    if let Some(view) = view {
+        view.end(scan);
+    }
+    structure::find(scan, marks);
     join::find(scan);
 }
 
 /// Visits every stop of the text as it stands.
 pub(crate) fn walk(scan: &mut Scan<'_>, stops: Stops) {
-    if stops.hosts && scan.text.len() > url::WWW.len() {
-        for at in WWW.find_iter(scan.text) {
-            url::www(scan, at);
-        }
-    }
-    if stops.commas {
-        for at in memchr_iter(b',', scan.text) {
-            address::comma(scan, at);
-        }
-    }
-    if stops.words {
-        keywords(scan);
-    }
+    sweep(scan, stops, None);
+}
+
+/// Goes once through the bitmaps of the text, and stops where they say so. Returns whether the
+/// text holds any mark.
+fn sweep(scan: &mut Scan<'_>, stops: Stops, mut view: Option<&mut View>) -> bool {
+    let mut words = Words::default();
     let mut carry = 0;
-    let text = scan.text;
-    for (block, bytes) in text.chunks(classes::BLOCK_BYTES).enumerate() {
-        let classes = classes::classify(bytes);
+    let mut marks = 0;
+    classes::each(scan.text, scan.kernel, |base, classes| {
+        if let Some(view) = &mut view {
+            view.block(scan, base, classes);
+        }
+        if stops.words {
+            each_bit(words.hits(classes), |bit| words.judge(scan, base + bit));
+        }
         let mut hits = classes.marks;
         if stops.numbers {
             hits |= classes.digits & !((classes.digits << 1) | carry);
         }
         carry = classes.digits >> 63;
-        while hits != 0 {
-            let at = block * classes::BLOCK_BYTES + hits.trailing_zeros() as usize;
-            hits &= hits - 1;
-            visit(scan, stops, at);
-        }
-    }
+        marks |= classes.marks;
+        each_bit(hits, |bit| visit(scan, stops, base + bit));
+    });
+    marks != 0
 }
 
-/// Judges the words of the catalog that hold no digit.
-fn keywords(scan: &mut Scan<'_>) {
-    let text = scan.text;
-    let Some(searcher) = KEYWORDS.as_ref() else {
-        return slow_keywords(scan);
-    };
-    for found in searcher.find_iter(text) {
-        if let Some((_, judge)) = catalog::KEYWORDS.get(found.pattern().as_usize()) {
-            judge(scan, found.start());
-        }
-    }
-}
-
-/// The same without the searcher.
-fn slow_keywords(scan: &mut Scan<'_>) {
-    for (word, judge) in catalog::KEYWORDS {
-        for at in memmem::find_iter(scan.text, word) {
-            judge(scan, at);
-        }
+/// Calls `visit` with the places of the set bits, the lowest first.
+#[inline]
+pub(crate) fn each_bit(mut bits: u64, mut visit: impl FnMut(usize)) {
+    while bits != 0 {
+        visit(bits.trailing_zeros() as usize);
+        bits &= bits - 1;
     }
 }
 
 fn visit(scan: &mut Scan<'_>, stops: Stops, at: usize) {
-    match scan.text.get(at) {
+    match scan.byte(at) {
         Some(b'@') if stops.at_signs => email::at_sign(scan, at),
+        Some(b',') if stops.commas => address::comma(scan, at),
         Some(b':') if stops.labels => {
             url::colon(scan, at);
             ip::colon(scan, at);
@@ -161,6 +149,7 @@ fn number(scan: &mut Scan<'_>, run: usize) {
         start,
         end,
         label: OnceCell::new(),
+        silent: OnceCell::new(),
     };
     automaton::shapes_at(scan, &number);
     catalog::number(scan, &number);
@@ -177,6 +166,7 @@ impl<'t> Scan<'t> {
             text,
             around,
             enabled,
+            kernel: Kernel::best(),
             column: OnceCell::new(),
             depth: 0,
             out,
@@ -207,20 +197,24 @@ impl<'t> Scan<'t> {
     }
 
     /// The byte at `at`, if there is one.
+    #[inline]
     pub(crate) fn byte(&self, at: usize) -> Option<u8> {
         self.text.get(at).copied()
     }
 
     /// The byte `back` before `at`, if there is one.
+    #[inline]
     pub(crate) fn byte_before(&self, at: usize, back: usize) -> Option<u8> {
         at.checked_sub(back).and_then(|before| self.byte(before))
     }
 
     /// The bytes of a range; nothing if it is out of bounds.
+    #[inline]
     pub(crate) fn slice(&self, start: usize, end: usize) -> &'t [u8] {
         self.text.get(start..end).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn wants(&self, detector: Detector) -> bool {
         self.enabled.contains(detector)
     }
@@ -258,6 +252,12 @@ impl<'t> Scan<'t> {
         self.around.at_start && self.around.at_end && (cell || self.is_element(start, end))
     }
 
+    /// Whether the text is so short that a value can be all of it, or an element of a list of them:
+    /// no other range [is whole](Self::is_whole).
+    pub(crate) fn is_cell(&self) -> bool {
+        self.around.at_start && self.around.at_end
+    }
+
     /// Whether the range is an element of an array in PostgreSQL's text form: `{1,"2",3}`.
     fn is_element(&self, start: usize, end: usize) -> bool {
         let quote = |byte: Option<u8>| usize::from(byte == Some(b'"'));
@@ -269,11 +269,13 @@ impl<'t> Scan<'t> {
     }
 
     /// Whether `joint` and a digit follow at `at`.
+    #[inline]
     pub(crate) fn digit_then(&self, at: usize, joint: u8) -> bool {
         self.byte(at) == Some(joint) && self.byte(at + 1).is_some_and(|byte| byte.is_ascii_digit())
     }
 
     /// Whether a digit and `joint` stand before `at`.
+    #[inline]
     pub(crate) fn digit_before(&self, at: usize, joint: u8) -> bool {
         self.byte_before(at, 1) == Some(joint)
             && self
@@ -289,6 +291,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Whether a word of letters and digits can be exactly this range.
+    #[inline]
     pub(crate) fn is_word(&self, start: usize, end: usize) -> bool {
         starts_word(self.text, start) && ends_word(self.text, end)
     }
@@ -314,9 +317,20 @@ impl Number {
 
     /// The label before the number.
     pub(crate) fn label(&self, scan: &Scan<'_>) -> Label {
-        *self
-            .label
-            .get_or_init(|| context::before(scan.text, self.start))
+        *self.label.get_or_init(|| {
+            if self.is_labelled(scan) {
+                context::before(scan.text, self.start)
+            } else {
+                Label::none(self.start)
+            }
+        })
+    }
+
+    /// Whether there can be a label before the number; false for most, and cheaper to ask.
+    pub(crate) fn is_labelled(&self, scan: &Scan<'_>) -> bool {
+        !*self
+            .silent
+            .get_or_init(|| context::is_silent(scan.text, self.start))
     }
 
     /// What the label before the number or the name of the column says.

@@ -16,8 +16,9 @@ mod delimited;
 mod json;
 mod pairs;
 
-/// Finds what the structure of a whole text gives away.
-pub(crate) fn find(scan: &mut Scan<'_>) {
+/// Finds what the structure of a whole text gives away. `marks`: the text holds a sign that ends
+/// a key, a quote, a tab or a line's end; tables and keys have one.
+pub(crate) fn find(scan: &mut Scan<'_>, marks: bool) {
     if !(scan.around.at_start && scan.around.at_end) {
         return;
     }
@@ -33,10 +34,12 @@ pub(crate) fn find(scan: &mut Scan<'_>) {
         Some(b'{' | b'[') => json::find(scan, blanks),
         Some(b'M' | b'F' | b'B' | 0x0b) => {
             hl7::message(scan, blanks);
-            text(scan);
+            if marks {
+                text(scan);
+            }
         }
-        Some(_) => text(scan),
-        None => {}
+        Some(_) if marks => text(scan),
+        _ => {}
     }
 }
 

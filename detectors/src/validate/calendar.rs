@@ -56,14 +56,18 @@ pub(crate) fn month_of_name(word: &[u8]) -> Option<u32> {
         b"november",
         b"december",
     ];
-    // Abbreviations in use; `marc` and `decem` are something else.
-    let usual = |name: &[u8]| {
-        word.len() == 3 || word.len() == name.len() || word.eq_ignore_ascii_case(b"sept")
+    let [first, second, third, ..] = word else {
+        return None;
     };
-    let index = NAMES.iter().position(|name| {
-        let head = name.get(..word.len());
-        word.len() >= 3 && head.is_some_and(|head| head.eq_ignore_ascii_case(word) && usual(name))
-    })?;
+    let head = [first, second, third].map(u8::to_ascii_lowercase);
+    let index = NAMES.iter().position(|name| name.starts_with(&head))?;
+    let name = NAMES.get(index)?;
+    // Abbreviations in use; `marc` and `decem` are something else.
+    let usual = word.len() == 3 || word.len() == name.len() || word.eq_ignore_ascii_case(b"sept");
+    let begins = name.get(..word.len());
+    if !usual || !begins.is_some_and(|begins| begins.eq_ignore_ascii_case(word)) {
+        return None;
+    }
     u32::try_from(index + 1).ok()
 }
 

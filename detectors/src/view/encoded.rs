@@ -3,6 +3,7 @@
 use velum_core::inspect::{Finding, Surroundings};
 
 use super::DEPTH;
+use crate::scan::classes::BLOCK_BYTES;
 use crate::scan::{self, Scan};
 use crate::text::{run_end, run_start};
 
@@ -16,36 +17,73 @@ const SHARED_BYTES: usize = 192;
 /// How far back the beginning of a run is looked for.
 const BACK_BYTES: usize = CODED_BYTES;
 
-/// Decodes the runs that begin or go on in the block at `base`, behind `done`. Returns where the
-/// last one ends.
-pub(super) fn block(scan: &mut Scan<'_>, base: usize, done: usize) -> usize {
+/// Decodes the runs that have a byte in the block at `base`, whose bytes of codes are given, and
+/// that are not read up to `done`. Returns where the last one ends.
+pub(super) fn block(scan: &mut Scan<'_>, base: usize, codes: u64, done: usize) -> usize {
     if scan.depth() >= DEPTH {
         return done;
     }
     let mut done = done;
-    let block_end = scan.text.len().min(base + super::BLOCK_BYTES);
-    let mut at = base.max(done);
-    if at == base {
-        at = run_start(scan.text, base, BACK_BYTES.min(base - done), is_code);
-    }
-    while at < block_end {
-        let start = at
-            + scan
-                .slice(at, block_end)
-                .iter()
-                .take_while(|byte| !is_code(**byte))
-                .count();
-        if start >= block_end {
-            break;
+    let mut long = long_runs(scan.text, base, codes);
+    while long != 0 {
+        let first = long.trailing_zeros();
+        let ones = (codes >> first).trailing_ones();
+        let (mut start, mut end) = (base + first as usize, base + (first + ones) as usize);
+        // The next run, if there is one in the block.
+        long &= u64::MAX.checked_shl(first + ones).unwrap_or(0);
+        if end <= done {
+            continue;
         }
-        let end = run_end(scan.text, start, scan.text.len() - start, is_code);
-        if end - start >= RUN_BYTES {
-            run(scan, start, end);
+        if first == 0 {
+            start = run_start(
+                scan.text,
+                base,
+                BACK_BYTES.min(base - done.min(base)),
+                is_code,
+            );
         }
+        if start < done {
+            continue;
+        }
+        if end == base + BLOCK_BYTES {
+            end = run_end(scan.text, end, scan.text.len() - end, is_code);
+        }
+        run(scan, start, end);
         done = end;
-        at = end + 1;
     }
     done
+}
+
+/// First bytes in the block of runs that are long enough; of such a run there may be more.
+fn long_runs(text: &[u8], base: usize, codes: u64) -> u64 {
+    let two = codes & codes >> 1;
+    let four = two & two >> 2;
+    let eight = four & four >> 4;
+    let mut long = eight & four >> 8;
+    // Runs that cross a border of the block.
+    let head = codes.trailing_ones() as usize;
+    if (1..RUN_BYTES).contains(&head)
+        && base - run_start(text, base, RUN_BYTES, is_code) + head >= RUN_BYTES
+    {
+        long |= 1;
+    }
+    let tail = codes.leading_ones() as usize;
+    let block_end = base + BLOCK_BYTES;
+    if (1..RUN_BYTES).contains(&tail)
+        && run_end(text, block_end, RUN_BYTES, is_code) - block_end + tail >= RUN_BYTES
+    {
+        long |= 1 << (BLOCK_BYTES - tail);
+    }
+    long
+}
+
+/// The bytes of codes in a block, as [`block`] is given them.
+#[cfg(test)]
+pub(super) fn codes(block: &[u8]) -> u64 {
+    let places = block.iter().enumerate();
+    places.fold(0, |codes, (at, byte)| {
+        codes | u64::from(is_code(*byte)) << at
+    })
 }
 
 fn is_code(byte: u8) -> bool {
@@ -68,11 +106,9 @@ fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
     let run = scan.slice(start, end);
     let head = run.get(..run.len().min(64)).unwrap_or_default();
-    let upper = head.iter().any(u8::is_ascii_uppercase);
-    let lower = head.iter().any(u8::is_ascii_lowercase);
-    let digit = head.iter().any(u8::is_ascii_digit);
+    let has = |is: fn(&u8) -> bool| head.iter().any(is);
     // ASCII in base64 has letters of both cases, or capitals and digits.
-    if upper && (lower || digit) {
+    if has(u8::is_ascii_uppercase) && (has(u8::is_ascii_lowercase) || has(u8::is_ascii_digit)) {
         decode_run(scan, start, end, Code::Base64);
     }
 }

@@ -16,7 +16,10 @@ use velum_core::inspect::Surroundings;
 
 use crate::catalog::{Detector, Set};
 use crate::plan::Stops;
-use crate::scan::{self, Scan};
+#[cfg(test)]
+use crate::scan::classes::BLOCK_BYTES;
+use crate::scan::classes::Classes;
+use crate::scan::{self, Scan, each_bit};
 use crate::text::char_start;
 
 mod encoded;
@@ -46,102 +49,82 @@ pub(crate) const DEPTH: u8 = 2;
 /// web addresses are bytes.
 const UNREAD: [Detector; 3] = [Detector::Name, Detector::Org, Detector::Url];
 
-/// Finds what is spelled in other characters than ASCII's, escaped, or encoded.
-pub(crate) fn find(scan: &mut Scan<'_>) {
+/// Reads a short cell from its end.
+pub(crate) fn reversed(scan: &mut Scan<'_>) {
     reversed::find(scan);
-    let mut region: Option<(usize, usize)> = None;
-    let mut encoded_to = 0;
-    let text = scan.text;
-    let mut run = false;
-    for (index, block) in text.chunks(BLOCK_BYTES).enumerate() {
-        let base = index * BLOCK_BYTES;
-        let need = Need::of(block, &mut run);
-        if need.encoding {
-            encoded_to = encoded::block(scan, base, encoded_to);
-        }
-        if !need.folding {
-            continue;
-        }
-        for at in base..text.len().min(base + BLOCK_BYTES) {
-            if !is_odd_at(text, at) {
-                continue;
-            }
-            region = match region {
-                Some((start, end)) if at <= end + 2 * MARGIN_BYTES => Some((start, at)),
-                done => {
-                    read_region(scan, done);
-                    Some((at, at))
-                }
-            };
-        }
-    }
-    read_region(scan, region);
 }
 
-const BLOCK_BYTES: usize = 64;
-
-/// What a block needs.
+/// What is spelled in other characters than ASCII's, escaped, or encoded: where it begins, from
+/// block to block.
 #[derive(Default)]
-struct Need {
-    folding: bool,
-    encoding: bool,
+pub(crate) struct View {
+    /// First and last odd character of those that are read together.
+    region: Option<(usize, usize)>,
+    /// One past the last run of a code that was decoded.
+    encoded_to: usize,
+    /// The last four bytes of the block before may all be code.
+    half: u64,
 }
 
-impl Need {
-    /// One look at each word of the block. `run`: the half word before it was all letters and
-    /// digits.
-    fn of(block: &[u8], run: &mut bool) -> Self {
-        let mut need = Self::default();
-        let (words, rest) = block.as_chunks::<8>();
-        for word in words {
-            need.add(u64::from_le_bytes(*word), run);
+impl View {
+    /// Reads what the bitmaps of the block at `base` say is spelled otherwise.
+    #[inline]
+    pub(crate) fn block(&mut self, scan: &mut Scan<'_>, base: usize, classes: &Classes) {
+        /// First bytes of the block's sixteen half words.
+        const HALVES: u64 = 0x1111_1111_1111_1111;
+        let pairs = classes.codes & classes.codes >> 1;
+        let halves = pairs & pairs >> 2 & HALVES;
+        // A run of 12 covers two halves in a row wherever it begins.
+        let coded = halves & (halves << 4 | self.half);
+        self.half = halves >> 60;
+        let codes = classes.codes | classes.joints;
+        if coded != 0 {
+            self.encoded_to = encoded::block(scan, base, codes, self.encoded_to);
         }
-        if !rest.is_empty() {
-            let mut word = [0; 8];
-            for (to, from) in word.iter_mut().zip(rest) {
-                *to = *from;
+        each_bit(classes.odd, |bit| self.odd(scan, base + bit));
+    }
+
+    /// The same of a whole text, without bitmaps: what they are held against.
+    #[cfg(test)]
+    pub(crate) fn slowly(&mut self, scan: &mut Scan<'_>) {
+        let text = scan.text;
+        let coded = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        let half = |from: usize| {
+            let half = text.get(from..from + 4);
+            half.is_some_and(|half| half.iter().all(coded))
+        };
+        for base in (0..text.len()).step_by(BLOCK_BYTES) {
+            let end = text.len().min(base + BLOCK_BYTES);
+            let pair = |at: usize| half(at) && at.checked_sub(4).is_some_and(half);
+            if (base..end).step_by(4).any(pair) {
+                let block = text.get(base..end).unwrap_or_default();
+                self.encoded_to =
+                    encoded::block(scan, base, encoded::codes(block), self.encoded_to);
             }
-            need.add(u64::from_le_bytes(word), run);
-        }
-        need
-    }
-
-    fn add(&mut self, word: u64, run: &mut bool) {
-        let foreign = word & HIGH_BITS;
-        let escapes = equal(word, b'\\') | equal(word, b'%') | equal(word, b'&');
-        self.folding |= foreign | escapes != 0;
-        let coded = alphanumeric(word) | equal(word, b'+') | equal(word, b'/');
-        for half in [coded as u32, (coded >> 32) as u32] {
-            let full = half == HIGH_BITS as u32;
-            // A run of 12 covers two halves in a row wherever it begins.
-            self.encoding |= full && *run;
-            *run = full;
+            for at in base..end {
+                self.odd(scan, at);
+            }
         }
     }
-}
 
-const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+    /// A byte that may begin a character which hides something.
+    fn odd(&mut self, scan: &mut Scan<'_>, at: usize) {
+        if !is_odd_at(scan.text, at) {
+            return;
+        }
+        self.region = match self.region {
+            Some((start, end)) if at <= end + 2 * MARGIN_BYTES => Some((start, at)),
+            done => {
+                read_region(scan, done);
+                Some((at, at))
+            }
+        };
+    }
 
-const fn spread(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
-
-/// High bit of each byte that equals `byte`. No carry crosses a byte.
-fn equal(word: u64, byte: u8) -> u64 {
-    let difference = word ^ spread(byte);
-    !(((difference & LOW_BITS) + LOW_BITS) | difference | LOW_BITS)
-}
-
-/// High bit of each byte that is an ASCII letter or digit.
-fn alphanumeric(word: u64) -> u64 {
-    let within = |word: u64, first: u8, last: u8| {
-        let low = word & LOW_BITS;
-        let from = low + spread(0x80 - first);
-        let above = low + spread(0x80 - last - 1);
-        from & !above & !word & HIGH_BITS
-    };
-    within(word, b'0', b'9') | within(word | spread(0x20), b'a', b'z') & !(word & HIGH_BITS)
+    /// Reads what is left at the end of the text.
+    pub(crate) fn end(self, scan: &mut Scan<'_>) {
+        read_region(scan, self.region);
+    }
 }
 
 /// Whether a character at `at` hides something: next to a digit, or a letter or digit itself.
@@ -320,16 +303,6 @@ pub(crate) fn serves(enabled: Set) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn classes_of_words() {
-        for byte in 0..=255u8 {
-            let word = u64::from_le_bytes([byte, b'x', b'-', b'0', 0x80, b'Z', b'@', b'[']);
-            let is = alphanumeric(word) & 0x80 != 0;
-            assert_eq!(is, byte.is_ascii_alphanumeric(), "{byte:#x}");
-            assert_eq!(alphanumeric(word) >> 8, 0x0000_0080_0080_0080, "{byte:#x}");
-        }
-    }
 
     proptest! {
         /// Whatever the bytes, offsets rise and lie on the text.

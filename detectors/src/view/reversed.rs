@@ -22,12 +22,12 @@ pub(super) fn find(scan: &mut Scan<'_>) {
         && text
             .last()
             .is_some_and(|byte| byte.is_ascii_digit() || *byte == b'(');
-    if !whole || text.len() > CELL_BYTES || !digits || scan.column().has(Cues::QUANTITY) {
+    if !whole || text.len() > CELL_BYTES || !digits {
         return;
     }
     let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b' ' | b'(' | b')');
     let separated = text.iter().filter(|byte| !byte.is_ascii_digit()).count() >= 2;
-    if !separated || !text.iter().all(is_part) {
+    if !separated || !text.iter().all(is_part) || scan.column().has(Cues::QUANTITY) {
         return;
     }
     let mut reversed = [0; CELL_BYTES];

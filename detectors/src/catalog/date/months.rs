@@ -33,11 +33,20 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
 
 /// `31 January 1985`, `31-Jan-85`, `31st of Jan, 1985`, `4 March`, `01JAN2020`.
 fn day_first(scan: &mut Scan<'_>, number: &Number) {
+    // Most numbers end with the sentence, or before a sign.
+    let joins = |byte: u8| byte.is_ascii_alphabetic() || is_joint(byte);
+    if !scan.byte(number.end).is_some_and(joins) {
+        return;
+    }
     let day_end = ordinal_end(scan, number.end);
     let ordinal = day_end > number.end;
-    let mut from = run_end(scan.text, day_end, JOINT_BYTES, |byte| {
-        matches!(byte, b' ' | b'.' | b'-' | b'/' | b'\n' | b'\r')
-    });
+    let mut from = run_end(scan.text, day_end, JOINT_BYTES, is_joint);
+    if !scan
+        .byte(from)
+        .is_some_and(|byte| byte.is_ascii_alphabetic())
+    {
+        return;
+    }
     let of = scan.slice(from, from + 3).eq_ignore_ascii_case(b"of ");
     if of {
         from += 3;
@@ -203,6 +212,11 @@ fn is_day_word(word: &[u8]) -> bool {
     is_one_of(word, &DAYS)
 }
 
+/// What joins a day and the month behind it.
+fn is_joint(byte: u8) -> bool {
+    matches!(byte, b' ' | b'.' | b'-' | b'/' | b'\n' | b'\r')
+}
+
 fn word_before(text: &[u8], end: usize) -> usize {
     let start = run_start(text, end, 12, |byte| byte.is_ascii_alphabetic());
     behind_escape(text, start, end)
@@ -231,6 +245,9 @@ fn month_before(scan: &Scan<'_>, at: usize) -> Option<(usize, usize)> {
     let start = run_start(scan.text, end, NAME_BYTES, |byte| {
         byte.is_ascii_alphabetic()
     });
+    if start == end {
+        return None;
+    }
     let start = (start..end)
         .find(|from| ends_escape(scan.text, *from))
         .unwrap_or(start);
@@ -268,6 +285,12 @@ fn is_capital(scan: &Scan<'_>, at: usize) -> bool {
 
 /// One past `st`, `nd`, `rd` or `th`.
 fn ordinal_end(scan: &Scan<'_>, end: usize) -> usize {
+    if !scan
+        .byte(end)
+        .is_some_and(|byte| byte.is_ascii_alphabetic())
+    {
+        return end;
+    }
     let pair = scan.slice(end, end + 2);
     let is = is_one_of(pair, &[b"st", b"nd", b"rd", b"th"]);
     if is && ends_word(scan.text, end + 2) {

@@ -21,6 +21,9 @@ struct Pair {
 
 /// Judges the number as the first of a pair.
 pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
+    if number.len() > 2 || scan.byte(number.end) != Some(b'/') {
+        return;
+    }
     let Some(pair) = pair_at(scan, number.start) else {
         return;
     };

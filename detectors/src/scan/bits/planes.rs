@@ -88,17 +88,8 @@ pub(crate) struct Group {
     pub(crate) even_high: bool,
     /// The same codes, bit n in byte n of a word.
     pub(crate) spread: [u64; 256],
-    pub(crate) halves: [Halves; GROUP_PLANES],
-}
-
-/// One class by half-bytes: for each low half, the high halves that complete it to a member.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Halves {
-    /// High halves 0 to 7.
-    pub(crate) low: [u8; 16],
-    /// High halves 8 to 15.
-    pub(crate) high: [u8; 16],
-    pub(crate) has_high: bool,
+    /// The same codes, by high half-byte: 0 to 7, then 8 to 15.
+    pub(crate) sixteens: ([[u8; 16]; 8], [[u8; 16]; 8]),
 }
 
 impl Group {
@@ -108,20 +99,16 @@ impl Group {
             codes: [[0; 64]; 4],
             even_high: true,
             spread: [0; 256],
-            halves: [Halves::default(); GROUP_PLANES],
+            sixteens: ([[0; 16]; 8], [[0; 16]; 8]),
         };
         for (plane, set) in sets.iter().take(GROUP_PLANES).enumerate() {
             for byte in set.bytes() {
                 group.codes[usize::from(byte >> 6)][usize::from(byte & 63)] |= 1 << plane;
                 group.spread[usize::from(byte)] |= 1 << (8 * plane);
-                let halves = &mut group.halves[plane];
-                let (low, high) = (usize::from(byte & 15), byte >> 4);
-                if high < 8 {
-                    halves.low[low] |= 1 << high;
-                } else {
-                    halves.high[low] |= 1 << (high - 8);
-                    halves.has_high = true;
-                }
+                let (low, high) = (usize::from(byte & 15), usize::from(byte >> 4));
+                let (ascii, beyond) = &mut group.sixteens;
+                let table = if high < 8 { ascii } else { beyond };
+                table[high & 7][low] |= 1 << plane;
             }
         }
         let high = group.codes[2][0];

@@ -1,7 +1,7 @@
 //! 256-bit vectors: two registers a line.
 //!
-//! A class of bytes is a set of pairs of half-bytes: one shuffle gives, for the low half, the
-//! high halves that complete it to a member, another the bit of the byte's own high half.
+//! A byte's class code comes from one table of sixteen for each high half-byte: a shuffle looks
+//! the low half up and gives zero for the bytes of the other tables.
 
 use std::arch::x86_64::*;
 
@@ -34,9 +34,6 @@ fn featured<J: Job>(isa: Avx2, job: J) -> J::Output {
     job.run(isa)
 }
 
-/// The bit of a high half-byte among the eight of its half of the table.
-const HALVES: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
-
 /// A line: its first four words and its last four.
 #[derive(Clone, Copy)]
 pub(super) struct Pair(__m256i, __m256i);
@@ -47,6 +44,42 @@ fn table(_proof: Avx2, table: &[u8; 16]) -> __m256i {
     // SAFETY: the token proves AVX2; the array has the 16 bytes that are read, and the load
     // needs no alignment.
     unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())) }
+}
+
+/// The class codes of 32 bytes.
+#[inline(always)]
+fn codes(proof: Avx2, group: &Group, bytes: &[u8; 32]) -> __m256i {
+    let (low, high) = &group.sixteens;
+    // SAFETY: the token proves AVX2; the array has the 32 bytes that are read, and the load needs
+    // no alignment.
+    unsafe {
+        let text = _mm256_loadu_si256(bytes.as_ptr().cast());
+        let ascii = half(proof, low, text);
+        if group.even_high {
+            let high = _mm256_set1_epi8(high[0][0] as i8);
+            _mm256_blendv_epi8(ascii, high, text)
+        } else {
+            let flipped = _mm256_xor_si256(text, _mm256_set1_epi8(0x80_u8 as i8));
+            _mm256_or_si256(ascii, half(proof, high, flipped))
+        }
+    }
+}
+
+/// The codes of bytes below 0x80, and 0 for the others.
+#[inline(always)]
+fn half(proof: Avx2, tables: &[[u8; 16]; 8], text: __m256i) -> __m256i {
+    // SAFETY: the token proves AVX2.
+    unsafe {
+        let mut sum = _mm256_setzero_si256();
+        for (high, sixteen) in tables.iter().enumerate() {
+            // 0 to 15 for the bytes of this table; a shuffle gives 0 for the bytes that the sum
+            // takes beyond 0x7f.
+            let own = _mm256_sub_epi8(text, _mm256_set1_epi8((16 * high) as i8));
+            let index = _mm256_adds_epu8(own, _mm256_set1_epi8(0x70));
+            sum = _mm256_or_si256(sum, _mm256_shuffle_epi8(table(proof, sixteen), index));
+        }
+        sum
+    }
 }
 
 /// Words 1 to 3 of `a` and word 0 of `b`.
@@ -210,29 +243,18 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn classify_block(self, group: &Group, block: &[u8; WORD_BYTES]) -> [u64; GROUP_PLANES] {
-        let halves = table(self, &HALVES);
         let mut planes = [0; GROUP_PLANES];
         let (parts, _) = block.as_chunks::<32>();
         for (part, bytes) in parts.iter().enumerate() {
-            // SAFETY: the token proves AVX2; the array has the 32 bytes that are read, and the
-            // load needs no alignment.
-            unsafe {
-                let text = _mm256_loadu_si256(bytes.as_ptr().cast());
-                let nibble = _mm256_set1_epi8(0x0f);
-                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(text), nibble);
-                let own = _mm256_shuffle_epi8(halves, high);
-                let flipped = _mm256_xor_si256(text, _mm256_set1_epi8(0x80_u8 as i8));
-                for (plane, out) in group.halves.iter().zip(&mut planes) {
-                    let mut with = _mm256_shuffle_epi8(table(self, &plane.low), text);
-                    if plane.has_high {
-                        // A shuffle gives zero for the bytes of the other half.
-                        let more = _mm256_shuffle_epi8(table(self, &plane.high), flipped);
-                        with = _mm256_or_si256(with, more);
-                    }
-                    let member = _mm256_cmpeq_epi8(_mm256_and_si256(with, own), own);
-                    let bits = _mm256_movemask_epi8(member) as u32;
-                    *out |= u64::from(bits) << (32 * part);
-                }
+            let codes = codes(self, group, bytes);
+            // The highest bit of each byte is taken, and the next one moves up.
+            for (plane, out) in planes.iter_mut().enumerate().rev() {
+                // SAFETY: the token proves AVX2.
+                let bits = unsafe {
+                    let up = _mm_cvtsi64_si128(7 - plane as i64);
+                    _mm256_movemask_epi8(_mm256_sll_epi16(codes, up)) as u32
+                };
+                *out |= u64::from(bits) << (32 * part);
             }
         }
         planes
