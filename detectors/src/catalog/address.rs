@@ -177,16 +177,19 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
         let end = city_end(scan, end);
         scan.report(Detector::Address, number.start, end);
     }
-    // Every spelling of a box has an x.
-    let before = scan.slice(number.start.saturating_sub(WINDOW_BYTES), number.start);
-    let boxed = || before.iter().rev().any(|byte| matches!(byte, b'x' | b'X'));
-    if !number.is_labelled(scan) || !scan.is_word(number.start, number.end) || !boxed() {
+    if !may_be_boxed(scan, number) {
         return;
     }
     let label = number.label(scan);
-    if label.cues.has(Cues::PO_BOX) {
+    if label.cues.has(Cues::PO_BOX) && scan.is_word(number.start, number.end) {
         scan.report(Detector::Address, label.start, city_end(scan, number.end));
     }
+}
+
+/// Whether the label of a box can stand before the number: every spelling of one has an x.
+pub(crate) fn may_be_boxed(scan: &Scan<'_>, number: &Number) -> bool {
+    let before = scan.slice(number.start.saturating_sub(WINDOW_BYTES), number.start);
+    memchr::memrchr2(b'x', b'X', before).is_some()
 }
 
 /// One past the suffix of the street that the number stands before.

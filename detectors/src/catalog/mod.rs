@@ -1,5 +1,6 @@
 //! What is looked for: one file for each family of identifiers, and the table of all of them.
 
+use crate::context::Cues;
 use crate::scan::{Number, Scan, Shape};
 
 pub(crate) mod account;
@@ -187,19 +188,117 @@ pub(crate) const SHAPES: &[&[Shape]] = &[
     device::SHAPES,
 ];
 
-/// What hangs on a digit run but has no fixed shape that begins with it.
+/// What hangs on a digit run but has no fixed shape that begins with it. Families are asked only
+/// where the bytes on both sides leave them a chance.
 pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
-    ssn::number(scan, number);
-    phone::number(scan, number);
-    date::number(scan, number);
-    age::number(scan, number);
-    address::number(scan, number);
-    dea::number(scan, number);
-    zip::number(scan, number);
-    account::number(scan, number);
-    vin::number(scan, number);
-    device::number(scan, number);
-    token::number(scan, number);
+    let near = Near::of(scan, number);
+    let digits = number.len();
+    // Labels are asked last: to read one costs more than all else.
+    let says = |scan: &Scan<'_>, cues: Cues| number.label(scan).cues.has(cues);
+    if digits == 4 {
+        ssn::number(scan, number);
+    }
+    let long = digits >= 3 || near.may_go_on();
+    if matches!(near.before, b'+' | b'(') || (long && says(scan, phone::CUES)) {
+        phone::number(scan, number);
+    }
+    if digits <= 4 && (near.may_join_month() || near.after == b'/') {
+        date::number(scan, number);
+    }
+    if digits == 3 || (digits == 2 && scan.byte(number.start) == Some(b'9')) {
+        age::number(scan, number);
+    }
+    let boxed = |scan: &Scan<'_>| address::may_be_boxed(scan, number) && says(scan, Cues::PO_BOX);
+    if digits <= 6 && (near.may_begin_street() || boxed(scan)) {
+        address::number(scan, number);
+    }
+    if matches!(digits, 7 | 8) {
+        dea::number(scan, number);
+    }
+    if near.before.is_ascii_uppercase() {
+        zip::number(scan, number);
+        account::number(scan, number);
+    }
+    let plate = digits >= vin::PLATE_BYTES || near.may_have_group();
+    if near.touches_capital() || (plate && says(scan, Cues::PLATE)) {
+        vin::number(scan, number);
+    }
+    if digits <= 2 {
+        device::number(scan, number);
+    }
+    // A value with nothing before or behind it may have its name in the column's.
+    let named = |scan: &Scan<'_>| scan.is_cell() && scan.column().has(token::CUES);
+    if long && (named(scan) || says(scan, token::CUES)) {
+        token::number(scan, number);
+    }
+}
+
+/// The two bytes to either side of a number; NUL where the text ends.
+struct Near {
+    far_before: u8,
+    before: u8,
+    after: u8,
+    far_after: u8,
+}
+
+impl Near {
+    #[inline]
+    fn of(scan: &Scan<'_>, number: &Number) -> Self {
+        let before = |back| scan.byte_before(number.start, back).unwrap_or(0);
+        let after = |on| scan.byte(number.end + on).unwrap_or(0);
+        Self {
+            far_before: before(2),
+            before: before(1),
+            after: after(0),
+            far_after: after(1),
+        }
+    }
+
+    /// Whether the name of a month can stand on either side, glued or joined.
+    #[inline]
+    fn may_join_month(&self) -> bool {
+        let joins = |near: u8, far: u8| {
+            let joint = matches!(near, b' ' | b'.' | b',' | b'-' | b'/' | b'\n' | b'\r');
+            near.is_ascii_alphabetic() || (joint && !far.is_ascii_digit())
+        };
+        joins(self.after, self.far_after)
+            || joins(self.before, self.far_before)
+            || self.before == b'\''
+    }
+
+    /// Whether more letters or digits can follow that belong to the number.
+    #[inline]
+    fn may_go_on(&self) -> bool {
+        let joint = |byte: u8| matches!(byte, b' ' | b'-' | b'.' | b'(' | b')' | b'/');
+        let number = joint(self.far_after) || self.far_after.is_ascii_digit();
+        self.after.is_ascii_alphanumeric()
+            || (joint(self.after) && number)
+            || (self.after == b'-' && self.far_after.is_ascii_uppercase())
+    }
+
+    #[inline]
+    fn touches_capital(&self) -> bool {
+        self.before.is_ascii_uppercase() || self.after.is_ascii_uppercase()
+    }
+
+    /// Whether capitals or digits stand on either side, over a blank or a hyphen.
+    #[inline]
+    fn may_have_group(&self) -> bool {
+        let joined = |near: u8, far: u8| {
+            matches!(near, b' ' | b'-') && (far.is_ascii_uppercase() || far.is_ascii_digit())
+        };
+        joined(self.before, self.far_before) || joined(self.after, self.far_after)
+    }
+
+    /// Whether a street can follow the number, as that of a house.
+    #[inline]
+    fn may_begin_street(&self) -> bool {
+        match self.after {
+            b' ' => true,
+            b'-' => self.far_after.is_ascii_digit(),
+            letter => letter.is_ascii_alphabetic() && self.far_after == b' ',
+        }
+    }
 }
 
 /// Judges a keyword at its first byte.
@@ -231,6 +330,26 @@ pub(crate) const KEYWORDS: &[(&str, Judge)] = &[
     (" DOT ", email::keyword),
     ("www.", url::www),
 ];
+
+/// Asks all families about a number, whatever stands around it: what [`number`] is held against.
+#[cfg(test)]
+pub(crate) fn number_slowly(scan: &mut Scan<'_>, number: &Number) {
+    for family in [
+        ssn::number,
+        phone::number,
+        date::number,
+        age::number,
+        address::number,
+        dea::number,
+        zip::number,
+        account::number,
+        vin::number,
+        device::number,
+        token::number,
+    ] {
+        family(scan, number);
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -30,6 +30,9 @@ pub(crate) const SHAPES: &[Shape] = &[
     },
 ];
 
+/// What a label can say for a number without a shape of its own.
+pub(crate) const CUES: Cues = Cues::PHONE.and(Cues::FAX).and(Cues::PAGER);
+
 /// Longest number: fifteen digits (E.164), separators between them and `+` or `(` before.
 const NUMBER_BYTES: usize = 36;
 const EXTENSION_DIGITS: usize = 6;
@@ -96,9 +99,6 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     if number.len() < 7 && !scan.byte(number.end).is_some_and(is_joint) {
         return;
     }
-    if !number.is_labelled(scan) {
-        return;
-    }
     let end = end_of(scan.text, number.start);
     let slice = scan.slice(number.start, end);
     if digits(slice) < 7 {
@@ -121,7 +121,6 @@ fn pager(scan: &mut Scan<'_>, number: &Number) {
             .is_some_and(|byte| byte.is_ascii_digit());
     if (3..=6).contains(&number.len())
         && !joined
-        && number.is_labelled(scan)
         && scan.is_word(number.start, number.end)
         && number.label(scan).cues.has(Cues::PAGER)
     {

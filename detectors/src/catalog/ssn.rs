@@ -56,9 +56,6 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     let mask = scan.slice(start, number.start);
     let masked = mask.len() == MASK_BYTES && mask[3] == mask[6] && mask[3] != mask[0];
     let labelled = || {
-        if !number.is_labelled(scan) {
-            return false;
-        }
         let label = number.label(scan);
         label.nearest.has(Cues::SSN) && !scan.digit_then(number.end, b'-')
     };

@@ -28,7 +28,7 @@ const RULES: [&Rule; 7] = [
 ];
 
 /// All that a label or a column can say for a token.
-const CUES: Cues = {
+pub(crate) const CUES: Cues = {
     let mut cues = Cues::NONE;
     let mut at = 0;
     while at < RULES.len() {
@@ -43,20 +43,12 @@ const SUFFIX_BYTES: usize = 40;
 
 /// Applies the rules to the token whose first digit is the number's.
 pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
-    // A value with nothing before or behind it may have its name in the column's.
-    let in_column = scan.is_cell() && scan.column().has(CUES);
-    if !in_column && !number.is_labelled(scan) {
-        return;
-    }
     let end = end_of(scan.text, number.start);
     let count = digits(scan.slice(number.start, end));
     if count < 3 {
         return;
     }
     let label = number.label(scan);
-    if !in_column && !label.cues.has(CUES) {
-        return;
-    }
     let start = start_of(scan.text, number.start).max(label.end);
     let start = start + usize::from(scan.byte(start) == Some(b'-'));
     let column = if scan.is_whole(start, end) {

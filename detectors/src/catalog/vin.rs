@@ -17,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
 
 const VIN_BYTES: usize = 17;
 /// Shortest plate that is told from a count.
-const PLATE_BYTES: usize = 4;
+pub(crate) const PLATE_BYTES: usize = 4;
 
 /// Whether the token has the shape of a VIN.
 pub(crate) fn is_shape(token: &[u8]) -> bool {
@@ -63,7 +63,7 @@ fn unlabelled(scan: &mut Scan<'_>, number: &Number) {
 
 /// `Plate: ABC 1234`, `license plate 7XYZ123`: at most eight letters and digits in two groups.
 fn plate(scan: &mut Scan<'_>, number: &Number) {
-    if number.len() > 6 || !number.is_labelled(scan) {
+    if number.len() > 6 {
         return;
     }
     let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();

@@ -15,8 +15,6 @@ mod phrases;
 mod silence;
 mod vocabulary;
 
-pub(crate) use silence::is_silent;
-
 /// A set of things that a label or a column name can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cues(u32);
@@ -35,7 +33,7 @@ pub(crate) struct Label {
 
 impl Label {
     /// No label before a number that starts there.
-    pub(crate) const fn none(number: usize) -> Self {
+    const fn none(number: usize) -> Self {
         Self {
             cues: Cues::NONE,
             nearest: Cues::NONE,
@@ -158,6 +156,13 @@ pub(crate) fn warm_up() {
 /// The label before the number that starts at `number`. No digit stands between the two, but
 /// for an ordinal that ends the label.
 pub(crate) fn before(text: &[u8], number: usize) -> Label {
+    if silence::is_silent(text, number) {
+        return Label::none(number);
+    }
+    look_before(text, number)
+}
+
+fn look_before(text: &[u8], number: usize) -> Label {
     let mut label = Label::none(number);
     let from = window_start(text, number);
     let window = text.get(from..number).unwrap_or_default();

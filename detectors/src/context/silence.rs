@@ -42,7 +42,10 @@ pub(super) fn warm_up() {
 }
 
 /// Whether no label can stand before `number`. False where only a closer look tells.
-pub(crate) fn is_silent(text: &[u8], number: usize) -> bool {
+pub(super) fn is_silent(text: &[u8], number: usize) -> bool {
+    if number == 0 {
+        return true;
+    }
     let last = &*LAST;
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let glued = number - run_start(text, number, PREFIX_BYTES, is_part);
@@ -102,7 +105,7 @@ pub(crate) fn is_silent(text: &[u8], number: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::before;
+    use super::super::look_before;
     use super::*;
     use proptest::prelude::*;
 
@@ -133,7 +136,7 @@ mod tests {
         fn no_label_is_passed_over(pieces in prop::collection::vec(piece(), 0..9)) {
             let text = pieces.concat().into_bytes();
             if is_silent(&text, text.len()) {
-                let label = before(&text, text.len());
+                let label = look_before(&text, text.len());
                 prop_assert_eq!(label.cues, Cues::NONE);
                 prop_assert_eq!((label.start, label.end), (text.len(), 0));
             }

@@ -53,6 +53,12 @@ pub(super) fn shapes_at(scan: &mut Scan<'_>, number: &Number) {
     }
 }
 
+/// The same without asking whether it is worth it.
+#[cfg(test)]
+pub(super) fn shapes_slowly(scan: &mut Scan<'_>, number: &Number) {
+    SHAPES.walk(scan, number);
+}
+
 impl Shapes {
     fn build() -> Self {
         let shapes: Vec<&Shape> = catalog::SHAPES.iter().flat_map(|family| *family).collect();
@@ -163,7 +169,9 @@ mod tests {
     proptest! {
         /// Runs of digits that are not worth a walk match no shape.
         #[test]
-        fn what_is_not_worth_a_walk_matches_nothing(text in "[0-9]{1,40}([ ./)(a-]|\u{2010}|\u{a0})?") {
+        fn what_is_not_worth_a_walk_matches_nothing(
+            text in "[0-9]{1,40}([ ./)(a-]|\u{2010}|\u{a0})?",
+        ) {
             let digits = text.bytes().take_while(u8::is_ascii_digit).count();
             let next = text.as_bytes().get(digits).copied();
             let mut state = SHAPES.start;

@@ -107,8 +107,8 @@ impl Job for Classify<'_, '_> {
         }
         if let (false, Some(planes)) = (rest.is_empty(), planes.next()) {
             let mut block = [0; BLOCK_BYTES];
-            for (to, from) in block.iter_mut().zip(rest) {
-                *to = *from;
+            if let Some(head) = block.get_mut(..rest.len()) {
+                head.copy_from_slice(rest);
             }
             // No class holds NUL.
             *planes = isa.classify_block(self.group, &block);

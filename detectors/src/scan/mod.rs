@@ -53,7 +53,6 @@ pub(crate) struct Number {
     /// One past the last digit of the run.
     pub(crate) end: usize,
     label: OnceCell<Label>,
-    silent: OnceCell<bool>,
 }
 
 /// A shape that matched at a number.
@@ -141,18 +140,20 @@ fn visit(scan: &mut Scan<'_>, stops: Stops, at: usize) {
 
 /// All that may begin at, or hang on, the digit run at `run`.
 fn number(scan: &mut Scan<'_>, run: usize) {
-    let Some(start) = number_start(scan.text, run) else {
-        return;
-    };
+    if let Some(number) = number_at(scan, run) {
+        automaton::shapes_at(scan, &number);
+        catalog::number(scan, &number);
+    }
+}
+
+fn number_at(scan: &Scan<'_>, run: usize) -> Option<Number> {
+    let start = number_start(scan.text, run)?;
     let end = run_end(scan.text, start, RUN_BYTES, |byte| byte.is_ascii_digit());
-    let number = Number {
+    Some(Number {
         start,
         end,
         label: OnceCell::new(),
-        silent: OnceCell::new(),
-    };
-    automaton::shapes_at(scan, &number);
-    catalog::number(scan, &number);
+    })
 }
 
 impl<'t> Scan<'t> {
@@ -317,20 +318,9 @@ impl Number {
 
     /// The label before the number.
     pub(crate) fn label(&self, scan: &Scan<'_>) -> Label {
-        *self.label.get_or_init(|| {
-            if self.is_labelled(scan) {
-                context::before(scan.text, self.start)
-            } else {
-                Label::none(self.start)
-            }
-        })
-    }
-
-    /// Whether there can be a label before the number; false for most, and cheaper to ask.
-    pub(crate) fn is_labelled(&self, scan: &Scan<'_>) -> bool {
-        !*self
-            .silent
-            .get_or_init(|| context::is_silent(scan.text, self.start))
+        *self
+            .label
+            .get_or_init(|| context::before(scan.text, self.start))
     }
 
     /// What the label before the number or the name of the column says.

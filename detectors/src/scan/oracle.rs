@@ -1,18 +1,12 @@
 //! The scan as it is written down, byte by byte: what the bitmaps are held against.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-
 use memchr::memmem;
 use proptest::prelude::*;
 use velum_core::inspect::{ColumnHint, Finding, Surroundings};
 
 use super::simd::Kernel;
 use super::*;
-use crate::corpus::generate::{Generator, Part};
 use crate::plan::settle;
-use crate::tune::Lists;
 
 /// The same as [`super::run`], without bitmaps at the top: what is decoded or folded goes on with
 /// them.
@@ -32,8 +26,10 @@ fn run_slowly(scan: &mut Scan<'_>, stops: Stops) {
         let inside = at.checked_sub(1).is_some_and(is);
         match scan.byte(at) {
             Some(byte) if byte.is_ascii_digit() => {
-                if stops.numbers && !inside {
-                    number(scan, at);
+                let number = (stops.numbers && !inside).then(|| number_at(scan, at));
+                if let Some(number) = number.flatten() {
+                    automaton::shapes_slowly(scan, &number);
+                    catalog::number_slowly(scan, &number);
                 }
             }
             _ => visit(scan, stops, at),
@@ -154,41 +150,31 @@ const PIECES: &[&str] = &[
     "name\t",
 ];
 
-/// The texts of the corpus.
-fn documents() -> Vec<Vec<u8>> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
-    let files = read(&corpus.join("lists"), "");
-    let lists = Lists::new(
-        files
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str())),
-    );
-    let frames = read(&corpus.join("frames/test"), "");
-    let frames: Vec<&str> = frames.values().map(String::as_str).collect();
-    let mut generator = Generator::new(Part::Test, &frames, &lists, 5).expect("frames and lists");
-    let documents = generator.documents(3).into_iter();
-    documents
-        .map(|document| document.text.into_bytes())
-        .collect()
-}
+/// Texts of the corpus: notes, labelled identifiers, look-alikes.
+const CORPUS: [&str; 14] = [
+    include_str!("../../../corpus/frames/test/notes.txt"),
+    include_str!("../../../corpus/frames/test/rest.txt"),
+    include_str!("../../../corpus/negative/clinical.toml"),
+    include_str!("../../../corpus/negative/technical.toml"),
+    include_str!("../../../corpus/phi/account.toml"),
+    include_str!("../../../corpus/phi/address.toml"),
+    include_str!("../../../corpus/phi/age.toml"),
+    include_str!("../../../corpus/phi/date.toml"),
+    include_str!("../../../corpus/phi/device.toml"),
+    include_str!("../../../corpus/phi/name.toml"),
+    include_str!("../../../corpus/phi/phone.toml"),
+    include_str!("../../../corpus/phi/ssn.toml"),
+    include_str!("../../../corpus/phi/vin.toml"),
+    include_str!("../../../corpus/phi/zip.toml"),
+];
 
-fn read(folder: &Path, prefix: &str) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder).expect("the corpus is part of the repository") {
-        let path = entry.expect("a readable folder").path();
-        let name = path
-            .file_name()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
-        if path.is_dir() {
-            files.extend(read(&path, &format!("{prefix}{name}/")));
-        } else {
-            let text = fs::read_to_string(&path).expect("a readable file");
-            files.insert(format!("{prefix}{name}"), text);
-        }
-    }
-    files
+/// The corpus in parts of some lines each.
+fn documents() -> Vec<Vec<u8>> {
+    const PART_BYTES: usize = 400;
+    let parts = CORPUS
+        .iter()
+        .flat_map(|text| text.as_bytes().chunks(PART_BYTES));
+    parts.map(<[u8]>::to_vec).collect()
 }
 
 fn text(documents: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
