@@ -1,5 +1,5 @@
 //! The pattern engine beside others: twelve shapes over batches of rows, in memory that the
-//! second-level cache holds.
+//! second-level cache holds. Then the whole engine over notes, cells and floods.
 //!
 //! Every job runs once in each round, in turn, so that a busy moment of the machine hits all of
 //! them; time is that of the thread. What an engine hides is compared before anything is
@@ -14,6 +14,7 @@
 )]
 
 mod engines;
+mod pack;
 mod report;
 mod vectorscan;
 
@@ -65,9 +66,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let mut packs = match pack::Packs::new() {
+        Ok(packs) => packs,
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            return ExitCode::FAILURE;
+        }
+    };
     // The first round warms caches and the clock of the core up.
     for round in 0..=rounds {
         eprintln!("round {round} of {rounds}");
+        packs.round(slice_ns, round > 0);
         for (index, batch) in batches.iter().enumerate() {
             for job in &mut jobs {
                 let time = measure(job.engine.as_mut(), batch, slice_ns);
@@ -77,7 +86,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    let text = report::table(&jobs, &notes, rounds);
+    let text = report::table(&jobs, &notes, rounds) + &packs.table();
     println!("{text}");
     if !short {
         report::write(&text);
@@ -203,7 +212,8 @@ fn measure(engine: &mut dyn Engine, batch: &Batch, slice_ns: u64) -> f64 {
     }
 }
 
-fn thread_ns() -> u64 {
+/// Time that this thread had a processor.
+pub fn thread_ns() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

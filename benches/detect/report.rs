@@ -10,14 +10,15 @@ use velum_benches::rows::Kind;
 use crate::Job;
 
 /// Lowest, middle and highest.
-struct Spread {
-    low: f64,
-    middle: f64,
-    high: f64,
+pub struct Spread {
+    pub low: f64,
+    pub middle: f64,
+    pub high: f64,
 }
 
 impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
+    /// Of at least one value.
+    pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         Self {
             low: values[0],
@@ -121,7 +122,8 @@ fn worst_over_best(text: &mut String, jobs: &[Job]) {
     }
 }
 
-fn rate(ns_a_byte: f64) -> f64 {
+/// GiB/s.
+pub fn rate(ns_a_byte: f64) -> f64 {
     1e9 / ns_a_byte / (1024.0 * 1024.0 * 1024.0)
 }
 
@@ -150,7 +152,8 @@ fn host() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("unknown").to_owned();
     let rustc = first_line("rustc", &["-V"]);
-    format!("{model}, {cores} cores, load {load} at the end, {rustc}.\n")
+    let commit = first_line("git", &["rev-parse", "--short", "HEAD"]);
+    format!("{model}, {cores} cores, load {load} at the end, {rustc}, commit {commit}.\n")
 }
 
 fn first_line(program: &str, arguments: &[&str]) -> String {

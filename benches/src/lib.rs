@@ -4,6 +4,7 @@
 //! * [`result`]: results as a server would send them, by shape of their rows, from a seed.
 //! * [`relay`]: one session in memory, fed as a data-plane thread would feed it.
 //! * [`rows`] and [`shapes`]: batches of rows, and the patterns that are looked for in them.
+//! * [`texts`]: notes, cells and floods for the whole detection engine.
 //! * `detect/`: the pattern engine beside others, interleaved, in one table.
 //! * `micro/`: criterion rows. `whole_path/`: Velum beside PgBouncer and a direct connection.
 
@@ -11,6 +12,7 @@ pub mod relay;
 pub mod result;
 pub mod rows;
 pub mod shapes;
+pub mod texts;
 
 /// FNV-1a over 64 bits: names a content, holds off no adversary.
 pub fn content_hash(hash: u64, bytes: &[u8]) -> u64 {
