@@ -1,4 +1,5 @@
-//! What is compared: PostgreSQL itself, PgBouncer, and Velum under three policies.
+//! What is compared: PostgreSQL itself, PgBouncer, and Velum under three policies, and with an audit
+//! log that follows instead of going before.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -59,7 +60,8 @@ impl Peers {
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(folder.path(), open).map_err(|error| error.to_string())?;
         let (bouncer, bouncer_port) = pgbouncer(folder.path(), cluster.port())?;
-        let (velum, velum_port) = velum(folder.path(), cluster.port())?;
+        let (gateway, velum_port) = velum(&folder.path().join("durable"), cluster.port())?;
+        let (follower, bounded_port) = velum(&folder.path().join("bounded"), cluster.port())?;
         let path = |name, port, user, proxy, masks| Path {
             name,
             port,
@@ -68,7 +70,7 @@ impl Peers {
             masks,
             pgbench: pgbench.clone(),
         };
-        let gateway = Some(velum.0.id());
+        let proxy = Some(gateway.0.id());
         let paths = vec![
             path("direct", cluster.port(), "postgres", None, false),
             path(
@@ -78,19 +80,20 @@ impl Peers {
                 Some(bouncer.0.id()),
                 false,
             ),
-            path("Velum, exempt", velum_port, "exempt", gateway, false),
-            path("Velum, a column masked", velum_port, "rule", gateway, true),
+            path("Velum, exempt", velum_port, "exempt", proxy, false),
+            path("Velum, a column masked", velum_port, "rule", proxy, true),
+            path("Velum, content scanned", velum_port, "content", proxy, true),
             path(
-                "Velum, content scanned",
-                velum_port,
-                "content",
-                gateway,
+                "Velum, a column masked, audit bounded",
+                bounded_port,
+                "rule",
+                Some(follower.0.id()),
                 true,
             ),
         ];
         Ok(Self {
             paths,
-            _children: vec![bouncer, velum],
+            _children: vec![bouncer, gateway, follower],
             _folder: folder,
             _cluster: cluster,
         })
@@ -151,12 +154,14 @@ fn pgbouncer(folder: &File, upstream: u16) -> Result<(Running, u16), String> {
     start(command.arg("-q").arg(&file), port)
 }
 
+/// A gateway in a folder of its own, by whose name it keeps its audit log.
 fn velum(folder: &File, upstream: u16) -> Result<(Running, u16), String> {
     let program = File::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/velum");
     if !program.exists() {
         return Err("no velum: run `make bench`, which builds it".to_owned());
     }
     let port = free_port();
+    let mode = folder.file_name().unwrap_or_default().display();
     let identity = |name: &str| {
         format!(
             "[[identity]]\nname = \"{name}\"\nauth = \"trust\"\n\
@@ -164,7 +169,7 @@ fn velum(folder: &File, upstream: u16) -> Result<(Running, u16), String> {
         )
     };
     let text = format!(
-        "[gateway]\ndata_directory = \"data\"\nthreads = 1\n[audit]\ndirectory = \"audit\"\n\
+        "[gateway]\ndata_directory = \"data\"\nthreads = 1\n[audit]\ndirectory = \"audit\"\nmode = \"{mode}\"\n\
          [[listener]]\naddress = \"127.0.0.1:{port}\"\n\
          [[resource]]\nname = \"postgres\"\nkind = \"postgres\"\n\
          address = \"127.0.0.1:{upstream}\"\ndatabase = \"postgres\"\nuser = \"postgres\"\n\
@@ -179,6 +184,7 @@ fn velum(folder: &File, upstream: u16) -> Result<(Running, u16), String> {
         identity("content"),
     );
     let file = folder.join("velum.toml");
+    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     fs::write(&file, text).map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
     start(
