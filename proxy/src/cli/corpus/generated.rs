@@ -6,18 +6,33 @@ use velum_detectors::tune::Lists;
 use super::{Corpus, Part, Sample};
 
 impl Corpus {
-    /// Adds `rounds` texts of each frame of a part. Without frames or lists there are none.
+    /// Adds what [`Corpus::generated`] makes.
     ///
     /// # Errors
-    /// A list or frame that cannot be used, as a line for the user.
+    /// As there.
     pub(in crate::cli) fn generate(
         &mut self,
         part: Part,
         seed: u64,
         rounds: usize,
     ) -> Result<(), String> {
+        let samples = self.generated(part, seed, rounds)?;
+        self.documents.extend(samples);
+        Ok(())
+    }
+
+    /// Makes `rounds` texts of each frame of a part. Without frames or lists there are none.
+    ///
+    /// # Errors
+    /// A list or frame that cannot be used, as a line for the user.
+    pub(in crate::cli) fn generated(
+        &self,
+        part: Part,
+        seed: u64,
+        rounds: usize,
+    ) -> Result<Vec<Sample>, String> {
         let Some(frames) = self.frames.get(part.name()) else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
         let lists = self.lists.iter();
@@ -29,8 +44,7 @@ impl Corpus {
             document,
             part: Some(part),
         });
-        self.documents.extend(samples);
-        Ok(())
+        Ok(samples.collect())
     }
 }
 

@@ -46,10 +46,26 @@ pub(super) struct Outcome {
     pub(super) gate: String,
     pub(super) measure: &'static str,
     pub(super) wanted: f64,
+    /// `wanted` is the least, not the most.
+    is_least: bool,
     /// `None` if there was nothing to measure it with.
     pub(super) reached: Option<f64>,
     /// Whether it holds; a bound without data does not fail.
     pub(super) holds: bool,
+}
+
+impl Outcome {
+    /// Becomes the worse of both, which are of the same bound.
+    pub(super) fn or_worse(&mut self, other: Self) {
+        let is_worse = match (self.reached, other.reached) {
+            (Some(own), Some(other)) if self.is_least => other < own,
+            (Some(own), Some(other)) => other > own,
+            (own, _) => own.is_none(),
+        };
+        if is_worse {
+            *self = other;
+        }
+    }
 }
 
 /// Reads a file of gates.
@@ -88,6 +104,7 @@ impl Gate {
                 gate: self.name.clone(),
                 measure,
                 wanted,
+                is_least,
                 reached,
                 holds,
             }
@@ -197,6 +214,28 @@ mod tests {
                 (None, true),
             ]
         );
+    }
+
+    #[test]
+    fn the_worse_of_two_outcomes_counts() {
+        let outcome = |is_least, reached: Option<f64>| Outcome {
+            gate: "g".to_owned(),
+            measure: "recall",
+            wanted: 0.5,
+            is_least,
+            reached,
+            holds: reached.is_none_or(|reached| (reached >= 0.5) == is_least),
+        };
+        let worse = |is_least, one, other| {
+            let mut one = outcome(is_least, one);
+            one.or_worse(outcome(is_least, other));
+            (one.reached, one.holds)
+        };
+        assert_eq!(worse(true, Some(0.9), Some(0.4)), (Some(0.4), false));
+        assert_eq!(worse(true, Some(0.4), Some(0.9)), (Some(0.4), false));
+        assert_eq!(worse(false, Some(0.4), Some(0.9)), (Some(0.9), false));
+        assert_eq!(worse(true, None, Some(0.9)), (Some(0.9), true));
+        assert_eq!(worse(true, Some(0.9), None), (Some(0.9), true));
     }
 
     #[test]

@@ -10,10 +10,10 @@ use clap::Args;
 use serde_json::{Value, json};
 use velum_detectors::corpus::Document;
 
-use super::corpus::{self, Corpus, Part};
+use super::corpus::{self, Corpus, Part, Sample};
 use super::measure::{Measured, measure};
 use super::{DONE, FOUND, MISUSE, complain, engine, progress};
-use gates::Outcome;
+use gates::{Gate, Outcome};
 
 /// Texts that are made of each frame.
 const ROUNDS: usize = 10;
@@ -36,6 +36,13 @@ pub(super) struct Eval {
     /// Decides about texts that are made from frames, if the corpus has frames.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Make the texts anew for this many seeds from --seed on: gates hold if they hold for each of
+    /// them, and the worst is shown. Tables are those of the first.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seeds: u64,
+    /// Texts of each frame.
+    #[arg(long, value_name = "N", default_value_t = ROUNDS)]
+    rounds: usize,
     /// Show this many misses of each kind and type, in their context. They are clear text.
     #[arg(long, value_name = "N", default_value_t = 0)]
     misses: usize,
@@ -74,12 +81,9 @@ fn evaluate(arguments: &Eval) -> Result<bool, Vec<String>> {
             gates::read(&text).map_err(named)?
         }
     };
-    let mut corpus = corpus::read(&arguments.corpus)?;
-    let part = arguments.part.unwrap_or(Part::Test);
-    corpus
-        .generate(part, arguments.seed, ROUNDS)
-        .map_err(|error| vec![error])?;
-    let documents = chosen(&corpus, arguments.part);
+    let corpus = corpus::read(&arguments.corpus)?;
+    let made = made(&corpus, arguments, arguments.seed)?;
+    let documents = chosen(&corpus, &made, arguments.part);
     if documents.is_empty() {
         return Err(vec!["there are no labelled texts".to_owned()]);
     }
@@ -91,10 +95,15 @@ fn evaluate(arguments: &Eval) -> Result<bool, Vec<String>> {
             Some(measured(pack, &documents)?)
         }
     };
-    let outcomes: Vec<Outcome> = gates
-        .iter()
-        .flat_map(|gate| gate.check(&own.table))
-        .collect();
+    let mut outcomes = outcomes(&gates, &own);
+    for seed in (1..arguments.seeds).map(|more| arguments.seed.wrapping_add(more)) {
+        let made = self::made(&corpus, arguments, seed)?;
+        let documents = chosen(&corpus, &made, arguments.part);
+        let fresh = measured(arguments.pack.as_deref(), &documents)?;
+        for (outcome, fresh) in outcomes.iter_mut().zip(self::outcomes(&gates, &fresh)) {
+            outcome.or_worse(fresh);
+        }
+    }
     if arguments.json {
         let document = document(&own, other.as_ref(), &outcomes);
         super::print(&format!("{document:#}\n"));
@@ -110,10 +119,22 @@ fn evaluate(arguments: &Eval) -> Result<bool, Vec<String>> {
     Ok(outcomes.iter().all(|outcome| outcome.holds))
 }
 
-fn chosen(corpus: &Corpus, part: Option<Part>) -> Vec<&Document> {
-    let samples = corpus.documents.iter();
+/// The texts that a seed makes of the frames.
+fn made(corpus: &Corpus, arguments: &Eval, seed: u64) -> Result<Vec<Sample>, Vec<String>> {
+    let part = arguments.part.unwrap_or(Part::Test);
+    let made = corpus.generated(part, seed, arguments.rounds);
+    made.map_err(|error| vec![error])
+}
+
+fn chosen<'c>(corpus: &'c Corpus, made: &'c [Sample], part: Option<Part>) -> Vec<&'c Document> {
+    let samples = corpus.documents.iter().chain(made);
     let samples = samples.filter(|sample| part.is_none() || sample.part == part);
     samples.map(|sample| &sample.document).collect()
+}
+
+fn outcomes(gates: &[Gate], measured: &Measured) -> Vec<Outcome> {
+    let outcomes = gates.iter().flat_map(|gate| gate.check(&measured.table));
+    outcomes.collect()
 }
 
 fn measured(
