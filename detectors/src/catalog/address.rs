@@ -147,6 +147,15 @@ fn is_of_sentence(word: &[u8]) -> bool {
     )
 }
 
+/// What a number counts in a text of capitals: `100 MG NIGHTLY`.
+const MEASURES: &[&str] = &[
+    "mg", "ml", "mcg", "cm", "mm", "kg", "tablets", "tablet", "days", "day", "weeks", "week",
+    "months", "month", "years", "year", "hours", "units", "times", "yo", "y/o", "pills", "refills",
+];
+
+/// Letters of a street's word that may be abbreviated with a dot: `St. Charles`, `Geo. Mason`.
+const DOTTED_BYTES: usize = 3;
+
 const UNITS: &[&str] = &[
     "apt",
     "apartment",
@@ -202,10 +211,16 @@ fn street_end(scan: &Scan<'_>, number: &Number) -> Option<usize> {
         if index > 0 && is_suffix(word) {
             return Some(with_direction(scan, end));
         }
-        if !is_street_word(word, index) || scan.byte(skip_dot(scan, end)) != Some(b' ') {
+        if !is_street_word(word, index) {
             return None;
         }
-        at = skip_dot(scan, end);
+        // A dot behind a longer word ends a sentence: `4 DAYS. INCISION HEALING WELL`.
+        let dotted = skip_dot(scan, end);
+        let abbreviated = dotted == end || word.len() <= DOTTED_BYTES;
+        if !abbreviated || scan.byte(dotted) != Some(b' ') {
+            return None;
+        }
+        at = dotted;
     }
     None
 }
@@ -360,7 +375,10 @@ fn is_street_word(word: &[u8], index: usize) -> bool {
         return false;
     };
     if first.is_ascii_uppercase() || *first >= 0x80 {
-        return true;
+        return index > 0
+            || !MEASURES
+                .iter()
+                .any(|unit| word.eq_ignore_ascii_case(unit.as_bytes()));
     }
     if first.is_ascii_digit() {
         // `5th`, `42nd`.

@@ -51,9 +51,35 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     if part || !starts_word(scan.text, number.start) {
         return;
     }
-    if is_said_behind(scan, number.end) || is_said_before(scan, number) {
+    if is_said_behind(scan, number.end) || is_said_before(scan, number) || is_set_off(scan, number)
+    {
         scan.report(Detector::Age, number.start, number.end);
     }
+}
+
+/// `Ann Lee, 93, of Dover`: between commas, behind a name, before what became of the person.
+fn is_set_off(scan: &Scan<'_>, number: &Number) -> bool {
+    const BEHIND: [&[u8]; 10] = [
+        b"of",
+        b"passed",
+        b"died",
+        b"was",
+        b"is",
+        b"who",
+        b"went",
+        b"peacefully",
+        b"beloved",
+        b"a",
+    ];
+    let behind_comma = scan.slice(number.start.saturating_sub(2), number.start) == b", "
+        && scan
+            .byte_before(number.start, 3)
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'.');
+    let word = number.end + 2;
+    let word_end = run_end(scan.text, word, 12, |byte| byte.is_ascii_alphabetic());
+    behind_comma
+        && scan.slice(number.end, word) == b", "
+        && is_one_of(scan.slice(word, word_end), &BEHIND)
 }
 
 /// `y/o`, `-year-old`, `F` glued to the number; `years` behind `is`.

@@ -32,7 +32,8 @@ pub(crate) fn colon(scan: &mut Scan<'_>, at: usize) {
 /// Judges the `www.` at `at`: an address without a scheme.
 pub(crate) fn www(scan: &mut Scan<'_>, at: usize) {
     let end = end_of(scan.text, at + WWW_BYTES);
-    if end > at + WWW_BYTES && starts_word(scan.text, at) {
+    let known = is_namespace(scan.slice(at, end));
+    if end > at + WWW_BYTES && starts_word(scan.text, at) && !known {
         scan.report(Detector::Url, at, end);
     }
 }

@@ -147,7 +147,12 @@ pub(crate) fn state_before(scan: &Scan<'_>, at: usize) -> bool {
     let Some(start) = at.checked_sub(back + 2) else {
         return false;
     };
-    is_state(scan.slice(start, start + 2)) && starts_word(scan.text, start)
+    let state = scan.slice(start, start + 2);
+    // In small letters only behind a comma: `fresno, ca 93701`, not `start in 10000`.
+    let small = scan.byte_before(start, 1) == Some(b' ')
+        && scan.byte_before(start, 2) == Some(b',')
+        && is_state(&state.to_ascii_uppercase());
+    (is_state(state) || small) && starts_word(scan.text, start)
 }
 
 /// Whether two capital letters are a state.

@@ -59,7 +59,10 @@ fn day_first(scan: &mut Scan<'_>, number: &Number) {
     };
     let dot = usize::from(scan.byte(name_end) == Some(b'.'));
     let year = year_end(scan, name_end + dot);
-    let sure = ordinal || of || year.is_some() || is_capital(scan, from);
+    // `Score 4. May return` and a new line are two sentences.
+    let joint = scan.slice(day_end, from);
+    let apart = joint.starts_with(b". ") || joint.contains(&b'\n');
+    let sure = ordinal || of || year.is_some() || is_capital(scan, from) && !apart;
     let counted = from > day_end && scan.byte_before(number.start, 1) == Some(b'.');
     // `5 Mar` in a chain such as `2.5 Mar` or `x5 MAR` is a dose or a value.
     if sure && !counted && starts_word(scan.text, number.start) && is_month(scan, from, name_end) {
