@@ -26,6 +26,20 @@ fn other_digits_dashes_and_blanks() {
     whole("a – b, 10⁹/L, • first • second, 5\u{a0}mg, 98.6\u{a0}°F, naïve café");
 }
 
+/// A name is one however its letters are written.
+#[test]
+fn names_in_other_letters() {
+    let full = |marked: &str| check(&Detectors::full(), marked, Surroundings::WHOLE);
+    full("He was seen by Dr. «Smith» today.");
+    full("He was seen by Dr. «Ｓｍｉｔｈ» today.");
+    full("He was seen by Dr. «𝐒𝐦𝐢𝐭𝐡» today.");
+    full("He was seen by Dr. «S\u{200b}mi\u{200b}th» today.");
+    full("He was seen by Dr. «Smi\u{ad}th» today.");
+    full("He was seen by Dr. «García» today.");
+    full("He was seen by Dr. «Garci\u{301}a» today.");
+    full("HE WAS SEEN BY DR. «GARCÍA» TODAY.");
+}
+
 #[test]
 fn escapes() {
     whole(r#"{"note":"SSN «531\u002d77\u002d0294» ok"}"#);

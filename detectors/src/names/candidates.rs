@@ -3,6 +3,7 @@
 use super::features::{Context, Features, Token};
 use super::lexicon::Known;
 use super::model::Model;
+use super::place;
 use super::roles::Roles;
 use super::starts::Starts;
 use super::word::{self, Gap, Shape, Word};
@@ -20,8 +21,10 @@ pub(crate) struct Candidate {
 pub(super) enum Seen<'c> {
     /// A word that may be a name.
     Candidate(&'c Candidate),
-    /// A capitalised word that says what a facility is.
+    /// A word that says what a facility is.
     Facility(&'c Token),
+    /// A word that may begin a city's name.
+    Place(&'c Token),
 }
 
 impl Candidate {
@@ -78,8 +81,11 @@ pub(super) fn each(
             small(text, capital_end, Some(at), model, &mut visit);
             capital_end = Some(word.end);
         }
-        if token.roles.has(Roles::ORG_HEAD) {
+        if token.roles.has(Roles::ORG_HEAD.or(Roles::DEPARTMENT)) {
             visit(Seen::Facility(&token));
+        }
+        if place::may_begin(text, at) {
+            visit(Seen::Place(&token));
         }
         if passes(text, &token, model) {
             visit(Seen::Candidate(&Candidate {
@@ -98,7 +104,11 @@ fn speaks_for_capitals(token: &Token, text: &[u8], edges: (bool, bool)) -> bool 
     let word = token.word;
     let written = matches!(word.shape, Shape::Capital | Shape::Inner) && word.letters > 2;
     let first = word.start == 0 && edges == (true, true) && text.len() <= SHORT_BYTES;
-    written && !token.roles.has(Roles::DATE) && (!first || token.known.is_name())
+    // Who writes no capitals still copies `Narcan` and `Foley`.
+    let known = token.known;
+    let copied = known.has(Known::DRUG | Known::CLINICAL | Known::EPONYM)
+        && known.first_frequency().max(known.last_frequency()) < 5;
+    written && !copied && !token.roles.has(Roles::DATE) && (!first || known.is_name())
 }
 
 /// Whether a capitalised word is worth a look at its neighbours.
@@ -111,7 +121,9 @@ fn passes(text: &[u8], token: &Token, model: &Model) -> bool {
         _ => {}
     }
     if token.roles == Roles::FUNCTION
-        || token.roles.has(Roles::TITLE) && known.word_frequency() == 3
+        || token.roles.has(Roles::TITLE)
+            && known.word_frequency() == 3
+            && !titled(text, token, model)
     {
         return false;
     }
@@ -147,7 +159,10 @@ fn is_code(text: &[u8], token: &Token, model: &Model) -> bool {
         _ => false,
     };
     let beside = |(gap, word): (Gap, Option<Word>)| {
-        let close = matches!(gap, Gap::Blank | Gap::Comma | Gap::Hyphen | Gap::Caret);
+        let close = matches!(
+            gap,
+            Gap::Blank | Gap::Comma | Gap::Hyphen | Gap::Caret | Gap::Slash
+        );
         close && word.is_some_and(|word| word.is_capital() && model.known(&word).is_name())
     };
     looks
@@ -225,7 +240,8 @@ fn small(
     let end = to.map_or(text.len(), |to| to.saturating_sub(SMALL_BYTES));
     let mut at = start;
     while at < end {
-        let begins = text.get(at).is_some_and(u8::is_ascii_lowercase) && word::begins(text, at);
+        let small = |byte: &u8| byte.is_ascii_lowercase() || *byte >= 0xc3;
+        let begins = text.get(at).is_some_and(small) && word::begins(text, at);
         let Some(word) = Some(at)
             .filter(|_| begins)
             .and_then(|at| word::read(text, at))
@@ -238,10 +254,19 @@ fn small(
             continue;
         }
         let token = Token::of(word, model);
+        if token.roles.has(Roles::ORG_HEAD) {
+            visit(Seen::Facility(&token));
+        }
+        if token.known.has(Known::PLACE) && place::may_begin(text, word.start) {
+            visit(Seen::Place(&token));
+        }
         let roles = Roles::FUNCTION.or(Roles::BY).or(Roles::TITLE);
-        // In small letters a word that no list has may be anything.
-        let may_be = word.letters > 2 && token.known.is_name()
-            || token.known.0 == 0 && titled(text, &token, model);
+        // A word that no list has is mostly a slip of the pen: its neighbours decide.
+        let known = token.known;
+        let short = word.letters == 2 && known.is_name() && !known.has(Known::WORD);
+        let may_be = word.letters > 2 && (known.is_name() || known.0 == 0)
+            || short
+            || (known.0 == 0 || known.is_name()) && titled(text, &token, model);
         if may_be && !token.roles.has(roles) && !in_address(text, &word) {
             visit(Seen::Candidate(&Candidate {
                 context: Context::of(text, token, model),

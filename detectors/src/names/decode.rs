@@ -3,9 +3,9 @@
 use super::candidates::{self, Candidate, Seen};
 use super::features::Token;
 use super::model::Model;
-use super::org;
 use super::roles::Roles;
 use super::word::{self, Gap, Shape, Word};
+use super::{org, place, record};
 use crate::catalog::Detector;
 use crate::scan::Scan;
 
@@ -25,7 +25,12 @@ pub(super) fn names(scan: &mut Scan<'_>, model: &Model) {
     let mut decoder = Decoder::new(model, edges == (true, true));
     candidates::each(text, edges, model, |seen| match seen {
         Seen::Candidate(candidate) => decoder.take(scan, candidate),
-        Seen::Facility(token) => org::head(scan, token, model),
+        Seen::Facility(token) if token.word.shape == Shape::Lower => org::small(scan, token, model),
+        Seen::Facility(token) => {
+            org::head(scan, token, model);
+            org::practice(scan, token, model);
+        }
+        Seen::Place(token) => place::city(scan, token, model),
     });
     decoder.finish(scan);
 }
@@ -191,6 +196,7 @@ impl Run {
             let start = leading_particles(scan.text, &first, model);
             let end = trailing_suffix(scan.text, &last, model);
             scan.report(Detector::Name, start, end);
+            record::beside(scan, start, end);
         }
         *self = Self::default();
     }

@@ -6,11 +6,12 @@ use super::roles::Roles;
 use super::word::{self, Gap, Shape, Word};
 
 /// Places of the table.
-pub(crate) const FEATURES: usize = 1 << 16;
+pub(crate) const FEATURES: usize = 1 << FEATURE_BITS;
+const FEATURE_BITS: u32 = 18;
 /// Neighbours to either side.
 const NEIGHBOURS: usize = 3;
 /// Features that a word has at most.
-const AT_MOST: usize = 56;
+const AT_MOST: usize = 58;
 
 /// A word and what is known of it.
 #[derive(Clone, Copy)]
@@ -31,7 +32,7 @@ pub(super) struct Context {
 
 /// Places of the table that speak about a word.
 pub(crate) struct Features {
-    ids: [u16; AT_MOST],
+    ids: [u32; AT_MOST],
     len: usize,
 }
 
@@ -175,6 +176,16 @@ impl Context {
             out.push(8, u32::from(word.letters.min(12)), shape);
         }
         out.push(9, self.in_capitals(), self.own.kind());
+        out.push(
+            13,
+            self.in_capitals() * 16 + shape,
+            u32::from(word.letters.min(8)),
+        );
+        out.push(
+            14,
+            word.ending as u32 * 16 + shape,
+            u32::from(known.is_name()),
+        );
         if word.possessive {
             out.push(10, self.next_kind(0), u32::from(known.has(Known::EPONYM)));
             out.push(11, self.own.kind(), 1);
@@ -290,7 +301,7 @@ fn kind_of(neighbour: Option<&(Gap, Option<Token>)>) -> u32 {
 }
 
 impl Features {
-    pub(crate) fn ids(&self) -> &[u16] {
+    pub(crate) fn ids(&self) -> &[u32] {
         self.ids.get(..self.len).unwrap_or_default()
     }
 
@@ -301,7 +312,7 @@ impl Features {
             .wrapping_mul(0xc2b2_ae35);
         hash = (hash ^ (hash >> 13)).wrapping_mul(0x27d4_eb2f);
         if let Some(slot) = self.ids.get_mut(self.len) {
-            *slot = (hash >> 16) as u16;
+            *slot = hash >> (32 - FEATURE_BITS);
             self.len += 1;
         }
     }

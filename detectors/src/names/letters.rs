@@ -89,6 +89,8 @@ fn ascii(byte: u8) -> Letter {
 fn beyond_ascii(character: char) -> Letter {
     let kind = match u32::from(character) {
         0x300..=0x36f => Kind::Mark,
+        // Soft hyphens, joiners, marks of direction, variation selectors: nothing is seen of them.
+        0xad | 0x200b..=0x200f | 0x2060..=0x2064 | 0xfe00..=0xfe0f | 0xfeff => Kind::Mark,
         // Scripts of India, Sinhala, Thai, Lao, Tibetan, Burmese: vowels are signs.
         0x900..=0x109f if !character.is_ascii_punctuation() => Kind::Uncased,
         _ if character.is_uppercase() => Kind::Upper,
@@ -129,6 +131,10 @@ fn fold(character: char) -> u32 {
         0x218 | 0x219 => Some(u32::from(b's')),
         0x21a | 0x21b => Some(u32::from(b't')),
         0x1e00..=0x1eff => table(ADDITIONAL, 0x1e00),
+        // Full-width forms, and the bold, italic and script ones of mathematics.
+        0xff21..=0xff3a => Some(code - 0xff21 + u32::from(b'a')),
+        0xff41..=0xff5a => Some(code - 0xff41 + u32::from(b'a')),
+        0x1d400..=0x1d6a3 => Some((code - 0x1d400) % 26 + u32::from(b'a')),
         _ => None,
     };
     latin.unwrap_or_else(|| character.to_lowercase().next().map_or(code, u32::from))
@@ -157,6 +163,8 @@ mod tests {
         );
         assert_eq!(folded("e\u{301}"), "e");
         assert_eq!(folded("Иван"), "иван");
+        assert_eq!(folded("Ｊｏｈｎ 𝐒𝐦𝐢𝐭𝐡"), "john smith");
+        assert_eq!(folded("J\u{200b}o\u{ad}hn\u{feff}"), "john");
     }
 
     #[test]

@@ -21,6 +21,8 @@ mod letters;
 mod lexicon;
 mod model;
 mod org;
+mod place;
+mod record;
 mod roles;
 mod starts;
 mod word;
@@ -37,9 +39,11 @@ pub(crate) use word::key_of;
 /// Bytes to either side of a name that may decide about it.
 pub(crate) const REACH_BYTES: usize = 1024;
 
-/// Reports the names of persons and facilities in the text.
+/// Reports the names of persons, facilities and cities in the text, and record numbers beside
+/// names.
 pub(crate) fn find(scan: &mut Scan<'_>, model: &Model) {
-    if scan.wants(Detector::Name) || scan.wants(Detector::Org) {
+    let own = [Detector::Name, Detector::Org, Detector::Address];
+    if own.iter().any(|detector| scan.wants(*detector)) {
         decode::names(scan, model);
     }
 }

@@ -8,7 +8,7 @@ use super::lexicon::{Known, Table};
 use super::roles::Roles;
 use super::word::Word;
 
-const MAGIC: &[u8; 8] = b"velum-n1";
+const MAGIC: &[u8; 8] = b"velum-n2";
 
 /// The compiled dictionary and scorer for names.
 #[derive(Clone, PartialEq, Eq)]
@@ -111,12 +111,7 @@ impl Model {
 
     /// The sum that the features come to.
     pub(crate) fn score(&self, features: &Features) -> i32 {
-        let weight = |id: &u16| {
-            self.weights
-                .get(usize::from(*id))
-                .copied()
-                .map_or(0, i32::from)
-        };
+        let weight = |id: &u32| self.weights.get(*id as usize).copied().map_or(0, i32::from);
         self.thresholds.bias + features.ids().iter().map(weight).sum::<i32>()
     }
 }

@@ -7,6 +7,7 @@ use super::roles::Roles;
 use super::word::{self, Gap, Shape, Word};
 use crate::catalog::Detector;
 use crate::scan::Scan;
+use crate::text::is_one_of;
 
 /// Words before the one that says what it is.
 const LEADING_WORDS: usize = 5;
@@ -35,6 +36,91 @@ const STRONG: &[&str] = &[
     "university",
 ];
 
+/// What practices are called after: with a name or a coined word before them.
+const PRACTICES: &[&[u8]] = &[
+    b"orthopedics",
+    b"orthopaedics",
+    b"pediatrics",
+    b"paediatrics",
+    b"cardiology",
+    b"dermatology",
+    b"oncology",
+    b"urology",
+    b"radiology",
+    b"imaging",
+    b"dental",
+    b"dentistry",
+    b"ophthalmology",
+    b"psychiatry",
+    b"gastroenterology",
+    b"neurology",
+    b"nephrology",
+    b"obstetrics",
+    b"wellness",
+    b"counseling",
+    b"dialysis",
+];
+
+/// Looks at a capitalised word as the last of a practice's name: `Oakridge Pediatrics`.
+pub(super) fn practice(scan: &mut Scan<'_>, token: &Token, model: &Model) {
+    let word = token.word;
+    let spelled = scan.slice(word.start, word.end);
+    if word.shape != Shape::Capital || !is_one_of(spelled, PRACTICES) {
+        return;
+    }
+    let (Gap::Blank, Some(before)) = word::before(scan.text, word.start) else {
+        return;
+    };
+    let owner = Token::of(before, model);
+    let known = owner.known;
+    let own = known.0 == 0 || known.last_frequency() >= 5 || known.has(Known::PLACE);
+    if before.shape == Shape::Capital && own && is_own(&owner, &word, false) {
+        scan.report(Detector::Org, before.start, word.end);
+    }
+}
+
+/// Looks at a word in small letters as the last of a facility's name, in a text without
+/// capitals: `mercy general hospital`.
+pub(super) fn small(scan: &mut Scan<'_>, token: &Token, model: &Model) {
+    const HEADS: [&[u8]; 6] = [
+        b"hospital",
+        b"clinic",
+        b"center",
+        b"hospice",
+        b"pharmacy",
+        b"rehab",
+    ];
+    let word = token.word;
+    if word.possessive || !is_one_of(scan.slice(word.start, word.end), &HEADS) {
+        return;
+    }
+    let (mut start, mut own, mut at) = (word.start, false, word.start);
+    for _ in 0..LEADING_WORDS {
+        let (Gap::Blank | Gap::Hyphen, Some(before)) = word::before(scan.text, at) else {
+            break;
+        };
+        let before = Token::of(before, model);
+        let told = Roles::FUNCTION
+            .or(Roles::SAYS)
+            .or(Roles::BY)
+            .or(Roles::TITLE)
+            .or(Roles::KIN)
+            .or(Roles::MODAL);
+        let kind = before.roles.has(Roles::ORG_HEAD.or(Roles::DEPARTMENT));
+        let known = before.known;
+        let name = known.0 == 0 || known.has(Known::PLACE) || known.is_name();
+        if before.word.shape != Shape::Lower || before.roles.has(told) || !(kind || name) {
+            break;
+        }
+        own |= !kind && before.word.letters > 2;
+        start = before.word.start;
+        at = start;
+    }
+    if own {
+        scan.report(Detector::Org, start, word.end);
+    }
+}
+
 /// Looks at a capitalised word as the last of a facility's name.
 pub(super) fn head(scan: &mut Scan<'_>, token: &Token, model: &Model) {
     let word = token.word;
@@ -46,9 +132,11 @@ pub(super) fn head(scan: &mut Scan<'_>, token: &Token, model: &Model) {
         .iter()
         .any(|strong| spelled.eq_ignore_ascii_case(strong.as_bytes()));
     // `Urgent Care` may be a facility's, `Intensive Care` is not.
-    if spelled.eq_ignore_ascii_case(b"care") && !cares_for_many(scan.text, &word) {
+    let care = spelled.eq_ignore_ascii_case(b"care");
+    if care && !cares_for_many(scan.text, &word) {
         return;
     }
+    let strong = strong && !care;
     let (start, own) = leading(scan.text, &word, strong, model);
     let (end, place) = trailing(scan.text, &word, model);
     if own || place && (strong || start < word.start) {
@@ -86,6 +174,10 @@ fn leading(text: &[u8], head: &Word, strong: bool, model: &Model) -> (usize, boo
         if token.roles.has(Roles::FUNCTION.or(Roles::SAYS)) && !joint {
             break;
         }
+        // `Lee of Occupational Health` is a person and a department.
+        if joint && !own {
+            break;
+        }
         at = before.start;
         if joint {
             continue;
@@ -111,16 +203,21 @@ fn is_own(token: &Token, head: &Word, strong: bool) -> bool {
         .or(Roles::HEAD)
         .or(Roles::FIELD)
         .or(Roles::KIN)
+        .or(Roles::BY)
         .or(Roles::JOB)
         .or(Roles::DATE)
         .or(Roles::TITLE);
     let acronym = token.word.shape == Shape::Capitals
         && token.word.letters <= 5
         && head.shape != Shape::Capitals;
+    let known = token.known;
+    // `Walker`, `Thompson`: a device and a test, and what many families are called.
+    if known.last_frequency() >= 5 && !token.roles.has(Roles::DATE.or(Roles::TITLE)) && !acronym {
+        return true;
+    }
     if token.roles.has(generic) || acronym {
         return false;
     }
-    let known = token.known;
     let common = known.word_frequency() == 3 && !known.is_name();
     !known.has(Known::CLINICAL | Known::DRUG) && (strong || !common)
 }

@@ -148,7 +148,7 @@ mod tests {
         /// Every word that begins with a capital or a letter without case is stopped at.
         #[test]
         fn no_capitalised_word_is_passed_over(
-            text in "([A-Za-z0-9_' \n.-]|é|É|“|”|田|–|\\\\n|’){0,150}",
+            text in "([A-Za-z0-9_' \n.-]|é|É|“|”|田|–|\u{200b}|Ｊ|\\\\n|’){0,150}",
         ) {
             let starts: Vec<usize> = Starts::of(text.as_bytes()).collect();
             prop_assert!(starts.is_sorted());

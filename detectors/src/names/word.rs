@@ -56,7 +56,7 @@ pub(super) enum Ending {
     Ed,
     /// `improving`.
     Ing,
-    /// `discussion`, `treatment`, `weakness`, `acidity`, `anemia`.
+    /// `discussion`, `treatment`, `weakness`, `acidity`, `anemia`, `gastrostomy`, `carcinoma`.
     Noun,
     /// `daily`, `surgical`, `anemic`, `obese`, `cardiac`.
     Quality,
@@ -67,7 +67,8 @@ impl Ending {
         let letters = last.map(|letter| u8::try_from(letter).unwrap_or(0));
         match &letters {
             b"ing" => Self::Ing,
-            b"ion" | b"ent" | b"ess" | b"ity" | b"mia" | b"sis" | b"ism" | b"ure" => Self::Noun,
+            b"ion" | b"ent" | b"ess" | b"ity" | b"mia" | b"sis" | b"ism" | b"ure" | b"omy"
+            | b"sty" | b"tis" | b"oma" | b"phy" | b"opy" | b"gia" | b"ogy" | b"uma" => Self::Noun,
             b"cal"
             | b"nal"
             | b"ial"
@@ -329,8 +330,16 @@ pub(super) fn before(text: &[u8], start: usize) -> (Gap, Option<Word>) {
         end -= letter.bytes;
     }
     let gap_bytes = text.get(end..start).unwrap_or_default();
-    let word = read(text, word_start(text, end));
-    // A word that ends elsewhere is one with a possessive; its `s` is part of the gap.
+    let mut word = read(text, word_start(text, end));
+    // A word that ends elsewhere is one with a possessive; its `s` is part of the gap. Behind two
+    // of them (`a's's`) it is the second that counts.
+    while let Some(owner) = word.filter(|word| word.possessive) {
+        let behind = possessive_end(text, owner.end);
+        if behind >= end {
+            break;
+        }
+        word = read(text, apostrophe(text, behind).unwrap_or(behind));
+    }
     (gap(gap_bytes), word)
 }
 
@@ -356,7 +365,8 @@ fn word_start(text: &[u8], end: usize) -> usize {
         let Some(joint) = curly.or(straight) else {
             break;
         };
-        if start == end || !is_letter(letters::before(text, joint).kind) {
+        let letter = is_letter(letters::before(text, joint).kind);
+        if start == end || !letter || ends_escape(text, joint) {
             break;
         }
         start = joint;
@@ -403,6 +413,7 @@ fn escaped_line(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn words(text: &str) -> Vec<(&str, Shape)> {
         let mut out = Vec::new();
@@ -454,6 +465,38 @@ mod tests {
         there.pop();
         there.reverse();
         assert_eq!(back, there);
+    }
+
+    proptest! {
+        /// Reading back from a word meets the word that led to it, whatever the letters are.
+        #[test]
+        fn before_undoes_after(
+            text in "([A-Za-z0-9_'’`., \n:^-]|é|É|’s|'s|田|–|\\\\n|e\u{301}|\u{200b}|Ｊ|ｊ|ß){0,60}",
+        ) {
+            let text = text.as_bytes();
+            let mut at = 0;
+            while at < text.len() {
+                let Some(word) = Some(at)
+                    // The letter of an escape is no word.
+                    .filter(|at| begins(text, *at) && !ends_escape(text, *at + 1))
+                    .filter(|at| letters::at(text, *at).kind != Kind::Other)
+                    .and_then(|at| read(text, at))
+                else {
+                    at += 1;
+                    continue;
+                };
+                if let (_, Some(next)) = after(text, word.end, word.possessive) {
+                    let (_, back) = before(text, next.start);
+                    let back = back.map(|back| (back.start, back.end, back.key));
+                    prop_assert_eq!(back, Some((word.start, word.end, word.key)));
+                }
+                // Nor is a possessive's.
+                at = match word.possessive {
+                    true => possessive_end(text, word.end),
+                    false => word.end.max(at + 1),
+                };
+            }
+        }
     }
 
     #[test]

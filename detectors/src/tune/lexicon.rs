@@ -101,27 +101,40 @@ pub(super) fn entries(lists: &Lists<'_>) -> Result<Entries, BadLists> {
         }
     }
     for (file, class) in [
-        ("words/proper.txt", Known::ORG),
         ("words/orgs.txt", Known::ORG),
         ("words/icd10cm.txt", Known::CLINICAL),
         ("words/clinical.txt", Known::CLINICAL),
         ("words/drugs.txt", Known::DRUG),
         ("words/eponyms.txt", Known::EPONYM),
         ("words/places.txt", Known::PLACE),
+        ("words/proper.txt", Known::ORG),
     ] {
         for section in lists.sections(file)? {
             // Countries, states and peoples; a city may have any name.
             let told = file == "words/orgs.txt" || section.head == ["country"];
             let class = if told { Known::TOLD } else { class };
             for word in section.lines.iter().flat_map(|line| parts(line)) {
-                if word.chars().count() > 1 {
-                    add(word, Known::new(class, 0));
+                let entry = entries.entry(key_of(word)).or_default();
+                // A city stays one, whatever else is written with a capital.
+                let city = class == Known::ORG && entry.has(Known::PLACE);
+                if word.chars().count() > 1 && !city {
+                    *entry = entry.join(Known::new(class, 0));
                 }
             }
         }
     }
+    // What is no name whatever the lists say.
+    for section in lists.sections(NEVER)? {
+        for word in section.lines.iter().flat_map(|line| line.split(' ')) {
+            let entry = entries.entry(key_of(word)).or_default();
+            *entry = entry.without_name().join(Known::new(Known::WORD, 3));
+        }
+    }
     Ok(entries)
 }
+
+/// The list of words that are hardly ever names, though lists of names have them.
+pub(crate) const NEVER: &str = "words/never.txt";
 
 fn parts(line: &str) -> impl Iterator<Item = &str> {
     line.split([' ', '-', '\u{2010}', '/'])
@@ -164,7 +177,7 @@ pub(super) fn prune(mut entries: Entries, documents: &[Document]) -> Entries {
         let told = known.classes() & Known::TOLD == Known::TOLD && known.first_frequency() <= 3;
         let clinical = known.has(Known::CLINICAL) && frequency <= 2 && !known.has(Known::EPONYM);
         let (name, other) = seen.get(key).copied().unwrap_or_default();
-        let never = frequency <= 4 && other >= SEEN && name == 0;
+        let never = frequency <= 2 && other >= SEEN && name == 0;
         if rare || clinical || never || told {
             *known = known.without_name();
         }

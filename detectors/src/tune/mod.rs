@@ -13,6 +13,7 @@ mod train;
 use crate::corpus::Document;
 use crate::names::Model;
 
+pub(crate) use lexicon::NEVER;
 pub use lexicon::{BadLists, Lists};
 
 /// What to train with.
@@ -31,7 +32,7 @@ impl Default for Options {
         Self {
             seed: 1,
             epochs: 6,
-            leak_per_million: 6_000,
+            leak_per_million: 12_000,
         }
     }
 }

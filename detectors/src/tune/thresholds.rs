@@ -18,6 +18,9 @@ struct Outcome {
     hidden: usize,
 }
 
+/// Hiding something in a text without PHI counts as much as so many elsewhere.
+const PLAIN_COST: usize = 8;
+
 /// Chooses the thresholds of `model` on the documents.
 pub(super) fn choose(model: &mut Model, documents: &[Document], options: Options) {
     let mut thresholds = Thresholds {
@@ -96,7 +99,12 @@ fn measure(model: &Model, documents: &[Document]) -> Outcome {
             .iter()
             .zip(text)
             .filter(|(hidden, byte)| **hidden && is_sign(**byte));
-        outcome.hidden += beside.count();
+        let plain = if document.labels.is_empty() {
+            PLAIN_COST
+        } else {
+            1
+        };
+        outcome.hidden += plain * beside.count();
     }
     outcome
 }

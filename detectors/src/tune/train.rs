@@ -106,7 +106,7 @@ impl Learner {
         let ids = example.features.ids();
         let mut sum = self.bias;
         for (_, id) in ids.iter().enumerate().filter(|(index, _)| kept(*index)) {
-            sum += self.weights[usize::from(*id)];
+            sum += self.weights[*id as usize];
         }
         let chance = 1.0 / (1.0 + exp(-sum));
         let target = if example.name { 1.0 } else { 0.0 };
@@ -115,7 +115,7 @@ impl Learner {
             return;
         }
         for (_, id) in ids.iter().enumerate().filter(|(index, _)| kept(*index)) {
-            let id = usize::from(*id);
+            let id = *id as usize;
             let slope = step + DECAY * self.weights[id];
             self.squares[id] += slope * slope;
             self.weights[id] -= RATE * slope / self.squares[id].sqrt();

@@ -15,6 +15,8 @@ const DEPTH: usize = 4;
 /// Of 100 notes, those that are written in capitals, and in small letters.
 const CAPITALS: u64 = 6;
 const SMALL: u64 = 6;
+/// The same of other texts with the option `any_case`, for each.
+const ANY_CASE: u64 = 15;
 
 /// Fillings that are PHI.
 const LABELLED: &[(&str, Detector)] = &[("org", Detector::Org), ("city", Detector::Address)];
@@ -82,14 +84,20 @@ impl<'f, 't> Fill<'f, 't> {
             return self.person(who, form);
         }
         if let Some(value) = numbers::value(gap, self.random) {
+            let tag = if gap.ends_with("_odd") {
+                "obfuscated"
+            } else {
+                ""
+            };
             for (text, detector) in value {
-                self.put(&text, detector, "");
+                self.put(&text, detector, tag);
             }
             return Ok(());
         }
         let unnamed = match gap {
             "Common" => Some(self.stock.people.common_word(self.random)),
             "common" => Some(self.stock.people.common_word(self.random).to_lowercase()),
+            "Surname" => Some(self.stock.people.person(Some("plain"), self.random).last),
             "Coined" => Some(self.stock.people.coin(self.random)),
             _ => self.stock.vocabulary.filling(gap, self.random),
         };
@@ -144,6 +152,7 @@ impl<'f, 't> Fill<'f, 't> {
             "lf" => format!("{last}, {first}"),
             "lfm" => format!("{last}, {first} {middle}"),
             "fl" => format!("{}. {last}", initial(&first)),
+            "lfi" => format!("{last}, {}.", initial(&first)),
             "fil" => format!("{}. {middle}. {last}", initial(&first)),
             "firstl" => format!("{first} {}.", initial(&last)),
             "full_jr" => format!("{first} {last} Jr."),
@@ -179,6 +188,21 @@ impl<'f, 't> Fill<'f, 't> {
         Ok(())
     }
 
+    /// Changes the case of all letters, beyond ASCII too, and moves the labels with them.
+    fn map_case<I: ExactSizeIterator<Item = char>>(&mut self, case: fn(char) -> I) {
+        let mut places = vec![0; self.text.len() + 1];
+        let mut text = String::with_capacity(self.text.len());
+        for (at, letter) in self.text.char_indices() {
+            places[at] = text.len();
+            text.push(in_case(letter, case));
+        }
+        places[self.text.len()] = text.len();
+        for label in &mut self.labels {
+            (label.start, label.end) = (places[label.start], places[label.end]);
+        }
+        self.text = text;
+    }
+
     fn put(&mut self, text: &str, detector: Option<Detector>, tag: &str) {
         let start = self.text.len();
         self.text.push_str(text);
@@ -196,11 +220,16 @@ impl<'f, 't> Fill<'f, 't> {
     fn change_case(&mut self) {
         let drawn = self.random.below(100);
         let note = self.frame.set == "notes" && !self.frame.has("as_is");
-        let tag = if self.frame.has("caps") || note && drawn < CAPITALS {
-            self.text.make_ascii_uppercase();
+        let (capitals, small) = match self.frame.has("any_case") {
+            true => (ANY_CASE, ANY_CASE),
+            false if note => (CAPITALS, SMALL),
+            false => (0, 0),
+        };
+        let tag = if self.frame.has("caps") || drawn < capitals {
+            self.map_case(char::to_uppercase);
             "caps"
-        } else if self.frame.has("lower") || note && drawn >= 100 - SMALL {
-            self.text.make_ascii_lowercase();
+        } else if self.frame.has("lower") || drawn >= 100 - small {
+            self.map_case(char::to_lowercase);
             "lower"
         } else {
             return;
@@ -210,6 +239,15 @@ impl<'f, 't> Fill<'f, 't> {
                 tag.clone_into(&mut label.tag);
             }
         }
+    }
+}
+
+/// Writes each letter in its other case; a letter whose other case is not a single one stays.
+fn in_case<I: ExactSizeIterator<Item = char>>(letter: char, case: fn(char) -> I) -> char {
+    let mut other = case(letter);
+    match (other.len(), other.next()) {
+        (1, Some(other)) => other,
+        _ => letter,
     }
 }
 

@@ -13,7 +13,7 @@ use std::fmt;
 /// One frame.
 pub(super) struct Frame<'t> {
     pub(super) set: &'t str,
-    /// `caps`, `lower`, `style=particle`, `column=table.name:type`.
+    /// `caps`, `lower`, `any_case`, `style=particle`, `column=table.name:type`.
     pub(super) options: Vec<&'t str>,
     pub(super) text: &'t str,
 }
@@ -87,12 +87,12 @@ pub(super) fn pieces<'t>(
 
 fn gaps<'t>(text: &'t str, out: &mut Vec<Piece<'t>>) -> Result<(), BadFrame> {
     let mut rest = text;
-    // `{` stands for itself unless a small letter follows.
+    // `{` stands for itself unless a letter follows.
     let mut from = 0;
     while let Some(found) = rest.get(from..).and_then(|tail| tail.find('{')) {
         let open = from + found;
         let inner = rest.get(open + 1..).unwrap_or_default();
-        if !inner.starts_with(|c: char| c.is_ascii_lowercase()) {
+        if !inner.starts_with(|c: char| c.is_ascii_alphabetic()) {
             from = open + 1;
             continue;
         }
@@ -135,11 +135,11 @@ mod tests {
         assert!(frames[0].has("caps"));
         assert_eq!(frames[0].option("style"), Some("oov"));
         assert_eq!(frames[1].text, "{\"a\":\"{ssn}\"}");
-        let pieces = pieces("a [[x|{b}]] {c}", &mut |count| count - 1).expect("a frame");
+        let pieces = pieces("a [[x|{b}]] {C}", &mut |count| count - 1).expect("a frame");
         let gaps: Vec<_> = pieces
             .iter()
             .filter(|p| matches!(p, Piece::Gap(_)))
             .collect();
-        assert_eq!(gaps, [&Piece::Gap("b"), &Piece::Gap("c")]);
+        assert_eq!(gaps, [&Piece::Gap("b"), &Piece::Gap("C")]);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::random::Random;
 use super::{Part, part_of};
-use crate::tune::{BadLists, Lists};
+use crate::tune::{BadLists, Lists, NEVER};
 
 /// A person's name.
 #[derive(Clone)]
@@ -230,12 +230,17 @@ fn language(languages: &[(Names, Names)], random: &mut Random) -> Option<(String
 
 fn ranked(lists: &Lists<'_>, file: &str, part: Part) -> Result<BTreeMap<u64, Names>, BadLists> {
     let mut ranked = BTreeMap::new();
+    let never: std::collections::BTreeSet<&str> = lists
+        .sections(NEVER)?
+        .iter()
+        .flat_map(|section| section.lines.iter().flat_map(|line| line.split(' ')))
+        .collect();
     for section in lists.sections(file)? {
         let class = section.head.first().and_then(|class| class.parse().ok());
         let names: Names = section
             .lines
             .into_iter()
-            .filter(|name| part_of(name) == part && name.len() > 1)
+            .filter(|name| part_of(name) == part && name.len() > 1 && !never.contains(name))
             .map(capitalised)
             .collect();
         ranked.insert(class.unwrap_or(1), names);

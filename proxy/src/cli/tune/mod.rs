@@ -29,7 +29,7 @@ use split::Split;
 
 /// Texts of each frame for each part, and what is added to the seed: no part sees another's.
 const ROUNDS: [(Part, usize, u64); 3] = [
-    (Part::Train, 60, 10),
+    (Part::Train, 240, 10),
     (Part::Tune, 20, 11),
     (Part::Test, 10, 100),
 ];
@@ -49,6 +49,9 @@ pub(super) struct Tune {
     /// The date that the pack names; else it is now.
     #[arg(long)]
     date: Option<String>,
+    /// Write what was learnt of names alone, too: the form in which it is part of this program.
+    #[arg(long, value_name = "FILE")]
+    names: Option<PathBuf>,
     /// Write a report as one HTML file. It holds texts of the corpus.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -93,6 +96,9 @@ fn tune(arguments: &Tune) -> Result<(), Vec<String>> {
     let bytes = pack.write();
     write(&arguments.out, &bytes)
         .map_err(|error| one(format!("{}: {error}", arguments.out.display())))?;
+    if let (Some(path), Some(names)) = (&arguments.names, pack.section(Model::SECTION)) {
+        write(path, names).map_err(|error| one(format!("{}: {error}", path.display())))?;
+    }
     if let Some(path) = &arguments.report {
         let names = curve(&pack, &split.test).map_err(|error| one(error.to_string()))?;
         let html = Report {
