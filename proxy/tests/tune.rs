@@ -252,6 +252,40 @@ fn the_gates_that_ship_are_gates() {
     }
 }
 
+/// A short form of what `corpus/README.md` says to run for three seeds: bounds that a draw this
+/// small can speak about.
+#[test]
+fn the_engine_that_ships_holds_its_gates() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = top().join("corpus");
+    let gates = corpus.join("gates.toml");
+    let (corpus, gates) = (corpus.to_str().unwrap(), gates.to_str().unwrap());
+    let eval = [
+        "eval", "--corpus", corpus, "--part", "test", "--gate", gates,
+    ];
+    let draw = ["--rounds", "3", "--seed", "20", "--seeds", "2", "--json"];
+    let output = velum(&folder, &[&eval[..], &draw].concat());
+    let document: Value = serde_json::from_str(&out(&output)).unwrap();
+    let outcomes = document["gates"].as_array().unwrap();
+    for (gate, measure) in [
+        ("numbers with a shape, in notes", "recall"),
+        ("dates, in notes", "recall"),
+        ("ages over 89, in notes", "recall"),
+        ("ZIP codes, in notes", "recall"),
+        ("names, in hard notes", "recall"),
+        ("names, in hard notes", "typed precision"),
+        ("disguised numbers", "recall"),
+        ("hard notes as a whole", "over-masking"),
+        ("prose without PHI", "over-masking"),
+        ("short queries", "documents touched"),
+        ("cells that only look like identifiers", "documents touched"),
+    ] {
+        let is = |outcome: &&Value| outcome["gate"] == gate && outcome["measure"] == measure;
+        let outcome = outcomes.iter().find(is).unwrap();
+        assert_eq!(outcome["holds"], true, "{outcome}");
+    }
+}
+
 /// What the guide tells a hospital to type does what it says.
 #[test]
 fn the_guide_works_to_the_letter() {

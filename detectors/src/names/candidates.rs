@@ -200,7 +200,11 @@ fn titled(text: &[u8], token: &Token, model: &Model) -> bool {
             }
         }
         Gap::Comma | Gap::Caret | Gap::Hyphen => model.known(&before).is_name(),
-        Gap::Colon => model.roles(&before).has(Roles::FIELD.or(Roles::TITLE)),
+        // `Subscriber: Self` names nobody.
+        Gap::Colon => {
+            let common = token.known.word_frequency() == 3 && !token.known.is_name();
+            !common && model.roles(&before).has(Roles::FIELD.or(Roles::TITLE))
+        }
         _ => false,
     }
 }

@@ -148,6 +148,7 @@ fn may_be_part(token: &Token) -> bool {
         .or(Roles::DATE)
         .or(Roles::KIN)
         .or(Roles::JOB)
+        .or(Roles::TITLE)
         .or(Roles::FUNCTION)
         .or(Roles::HEAD);
     let told = token.known.classes() & Known::TOLD == Known::TOLD;

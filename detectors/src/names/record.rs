@@ -27,12 +27,17 @@ pub(super) fn beside(scan: &mut Scan<'_>, start: usize, end: usize) {
     if !begins || !scan.wants(Detector::Mrn) {
         return;
     }
-    let from = run_end(scan.text, end, GAP_BYTES, |byte| {
+    let joint = |byte: u8| {
         matches!(
             byte,
             b' ' | b'\t' | b',' | b'.' | b';' | b'|' | b'(' | b'#' | b'-' | b'/'
         )
-    });
+    };
+    let mut from = run_end(scan.text, end, GAP_BYTES, joint);
+    // An initial that was not taken for part of the name.
+    if let [b'A'..=b'Z', b' ' | b'.' | b',', ..] = scan.slice(from, from + 2) {
+        from = run_end(scan.text, from + 1, GAP_BYTES, joint);
+    }
     let digits = run_end(scan.text, from, LETTERS, |byte| byte.is_ascii_uppercase());
     let to = run_end(scan.text, digits, NUMBER_BYTES, |byte| {
         byte.is_ascii_digit() || byte == b'-'

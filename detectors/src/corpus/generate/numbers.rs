@@ -150,7 +150,11 @@ fn mrn(random: &mut Random) -> String {
 
 /// Exchange 555, numbers 0100 to 0199: set aside for fiction.
 fn phone(random: &mut Random) -> String {
-    let area = random.between(201, 989);
+    // No area code ends in 11: those are services.
+    let area = match random.between(201, 989) {
+        service if service % 100 == 11 => service + 1,
+        area => area,
+    };
     let line = random.between(100, 199);
     match random.below(4) {
         0 => format!("({area}) 555-0{line}"),
