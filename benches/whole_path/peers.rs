@@ -1,5 +1,5 @@
-//! What is compared: PostgreSQL itself, PgBouncer, and Velum under three policies, and with an audit
-//! log that follows instead of going before.
+//! What is compared: PostgreSQL itself, PgBouncer, and Velum under three policies, and with an
+//! audit log that follows instead of going before.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -169,7 +169,8 @@ fn velum(folder: &File, upstream: u16) -> Result<(Running, u16), String> {
         )
     };
     let text = format!(
-        "[gateway]\ndata_directory = \"data\"\nthreads = 1\n[audit]\ndirectory = \"audit\"\nmode = \"{mode}\"\n\
+        "[gateway]\ndata_directory = \"data\"\nthreads = 1\n[audit]\n\
+         directory = \"audit\"\nmode = \"{mode}\"\n\
          [[listener]]\naddress = \"127.0.0.1:{port}\"\n\
          [[resource]]\nname = \"postgres\"\nkind = \"postgres\"\n\
          address = \"127.0.0.1:{upstream}\"\ndatabase = \"postgres\"\nuser = \"postgres\"\n\
