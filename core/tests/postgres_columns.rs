@@ -286,6 +286,7 @@ fn a_prepared_statement_goes_on_learning() {
         session.client(&concat(&[bind("", "s", b"1", &[]), execute(""), sync()]));
         session.server(&concat(&[
             message(b'2', b""),
+            row_description(&[("c1", 0, 0, 25, 0)]),
             data_row(&[Some(value.as_bytes())]),
             complete("SELECT 1"),
             ready(b'I'),

@@ -215,8 +215,11 @@ fn a_view_shows_what_its_columns_show() {
     assert!(contains(&harness.to_client, b"<withheld>"));
 }
 
+/// The server plans a statement again as it sees fit, and a name may come to stand for another
+/// one: what the portal at hand shows is asked each time.
 #[test]
-fn a_statement_described_once_stays_masked() {
+fn a_description_of_the_statement_is_not_trusted() {
+    let clean = ("city", PATIENTS, 4, 25, 0);
     let mut harness = masked();
     harness.client(&concat(&[
         parse("s", "SELECT ssn FROM patients"),
@@ -226,17 +229,18 @@ fn a_statement_described_once_stays_masked() {
     harness.server(&concat(&[
         message(b'1', b""),
         message(b't', &[0, 0]),
-        row_description(&[SSN]),
+        row_description(&[clean]),
         ready(b'I'),
     ]));
     for _ in 0..2 {
         let said = concat(&[bind("", "s", b"1", &[1]), execute(""), sync()]);
         harness.take_server();
         harness.client(&said);
-        assert_eq!(harness.to_server, said, "no question is needed");
+        assert_eq!(tags(&harness.to_server), "BDES");
         harness.take_client();
         harness.server(&concat(&[
             message(b'2', b""),
+            row_description(&[SSN]),
             data_row(&[Some(b"no pattern")]),
             complete("SELECT 1"),
             ready(b'I'),
@@ -246,6 +250,48 @@ fn a_statement_described_once_stays_masked() {
             frames(&data_row(&[Some(b"XXXXXXXXXX")]))[0]
         );
     }
+}
+
+/// A function that runs between the description of a portal and its execution could close it and
+/// declare another of its name.
+#[test]
+fn a_portal_is_described_again_after_anything_ran() {
+    let mut harness = masked();
+    harness.client(&concat(&[
+        parse("", "SELECT ssn FROM patients"),
+        bind("p", "", b"1", &[]),
+        describe(b'P', "p"),
+        execute("p"),
+        execute("p"),
+        bind("q", "", b"1", &[]),
+        execute("p"),
+        sync(),
+    ]));
+    assert_eq!(tags(&harness.to_server), "PBDEDEBDES");
+}
+
+/// PostgreSQL cuts names to 63 bytes of its own encoding: longer ones could be told apart here and
+/// be one name there.
+#[test]
+fn names_that_the_server_would_cut_are_refused() {
+    let long = "n".repeat(64);
+    for said in [
+        parse(&long, "SELECT 1"),
+        bind("", &long, b"1", &[]),
+        bind(&long, "", b"1", &[]),
+        describe(b'S', &long),
+        execute(&long),
+        message(b'C', format!("S{long}\0").as_bytes()),
+        parse("é", "SELECT 1"),
+    ] {
+        let mut harness = masked();
+        harness.client(&said);
+        assert!(contains(&harness.to_client, b"C0A000"), "{said:?}");
+        assert!(harness.to_server.is_empty());
+    }
+    let mut harness = masked();
+    harness.client(&parse(&long[1..], "SELECT 1"));
+    assert_eq!(tags(&harness.to_server), "P");
 }
 
 #[test]

@@ -89,12 +89,11 @@ impl BindStream {
     }
 
     /// The portal that it makes.
-    pub(super) fn into_portal(self, statement: Rc<Statement>, epoch: u64) -> Rc<Portal> {
+    pub(super) fn into_portal(self, statement: Rc<Statement>) -> Rc<Portal> {
         Portal::new(
             statement,
             Formats::from_codes(&self.result_formats),
             self.binds,
-            epoch,
         )
     }
 

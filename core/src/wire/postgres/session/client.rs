@@ -171,12 +171,6 @@ impl<I: Inspect> Session<I> {
                 undo: Some(undo), ..
             } => self.names.undo(undo),
             Awaited::Describe {
-                target: Target::Statement(statement),
-                ..
-            } => {
-                statement.set_described(Described::Unknown, 0);
-            }
-            Awaited::Describe {
                 target: Target::Portal(portal),
                 ..
             } => {
@@ -215,9 +209,7 @@ impl<I: Inspect> Session<I> {
         let ordinal = self.intend(&statement.text, Channel::Simple, &[], now)?;
         self.head_statement = None;
         self.probe = None;
-        if statement.text.may_rename {
-            self.names_epoch += 1;
-        }
+        self.epoch += 1;
         // A simple query drops the unnamed statement and the unnamed portal.
         self.names.set_portal(b"", None);
         self.names.set_statement(b"", None);
@@ -262,6 +254,7 @@ impl<I: Inspect> Session<I> {
         let mut reader = Reader::new(body);
         let malformed = |_| violation("malformed Parse");
         let name = reader.cstr().map_err(malformed)?;
+        check_name(name)?;
         let text = reader.cstr().map_err(malformed)?;
         let types = usize::from(reader.u16().map_err(malformed)?);
         if reader.rest().len() != types * 4 {
@@ -278,6 +271,7 @@ impl<I: Inspect> Session<I> {
             return Ok(());
         }
         let undo = Some(self.names.set_statement(name, Some(Rc::clone(&statement))));
+        self.epoch += 1;
         self.pipeline.push(Awaited::Parse {
             statement,
             undo,
@@ -298,6 +292,8 @@ impl<I: Inspect> Session<I> {
         if !bind.names_are_known() {
             return Err(violation("malformed Bind").into());
         }
+        check_name(&bind.statement)?;
+        check_name(&bind.portal)?;
         window.pass(available);
         if bind.left() == 0 {
             return self.bound(bind);
@@ -319,7 +315,8 @@ impl<I: Inspect> Session<I> {
             .statement(&bind.statement)
             .unwrap_or_else(|| Statement::new(StatementText::unknown()));
         let name = bind.portal.clone();
-        let portal = bind.into_portal(statement, self.names_epoch);
+        let portal = bind.into_portal(statement);
+        self.epoch += 1;
         let undo = Some(self.names.set_portal(&name, Some(Rc::clone(&portal))));
         self.pipeline.push(Awaited::Bind { portal, undo });
         Ok(())
@@ -327,6 +324,7 @@ impl<I: Inspect> Session<I> {
 
     fn describe(&mut self, body: &[u8]) -> Result<(), Halt> {
         let (kind, name) = kind_and_name(body)?;
+        check_name(name)?;
         if self.pipeline.is_skipping() {
             return Ok(());
         }
@@ -334,12 +332,11 @@ impl<I: Inspect> Session<I> {
             b'S' => {
                 let known = self.names.statement(name);
                 let statement = known.unwrap_or_else(|| Statement::new(StatementText::unknown()));
-                statement.set_described(Described::Pending, self.names_epoch);
                 Target::Statement(statement)
             }
             _ => {
                 let portal = self.portal_or_cursor(name);
-                portal.set_described(Described::Pending, self.names_epoch);
+                portal.set_described(Described::Pending, self.epoch);
                 Target::Portal(portal)
             }
         };
@@ -353,6 +350,7 @@ impl<I: Inspect> Session<I> {
     fn execute(&mut self, body: &[u8], window: &mut Window, now: Timestamp) -> Result<(), Halt> {
         let mut reader = Reader::new(body);
         let name = reader.cstr().map_err(|_| violation("malformed Execute"))?;
+        check_name(name)?;
         reader.i32().map_err(|_| violation("malformed Execute"))?;
         if !reader.is_empty() {
             return Err(violation("malformed Execute").into());
@@ -365,19 +363,17 @@ impl<I: Inspect> Session<I> {
         let ordinal = self.intend(&statement.text, Channel::Extended, &portal.binds, now)?;
         // Each time: the server looks the table up when it copies, not when it parses.
         self.inject_copy_probes(&statement, window);
-        if !self.rules.judges_nothing() && !portal.is_described(self.names_epoch) {
-            // Rows of a portal that nobody described could not be judged: Velum asks.
+        if !self.rules.judges_nothing() && !portal.is_described(self.epoch) {
+            // Rows of a portal that nobody described just now could not be judged: Velum asks.
             window.insert_with(|out| message::write_describe(out, b'P', name));
-            portal.set_described(Described::Pending, self.names_epoch);
+            portal.set_described(Described::Pending, self.epoch);
             let target = Target::Portal(Rc::clone(&portal));
             self.pipeline.push(Awaited::Describe {
                 target,
                 injected: true,
             });
         }
-        if statement.text.may_rename {
-            self.names_epoch += 1;
-        }
+        self.epoch += 1;
         self.pipeline.push(Awaited::Execute { portal, ordinal });
         Ok(())
     }
@@ -391,6 +387,7 @@ impl<I: Inspect> Session<I> {
 
     fn close(&mut self, body: &[u8]) -> Result<(), Halt> {
         let (kind, name) = kind_and_name(body)?;
+        check_name(name)?;
         if self.pipeline.is_skipping() {
             return Ok(());
         }
@@ -431,7 +428,7 @@ impl<I: Inspect> Session<I> {
         }
         let text = StatementText::function_call(oid);
         let ordinal = self.intend(&text, Channel::FunctionCall, &binds, now)?;
-        self.names_epoch += 1;
+        self.epoch += 1;
         let result = if LARGE_OBJECT_FUNCTIONS.contains(&oid) {
             FunctionResult::LargeObject
         } else {
@@ -441,6 +438,18 @@ impl<I: Inspect> Session<I> {
             .push(Awaited::FunctionCall { result, ordinal });
         Ok(())
     }
+}
+
+/// Refuses a name of a statement or portal that the server would cut: two names here could be one
+/// there. It cuts after converting to its own encoding, which may lengthen what is not ASCII.
+fn check_name(name: &[u8]) -> Result<(), Refusal> {
+    /// `NAMEDATALEN` without the terminator.
+    const NAME_BYTES: usize = 63;
+    if name.len() <= NAME_BYTES && name.is_ascii() {
+        return Ok(());
+    }
+    let text = "names of prepared statements and portals have at most 63 characters, all of ASCII";
+    Err(Refusal::new(SqlState::FEATURE_NOT_SUPPORTED, text))
 }
 
 /// The text of a message that is one string and nothing else.

@@ -69,7 +69,7 @@ impl<I: Inspect> Session<I> {
             .text
             .copies
             .get(index)
-            .map(|(copy, _)| copy.options.clone());
+            .map(|copy| copy.to.options.clone());
         let plans = match statement.copy_shape(index) {
             Some(shape) if judged => self.copy_plans(&shape, columns),
             _ => None,

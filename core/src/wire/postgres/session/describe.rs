@@ -32,24 +32,25 @@ impl<I: Inspect> Session<I> {
             self.awaits_catalog = true;
             return Err(Halt::Step(Step::AwaitCatalog));
         }
-        let shape = Rc::new(shape);
         match self.pipeline.front() {
             Some(Awaited::Query { .. }) if self.answering.result.is_none() => {
-                self.begin_result(shape, formats);
+                self.begin_result(Rc::new(shape), formats);
             }
             Some(Awaited::Describe { target, injected }) => {
                 let injected = *injected;
-                let described = Described::Rows(Rc::clone(&shape));
                 match target {
                     Target::Statement(statement) => {
                         self.names.charge_statement(statement, shape.state_bytes());
-                        statement.take_description(described);
+                        statement.recall(shape);
                     }
                     Target::Portal(portal) => {
                         self.names.charge_portal(portal, shape.state_bytes());
-                        portal.take_description(described, Some(formats));
+                        let shape = portal.statement.recall(shape);
+                        portal.take_description(Described::Rows(shape), Some(formats));
                     }
-                    Target::Copy(statement, index) => statement.set_copy_shape(*index, shape),
+                    Target::Copy(statement, index) => {
+                        statement.set_copy_shape(*index, Rc::new(shape));
+                    }
                 }
                 if self.names.is_overfull() {
                     let text = "descriptions of statements and portals exceed the session's memory";
@@ -124,11 +125,8 @@ impl<I: Inspect> Session<I> {
             (server::BIND_COMPLETE, Some(Awaited::Bind { .. })) => false,
             (server::NO_DATA, Some(Awaited::Describe { target, injected })) => {
                 match target {
-                    Target::Statement(statement) => {
-                        statement.take_description(Described::NoRows);
-                    }
                     Target::Portal(portal) => portal.take_description(Described::NoRows, None),
-                    Target::Copy(..) => {}
+                    Target::Statement(..) | Target::Copy(..) => {}
                 }
                 *injected
             }

@@ -141,8 +141,9 @@ pub struct Session<I> {
     upstream_key: Option<(u32, Vec<u8>)>,
     journal: Journal,
     names: Names,
-    /// Grows when a name of a statement or portal may have changed its meaning out of sight.
-    names_epoch: u64,
+    /// Grows with whatever makes the server run code: by it a name of a portal may change its
+    /// meaning out of sight.
+    epoch: u64,
     pipeline: Pipeline,
     /// Transaction status of the last ReadyForQuery.
     transaction: u8,
@@ -197,7 +198,7 @@ impl<I: Inspect> Session<I> {
             upstream_key: None,
             journal,
             names: Names::default(),
-            names_epoch: 1,
+            epoch: 1,
             pipeline: Pipeline::new(),
             transaction: b'I',
             head_statement: None,

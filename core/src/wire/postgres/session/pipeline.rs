@@ -145,6 +145,8 @@ pub(super) struct Pipeline {
     skipping: bool,
     /// The server reads COPY data and the client has not ended it.
     copy_in: bool,
+    /// See [`Pipeline::is_unsynced`].
+    unsynced: bool,
     /// ReadyForQuery answers that may come without an entry, see [`Awaited::DoubtfulSync`].
     spare_ready: usize,
 }
@@ -156,6 +158,7 @@ impl Pipeline {
             queue,
             skipping: false,
             copy_in: false,
+            unsynced: false,
             spare_ready: 0,
         }
     }
@@ -170,6 +173,11 @@ impl Pipeline {
         self.queue
             .iter()
             .all(|awaited| matches!(awaited, Awaited::CopyEnd))
+    }
+
+    /// True if messages of the extended protocol were sent that no Sync has ended.
+    pub(super) fn is_unsynced(&self) -> bool {
+        self.unsynced
     }
 
     /// True if the server will not look at a message sent now (other than Sync).
@@ -187,6 +195,7 @@ impl Pipeline {
         } else if self.copy_in && awaited.is_sync() {
             return None;
         }
+        self.unsynced = awaited.is_extended();
         self.queue.push_back(awaited);
         None
     }

@@ -49,9 +49,7 @@ impl<I: Inspect> Session<I> {
         now: Timestamp,
     ) -> Result<Probed, Halt> {
         match self.probe {
-            None if statement.text.copies.is_empty() || self.rules.judges_nothing() => {
-                Ok(Probed::Forward)
-            }
+            None if !self.may_probe(statement) => Ok(Probed::Forward),
             None => {
                 self.inject_copy_probes(statement, window);
                 window.insert_with(message::write_sync);
@@ -69,12 +67,26 @@ impl<I: Inspect> Session<I> {
         }
     }
 
+    /// Whether a question can and needs to go before the simple query. Behind messages of the
+    /// extended protocol that no Sync has ended it cannot: its own Sync would end what they began.
+    /// Columns that nobody asked about are masked whole.
+    fn may_probe(&self, statement: &Statement) -> bool {
+        let has_probes = statement
+            .text
+            .copies
+            .iter()
+            .any(|copy| copy.probe.is_some());
+        has_probes && !self.rules.judges_nothing() && !self.pipeline.is_unsynced()
+    }
+
     /// Puts the questions for each COPY of `statement` before the message at hand.
     pub(super) fn inject_copy_probes(&mut self, statement: &Rc<Statement>, window: &mut Window) {
         if self.rules.judges_nothing() {
             return;
         }
-        for (index, (_, probe)) in statement.text.copies.iter().enumerate() {
+        let copies = statement.text.copies.iter().enumerate();
+        for (index, probe) in copies.filter_map(|(index, copy)| Some((index, copy.probe.as_ref()?)))
+        {
             window.insert_with(|out| {
                 message::write_parse(out, PROBE_NAME, probe);
                 message::write_describe(out, b'S', PROBE_NAME);

@@ -10,18 +10,9 @@ use std::rc::Rc;
 use crate::audit::record::Effect;
 use crate::audit::token::{Token, TokenKey};
 use crate::limits;
-use crate::sql::{self, Command, CopyTo};
+use crate::sql::{self, Command, CopySource, CopyTo};
 
 use super::shape::{Formats, RowShape};
-
-/// Commands that run no code which could give a name another meaning, if they only read.
-const PLAIN_COMMANDS: [Command; 5] = [
-    Command::Select,
-    Command::Values,
-    Command::Table,
-    Command::With,
-    Command::Show,
-];
 
 /// A statement's text, analysed once.
 pub(super) struct StatementText {
@@ -32,24 +23,18 @@ pub(super) struct StatementText {
     /// Token of the whole text.
     pub(super) token: Token,
     pub(super) effect: Effect,
-    /// It could change what a name of a statement or a portal stands for, by itself or through
-    /// code that it runs.
-    pub(super) may_rename: bool,
-    /// Each `COPY … TO STDOUT` in order, with the query that describes its columns.
-    pub(super) copies: Vec<(CopyTo, Vec<u8>)>,
+    /// Each `COPY … TO STDOUT` in order.
+    pub(super) copies: Vec<Copy>,
 }
 
 impl StatementText {
     pub(super) fn new(text: &[u8], key: &TokenKey) -> Self {
         let mut effect = Effect::Read;
-        let mut is_plain = true;
         let mut copies = Copies::default();
         for statement in sql::statements(text) {
             if statement.effect == Effect::MayWrite {
                 effect = Effect::MayWrite;
             }
-            is_plain &=
-                statement.effect == Effect::Read && PLAIN_COMMANDS.contains(&statement.command);
             copies.add(statement, text);
         }
         Self {
@@ -57,7 +42,6 @@ impl StatementText {
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES),
             token: key.token(text),
             effect,
-            may_rename: !is_plain,
             copies: copies.known(),
         }
     }
@@ -69,7 +53,6 @@ impl StatementText {
             record: "<prepared in SQL>".to_owned(),
             token: Token([0; 12]),
             effect: Effect::MayWrite,
-            may_rename: true,
             copies: Vec::new(),
         }
     }
@@ -83,23 +66,44 @@ impl StatementText {
     }
 }
 
+/// A `COPY … TO STDOUT` of a text.
+pub(super) struct Copy {
+    pub(super) to: CopyTo,
+    /// The query that describes its columns. `None` if what it names may be another thing by the
+    /// time it runs: statements before it in the text run code, and the question goes before all.
+    pub(super) probe: Option<Vec<u8>>,
+}
+
+impl Copy {
+    fn state_bytes(&self) -> usize {
+        256 + self.probe.as_ref().map_or(0, Vec::len)
+    }
+}
+
 /// Gathers each COPY TO STDOUT of a text, with its probe.
 #[derive(Default)]
 struct Copies {
-    found: Vec<(CopyTo, Vec<u8>)>,
+    found: Vec<Copy>,
     /// There is a COPY of another kind, or there are too many.
     unclear: bool,
+    /// A statement before the next one may give names another meaning.
+    code_ran: bool,
 }
 
 impl Copies {
     fn add(&mut self, statement: sql::Statement, text: &[u8]) {
         if statement.command != Command::Copy {
+            self.code_ran |= !matches!(
+                statement.command,
+                Command::Begin | Command::Commit | Command::Rollback | Command::Show
+            );
             return;
         }
         match statement.copy_to {
-            Some(copy) if self.found.len() < limits::COPIES => {
-                let probe = copy.probe(text);
-                self.found.push((copy, probe));
+            Some(to) if self.found.len() < limits::COPIES => {
+                let probe = (!self.code_ran).then(|| to.probe(text));
+                self.code_ran |= matches!(to.source, CopySource::Query(_));
+                self.found.push(Copy { to, probe });
             }
             _ => self.unclear = true,
         }
@@ -107,7 +111,7 @@ impl Copies {
 
     /// None of them if there is a COPY of another kind among them: the answers could not be
     /// told apart, so their columns are as good as unknown.
-    fn known(self) -> Vec<(CopyTo, Vec<u8>)> {
+    fn known(self) -> Vec<Copy> {
         if self.unclear { Vec::new() } else { self.found }
     }
 }
@@ -172,9 +176,9 @@ impl Size {
 /// A prepared statement.
 pub(super) struct Statement {
     pub(super) text: StatementText,
-    described: RefCell<Described>,
-    /// Names' epoch at which it was described.
-    described_at: Cell<u64>,
+    /// What its rows looked like the last time, and what was learnt of them. Never what they
+    /// look like now: the server plans again as it sees fit.
+    shape: RefCell<Option<Rc<RowShape>>>,
     /// Columns of each COPY of the text, once its probe is answered.
     copy_shapes: RefCell<Vec<Option<Rc<RowShape>>>>,
     size: Size,
@@ -182,13 +186,12 @@ pub(super) struct Statement {
 
 impl Statement {
     pub(super) fn new(text: StatementText) -> Rc<Self> {
-        let probes: usize = text.copies.iter().map(|(_, probe)| 256 + probe.len()).sum();
+        let probes: usize = text.copies.iter().map(Copy::state_bytes).sum();
         let size = Size::new(text.raw.len() + text.record.len() + probes);
         let copy_shapes = RefCell::new(vec![None; text.copies.len()]);
         Rc::new(Self {
             text,
-            described: RefCell::new(Described::Unknown),
-            described_at: Cell::new(0),
+            shape: RefCell::new(None),
             copy_shapes,
             size,
         })
@@ -206,23 +209,14 @@ impl Statement {
         self.copy_shapes.borrow().get(index).cloned().flatten()
     }
 
-    /// Takes the answer to a Describe.
-    pub(super) fn take_description(&self, described: Described) {
-        self.described.replace(described);
-    }
-
-    /// Notes that a Describe is on its way, or that it was in vain.
-    pub(super) fn set_described(&self, described: Described, epoch: u64) {
-        self.described.replace(described);
-        self.described_at.set(epoch);
-    }
-
-    pub(super) fn described(&self) -> Described {
-        self.described.borrow().clone()
-    }
-
-    fn described_now(&self, epoch: u64) -> bool {
-        self.described_at.get() == epoch && !matches!(self.described(), Described::Unknown)
+    /// The shape with what was learnt of it, if the rows looked the same the last time; else it
+    /// becomes the one to learn of.
+    pub(super) fn recall(&self, shape: RowShape) -> Rc<RowShape> {
+        let mut last = self.shape.borrow_mut();
+        match &*last {
+            Some(known) if known.facts() == shape.facts() => Rc::clone(known),
+            _ => Rc::clone(last.insert(Rc::new(shape))),
+        }
     }
 }
 
@@ -233,10 +227,8 @@ pub(super) struct Portal {
     formats: RefCell<Formats>,
     /// Tokens of its bind values.
     pub(super) binds: Vec<Option<Token>>,
-    /// Names' epoch at which it was bound: the statement's name stood for the statement then.
-    bound_at: u64,
-    /// Its own description, which stands above the statement's.
     described: RefCell<Described>,
+    /// Epoch at which it was described, see [`Portal::is_described`].
     described_at: Cell<u64>,
     size: Size,
 }
@@ -246,12 +238,10 @@ impl Portal {
         statement: Rc<Statement>,
         formats: Formats,
         binds: Vec<Option<Token>>,
-        epoch: u64,
     ) -> Rc<Self> {
         let bytes = binds.len() * size_of::<Option<Token>>() + formats.state_bytes();
         Rc::new(Self {
             size: Size::new(bytes),
-            bound_at: epoch,
             statement,
             formats: RefCell::new(formats),
             binds,
@@ -267,7 +257,7 @@ impl Portal {
             record,
             ..StatementText::unknown()
         };
-        Self::new(Statement::new(text), Formats::TEXT, Vec::new(), 0)
+        Self::new(Statement::new(text), Formats::TEXT, Vec::new())
     }
 
     /// Takes the answer to a Describe of this portal.
@@ -284,25 +274,16 @@ impl Portal {
         self.described_at.set(epoch);
     }
 
-    /// True if rows of this portal can be judged by what is known or on its way, with no name
-    /// having changed its meaning since.
+    /// True if it was described, or will be, and the server ran nothing since: not even planning,
+    /// which runs functions. Whatever runs could give the portal's name another meaning.
     pub(super) fn is_described(&self, epoch: u64) -> bool {
-        if matches!(*self.described.borrow(), Described::Unknown) {
-            self.bound_at == epoch && self.statement.described_now(epoch)
-        } else {
-            self.described_at.get() == epoch
-        }
+        self.described_at.get() == epoch && !matches!(*self.described.borrow(), Described::Unknown)
     }
 
     /// What its rows look like; `None` if that is not known, or if it returns none.
     pub(super) fn shape(&self) -> Option<(Rc<RowShape>, Formats)> {
-        let own = self.described.borrow().clone();
-        let described = match own {
-            Described::Unknown | Described::Pending => self.statement.described(),
-            known => known,
-        };
-        match described {
-            Described::Rows(shape) => Some((shape, self.formats.borrow().clone())),
+        match &*self.described.borrow() {
+            Described::Rows(shape) => Some((Rc::clone(shape), self.formats.borrow().clone())),
             _ => None,
         }
     }
