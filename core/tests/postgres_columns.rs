@@ -212,6 +212,14 @@ fn copied_rows_know_their_subject_too() {
     );
 }
 
+/// `client_encoding` may have become SJIS since the server last said: there the second byte of a
+/// character can be a backslash.
+#[test]
+fn a_line_that_could_be_cut_elsewhere_is_masked_whole() {
+    assert_eq!(copied("", b"x\x83\\\ty\tz\n"), b"XX\\\tX\tX\n");
+    assert_eq!(copied("", "née\\n\tok\n".as_bytes()), b"XXXXX\tok\n");
+}
+
 /// Takes a column for names once three of its values were `name`.
 struct Learner;
 

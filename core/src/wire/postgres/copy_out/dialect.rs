@@ -59,6 +59,16 @@ impl Dialect {
         }
     }
 
+    /// True if the byte ends a cell or escapes what follows, wherever it stands.
+    pub(super) fn cuts(&self, byte: u8) -> bool {
+        let options = &self.options;
+        byte == options.delimiter
+            || match self.is_csv() {
+                true => byte == options.quote || byte == options.escape,
+                false => byte == b'\\',
+            }
+    }
+
     fn is_csv(&self) -> bool {
         self.options.format == CopyFormat::Csv
     }

@@ -20,6 +20,7 @@ mod binary;
 mod dialect;
 mod edits;
 mod lines;
+mod readings;
 mod stream;
 
 use super::frame::HEADER_BYTES;
@@ -71,6 +72,11 @@ struct Columns {
 }
 
 impl Columns {
+    /// True if no value is judged.
+    fn all_pass(&self) -> bool {
+        !self.plans.is_empty() && self.plans.iter().all(ColumnPlan::is_pass)
+    }
+
     /// The plan of a column; `None` if there is no such column.
     fn get(&self, column: usize) -> Option<&ColumnPlan> {
         if self.plans.is_empty() {

@@ -6,10 +6,12 @@
 mod binary;
 mod lines;
 
+use super::dialect::Dialect;
+use super::readings::Readings;
 use super::{Columns, Format, StreamStep, UNFINISHED, redact};
 use crate::bytes::Window;
 use crate::cell::{Judge, Masker};
-use crate::error::Fault;
+use crate::error::{Fault, Refusal, SqlState};
 use crate::inspect::Inspect;
 
 /// How far a frame is read.
@@ -27,12 +29,33 @@ struct Progress {
     rows: u64,
     /// The column that is read, or read next.
     column: usize,
+    readings: Readings,
+    /// Bytes at the head of the window that the readings have seen.
+    read_bytes: usize,
 }
 
 impl Progress {
     fn release(&mut self, window: &mut Window, bytes: usize) {
         window.pass(bytes);
         self.left_bytes -= bytes;
+        self.read_bytes = self.read_bytes.saturating_sub(bytes);
+    }
+
+    /// Refuses lines that could be cut elsewhere: a part of the frame is with the client already.
+    fn check_readings(&mut self, dialect: &Dialect, window: &Window) -> Result<(), Fault> {
+        let there = window.unjudged().len().min(self.left_bytes);
+        let new = window.unjudged().get(self.read_bytes..there);
+        let differ = self
+            .readings
+            .differ(new.unwrap_or_default(), |byte| dialect.cuts(byte));
+        self.read_bytes = there.max(self.read_bytes);
+        if differ {
+            let text = "a row of a COPY could be read in two ways";
+            return Err(Refusal::new(SqlState::FEATURE_NOT_SUPPORTED, text)
+                .with_hint("Use the binary format, or CSV with a comma.")
+                .into());
+        }
+        Ok(())
     }
 }
 
@@ -67,6 +90,9 @@ impl Stream {
         while self.progress.left_bytes > 0 {
             let advance = match format {
                 Format::Lines(dialect) => {
+                    if !columns.all_pass() {
+                        self.progress.check_readings(dialect, window)?;
+                    }
                     self.line
                         .step(&mut self.progress, dialect, columns, judge, window)?
                 }
