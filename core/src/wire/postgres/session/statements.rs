@@ -1,7 +1,7 @@
 //! Prepared statements and portals, as the server knows them.
 //!
-//! What is known of a result is kept by statement and by portal, never by "the last query": a
-//! statement that was described once stays masked for ever after.
+//! What a portal's rows look like is known from its own Describe, and only until the server runs
+//! anything else. A statement keeps what was learnt of its columns while they look the same.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
