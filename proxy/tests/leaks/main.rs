@@ -5,6 +5,8 @@
 //! gateway wrote to its log and to its disk. The same question asked past the gateway must show
 //! the canary: a trial that could not fail would prove nothing.
 
+mod renamed;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::process::ExitCode;
@@ -44,6 +46,10 @@ fn main() -> ExitCode {
         ("20_a_number_in_a_message", v20_number),
         ("21_a_column_that_was_just_added", v21_new_column),
         ("22_statistics_and_other_sessions_statements", v22_quoted),
+        ("23_a_name_of_another_statement", renamed::a_statement),
+        ("24_a_view_that_was_replaced", renamed::a_view),
+        ("25_a_copy_of_another_table", renamed::a_table),
+        ("26_a_copy_in_another_encoding", renamed::an_encoding),
     ];
     let mut trials = Vec::new();
     for (name, body) in vectors {
