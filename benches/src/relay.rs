@@ -146,6 +146,7 @@ fn catalog() -> Catalog {
         origins: Vec::new(),
     };
     let relation = Relation {
+        is_view: false,
         schema: "public".to_owned(),
         name: "t".to_owned(),
         columns: (1..=20).map(column).collect(),

@@ -26,6 +26,9 @@ pub struct Relation {
     pub schema: String,
     /// `pg_class.relname`.
     pub name: String,
+    /// It shows rows of others by a definition that can change. A materialised view has rows
+    /// of its own.
+    pub is_view: bool,
     /// Columns in attnum order, dropped ones left out.
     pub columns: Vec<Column>,
     /// Parents by inheritance or partitioning: a rule on a parent's column also holds for the

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use support::*;
 use velum_core::audit::record::{Body, Status};
+use velum_core::catalog::Catalog;
 use velum_core::policy::{Messages, Policy};
 
 /// The rules of the masking policy without any content detection.
@@ -321,4 +322,128 @@ fn a_copy_behind_messages_without_sync_is_masked_whole() {
     harness.server(&message(b'1', b""));
     harness.client(&query("COPY patients TO STDOUT"));
     assert_eq!(tags(&harness.take_server()), "PQ");
+}
+
+/// A view that showed the column `attnum` of the patients is made to show another.
+fn view_of(attnum: i16, epoch: u64) -> Arc<Catalog> {
+    let mut catalog = catalog();
+    catalog.epoch = epoch;
+    let view = catalog.relations.get_mut(&VIEW).unwrap();
+    view.columns[0].origins = vec![(PATIENTS, attnum)];
+    Arc::new(catalog)
+}
+
+fn rows_of_view() -> Vec<u8> {
+    concat(&[
+        row_description(&[("x", VIEW, 1, 25, 0)]),
+        data_row(&[Some(b"Miller")]),
+        complete("SELECT 1"),
+    ])
+}
+
+/// A session whose catalog says that the view shows no column that a rule is about.
+fn harmless_view() -> Harness<Dashed> {
+    let mut harness = rules_alone();
+    harness.catalog = view_of(1, 1);
+    harness.session.renew(Arc::clone(&harness.catalog));
+    assert!(contains(&ask(&mut harness, VIEW, 1, 25), b"Miller"));
+    harness
+}
+
+#[test]
+fn a_replaced_view_is_masked_as_soon_as_a_catalog_says_so() {
+    let mut harness = harmless_view();
+    harness.session.renew(view_of(3, 2));
+    assert!(!contains(&ask(&mut harness, VIEW, 1, 25), b"Miller"));
+    // In the middle of a result, and of one that was described long ago.
+    harness.session.renew(view_of(1, 3));
+    harness.client(&query("SELECT x FROM people"));
+    harness.server(&row_description(&[("x", VIEW, 1, 25, 0)]));
+    harness.server(&data_row(&[Some(b"Miller")]));
+    assert!(contains(&harness.take_client(), b"Miller"));
+    harness.session.renew(view_of(3, 4));
+    harness.server(&data_row(&[Some(b"Miller")]));
+    assert!(!contains(&harness.take_client(), b"Miller"));
+}
+
+#[test]
+fn what_the_session_changed_is_read_before_the_next_row() {
+    let mut harness = harmless_view();
+    harness.catalog = view_of(3, 2);
+    harness.client(&query(
+        "CREATE OR REPLACE VIEW people AS SELECT name AS label",
+    ));
+    harness.server(&concat(&[complete("CREATE VIEW"), ready(b'I')]));
+    assert!(!contains(&ask(&mut harness, VIEW, 1, 25), b"Miller"));
+    assert!(contains(&ask(&mut harness, PATIENTS, 1, 25), b"Miller"));
+    // Made harmless again.
+    harness.catalog = view_of(1, 3);
+    harness.client(&query("DO $$ $$"));
+    harness.server(&concat(&[complete("DO"), ready(b'I')]));
+    assert!(contains(&ask(&mut harness, VIEW, 1, 25), b"Miller"));
+}
+
+#[test]
+fn views_show_nothing_until_a_change_is_committed_and_read() {
+    let mut harness = harmless_view();
+    harness.client(&query(
+        "BEGIN; CREATE OR REPLACE VIEW people AS x; SELECT; SELECT",
+    ));
+    harness.server(&concat(&[complete("BEGIN"), complete("CREATE VIEW")]));
+    for _ in 0..2 {
+        harness.server(&rows_of_view());
+        assert!(!contains(&harness.take_client(), b"Miller"));
+        // A load meanwhile has not seen it.
+        harness.session.renew(view_of(1, 2));
+    }
+    // Tables show what they did; a view that nobody knows shows nothing.
+    for (table, attnum, shown) in [(PATIENTS, 1, true), (30_000, 1, false), (0, 0, true)] {
+        harness.server(&concat(&[
+            row_description(&[("x", table, attnum, 25, 0)]),
+            data_row(&[Some(b"Miller")]),
+            complete("SELECT 1"),
+        ]));
+        let seen = contains(&harness.take_client(), b"Miller");
+        assert_eq!(seen, shown, "{table}");
+    }
+    harness.catalog = view_of(1, 3);
+    harness.server(&concat(&[complete("COMMIT"), rows_of_view(), ready(b'I')]));
+    assert!(contains(&harness.take_client(), b"Miller"));
+}
+
+#[test]
+fn a_change_that_cannot_be_read_keeps_views_masked() {
+    let mut harness = harmless_view();
+    let mut unreadable = Catalog::clone(&view_of(1, 1));
+    unreadable.unreadable = true;
+    harness.catalog = Arc::new(unreadable);
+    harness.client(&query("ALTER VIEW people RENAME TO persons"));
+    harness.server(&concat(&[complete("ALTER VIEW"), ready(b'I')]));
+    for _ in 0..2 {
+        assert!(!contains(&ask(&mut harness, VIEW, 1, 25), b"Miller"));
+    }
+    harness.session.renew(view_of(1, 2));
+    assert!(contains(&ask(&mut harness, VIEW, 1, 25), b"Miller"));
+}
+
+#[test]
+fn what_was_asked_in_a_transaction_is_asked_again_after_it() {
+    let mut harness = rules_alone();
+    harness.client(&query("BEGIN; SELECT 'x' AS x INTO t; SELECT x FROM t"));
+    harness.server(&concat(&[
+        complete("BEGIN"),
+        complete("SELECT 1"),
+        row_description(&[("x", 30_000, 3, 25, 0)]),
+        data_row(&[Some(b"Miller")]),
+        complete("SELECT 1"),
+        ready(b'T'),
+    ]));
+    assert!(contains(&harness.take_client(), b"Miller"));
+    harness.client(&query("COMMIT"));
+    harness.server(&concat(&[complete("COMMIT"), ready(b'I')]));
+    let mut newer = catalog();
+    let patients = newer.relations[&PATIENTS].clone();
+    newer.relations.insert(30_000, patients);
+    harness.catalog = Arc::new(newer);
+    assert!(!contains(&ask(&mut harness, 30_000, 3, 25), b"Miller"));
 }

@@ -29,6 +29,7 @@ fn column(attnum: i16, name: &str, type_oid: u32, origins: &[(u32, i16)]) -> Col
 fn relation(name: &str, parents: &[u32], columns: Vec<Column>) -> Relation {
     let (schema, name) = ("ehr".to_owned(), name.to_owned());
     Relation {
+        is_view: false,
         schema,
         name,
         columns,

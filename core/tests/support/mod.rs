@@ -62,6 +62,7 @@ pub fn catalog() -> Catalog {
         origins,
     };
     let patients = Relation {
+        is_view: false,
         schema: "public".into(),
         name: "patients".into(),
         columns: vec![
@@ -73,6 +74,7 @@ pub fn catalog() -> Catalog {
         parents: vec![],
     };
     let view = Relation {
+        is_view: true,
         schema: "public".into(),
         name: "people".into(),
         columns: vec![column(1, "label", 25, vec![(PATIENTS, 3)])],

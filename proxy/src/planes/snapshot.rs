@@ -217,6 +217,11 @@ impl CatalogSlot {
         self.catalog.load_full()
     }
 
+    /// Is this what [`CatalogSlot::load`] would return?
+    pub fn holds(&self, catalog: &Arc<Catalog>) -> bool {
+        Arc::ptr_eq(&self.catalog.load(), catalog)
+    }
+
     /// Loads that have ended, well or not. Who waits for a load waits for this to reach the
     /// number from [`CatalogSlot::ask`], so that a database that cannot be read holds nobody
     /// for ever.

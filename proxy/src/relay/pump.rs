@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use velum_core::catalog::Catalog;
 use velum_core::error::{Peer, Refusal, SqlState};
 use velum_core::limits::PRE_AUTH_DEADLINE_MS;
 use velum_core::policy::Policy;
@@ -31,6 +32,8 @@ pub(super) struct Open {
     cancel: Option<CancelGuard>,
     /// Records of this session so far.
     records: u64,
+    /// The catalog in force.
+    seen: Arc<Catalog>,
     /// [`CatalogSlot::ended`] that a direction waits for.
     catalog: Option<u64>,
     over: bool,
@@ -62,6 +65,7 @@ impl Open {
     ) -> Self {
         Self {
             policy: Arc::clone(&setup.policy),
+            seen: Arc::clone(&setup.catalog),
             database: setup.database.clone(),
             cancel_key: Zeroizing::new(setup.cancel_key.clone()),
             session: Session::new(setup, cx.time),
@@ -79,10 +83,16 @@ impl Open {
     pub(super) fn turn(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Turn {
         if self.catalog.is_some_and(|ended| self.slot.ended() >= ended) {
             self.catalog = None;
+            self.seen = self.slot.load();
             self.session
-                .refresh(Arc::clone(&self.policy), self.slot.load());
+                .refresh(Arc::clone(&self.policy), Arc::clone(&self.seen));
         }
         loop {
+            // Whatever else it waits for, a session judges by the newest catalog.
+            if !self.slot.holds(&self.seen) {
+                self.seen = self.slot.load();
+                self.session.renew(Arc::clone(&self.seen));
+            }
             let down = self.direction(Peer::Server, about, legs, cx);
             let up = self.direction(Peer::Client, about, legs, cx);
             if legs.client.lost && !self.over {

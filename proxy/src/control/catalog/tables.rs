@@ -9,18 +9,18 @@ use super::LoadError;
 
 const DOING: &str = "reading the catalog";
 
-/// Tables, views, materialised views, foreign and partitioned tables; row types too, for the
+/// Tables, views, materialised views, foreign and partitioned tables, sequences; row types too, for the
 /// attributes of composite types.
 const RELATIONS: &str = "
     select c.oid, n.nspname::text, c.relname::text, c.relkind::text
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'v', 'm', 'f', 'p', 't', 'c')";
+    where c.relkind in ('r', 'v', 'm', 'f', 'p', 't', 'c', 'S')";
 
 const COLUMNS: &str = "
     select a.attrelid, a.attnum, a.attname::text, a.atttypid, a.attgenerated <> ''
     from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
     where a.attnum > 0 and not a.attisdropped
-      and c.relkind in ('r', 'v', 'm', 'f', 'p', 't', 'c')
+      and c.relkind in ('r', 'v', 'm', 'f', 'p', 't', 'c', 'S')
     order by a.attrelid, a.attnum";
 
 const PARENTS: &str = "select inhrelid, inhparent from pg_catalog.pg_inherits";
@@ -91,6 +91,7 @@ fn build(catalog: &mut Catalog, tables: [&[Row]; 5]) -> Result<(), tokio_postgre
         }
         let (schema, name) = (row.try_get(1)?, row.try_get(2)?);
         let relation = Relation {
+            is_view: kind == "v",
             schema,
             name,
             columns: Vec::new(),

@@ -23,6 +23,7 @@ impl<I: Inspect> Session<I> {
     ) -> Result<(), Halt> {
         let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
         let (shape, formats) = RowShape::parse(body)?;
+        self.expect_catalog()?;
         let unknown = self.rules.unknown(shape.facts());
         if unknown.iter().any(|unknown| !self.asked.contains(unknown)) {
             if self.asked.len() > limits::COLUMNS {

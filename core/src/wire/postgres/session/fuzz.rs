@@ -139,6 +139,7 @@ fn catalog() -> Catalog {
         origins: Vec::new(),
     };
     let relation = Relation {
+        is_view: false,
         schema: "public".to_owned(),
         name: "t".to_owned(),
         columns: vec![column(1, "id"), column(2, "ssn")],

@@ -12,10 +12,11 @@
 //! Rooms: `client` and `server` are the two directions, `pipeline` the answers owed, `names`
 //! in `statements` what statements and portals stand for, `shape` what results look like,
 //! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
-//! `notices` the texts of errors and notices, `probe` the columns
+//! `changes` what the session changed in the catalog, `notices` the texts of errors and notices, `probe` the columns
 //! of a COPY, `journal` the records.
 
 mod bind;
+mod changes;
 mod client;
 mod copy;
 mod describe;
@@ -53,6 +54,7 @@ use crate::time::Timestamp;
 
 use super::message;
 use bind::BindStream;
+use changes::Change;
 use journal::Journal;
 use pipeline::Pipeline;
 use probe::Probe;
@@ -161,6 +163,7 @@ pub struct Session<I> {
     asked: HashSet<Unknown>,
     /// A refresh was asked for and has not been answered.
     awaits_catalog: bool,
+    change: Change,
     to_client: Outbox,
     window_wanted: [usize; 2],
     end: Option<&'static str>,
@@ -209,6 +212,7 @@ impl<I: Inspect> Session<I> {
             answering: Answering::default(),
             asked: HashSet::new(),
             awaits_catalog: false,
+            change: Change::None,
             to_client: Outbox::new(),
             window_wanted: [0; 2],
             end: None,
@@ -262,6 +266,7 @@ impl<I: Inspect> Session<I> {
         self.decision = format!("allow: policy {}", policy.name);
         self.rules.refresh(policy, catalog);
         self.awaits_catalog = false;
+        self.caught_up();
     }
 
     /// Bytes of window that the frame at hand needs: of the client's direction, then of the

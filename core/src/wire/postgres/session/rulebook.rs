@@ -23,6 +23,8 @@ pub(super) struct Rulebook<I> {
     catalog: Arc<Catalog>,
     inspector: Arc<I>,
     epoch: u64,
+    /// The session has changed the catalog and none was read since.
+    in_flux: bool,
     tally: Tally,
     scratch: Scratch,
 }
@@ -34,6 +36,7 @@ impl<I: Inspect> Rulebook<I> {
             catalog,
             inspector,
             epoch: 1,
+            in_flux: false,
             tally: Tally::default(),
             scratch: Scratch::default(),
         }
@@ -46,9 +49,22 @@ impl<I: Inspect> Rulebook<I> {
         self.epoch += 1;
     }
 
+    /// While this is so, what a view shows is not known, and neither is what the catalog does
+    /// not have: unless a rule matches, it is masked whole.
+    pub(super) fn set_in_flux(&mut self, in_flux: bool) {
+        if self.in_flux != in_flux {
+            self.in_flux = in_flux;
+            self.epoch += 1;
+        }
+    }
+
     /// Changes whenever plans have to be made anew.
     pub(super) fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    pub(super) fn shared_policy(&self) -> &Arc<Policy> {
+        &self.policy
     }
 
     pub(super) fn policy(&self) -> &Policy {
@@ -73,6 +89,9 @@ impl<I: Inspect> Rulebook<I> {
 
     pub(super) fn plan(&self, facts: &ColumnFacts) -> ColumnPlan {
         let mut plan = self.policy.plan(&self.catalog, facts);
+        if self.in_flux && !self.is_settled(facts) && !matches!(plan.decision, Decision::Mask(_)) {
+            plan.decision = Decision::MaskByDefault;
+        }
         if let Some(strategy) = self.policy.content.as_ref().filter(|_| !plan.is_pass()) {
             let has_keys = !self.policy.json_keys().is_empty();
             let prior = match self.inspector.prior(plan.alias_hint()) {
@@ -142,6 +161,15 @@ impl<I: Inspect> Rulebook<I> {
             (table_oid, 0) => self.catalog.relations.contains_key(&table_oid),
             (table_oid, attnum) => self.catalog.column(table_oid, attnum).is_some(),
         }
+    }
+
+    /// Does the column show the same whatever the session has changed? A table's rows stay its
+    /// own under any name; a view may have become another.
+    fn is_settled(&self, column: &ColumnFacts) -> bool {
+        let relation = self.catalog.relations.get(&column.table_oid);
+        self.knows_origin(column)
+            && types::is_known(&self.catalog, column.type_oid)
+            && relation.is_none_or(|relation| !relation.is_view)
     }
 
     pub(super) fn judge(&mut self) -> Judge<'_, I> {

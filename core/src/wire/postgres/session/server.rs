@@ -211,6 +211,7 @@ impl<I: Inspect> Session<I> {
         }
         self.rules.veil_command(tag);
         self.journal.command(tag);
+        self.note_change(tag);
         window.pass(header.frame_bytes);
         self.end_result(Status::Completed, now)
     }
@@ -364,6 +365,9 @@ impl<I: Inspect> Session<I> {
         }
         self.answering.end_of_statement();
         self.transaction = status;
+        if status == b'I' {
+            self.end_of_change();
+        }
         if status == b'I' && self.pipeline.is_idle() {
             self.names.end_of_transaction();
         }
