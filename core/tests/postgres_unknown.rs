@@ -17,6 +17,10 @@ fn rules_alone() -> Harness<Dashed> {
     rules_with(Messages::Strict)
 }
 
+fn masked() -> Harness<Dashed> {
+    Harness::ready(masking_policy(), Dashed)
+}
+
 fn rules_with(messages: Messages) -> Harness<Dashed> {
     let with_content = masking_policy();
     let rules = with_content.rules.clone();
@@ -32,23 +36,28 @@ fn texts_are_veiled_without_content_detection_too() {
 }
 
 fn texts_are_veiled(mut harness: Harness<Dashed>) {
-    harness.client(&query("SELECT tell()"));
+    harness.client(&query("LISTEN gossip"));
+    harness.server(&concat(&[complete("LISTEN"), ready(b'I')]));
+    harness.take_client();
+    harness.client(&query("SELECT tell(), 'Miller' AS miller -- Miller"));
     harness.server(&notice_like(
         b'N',
         &[
             (b'S', "NOTICE"),
             (b'C', "00000"),
             (b'F', "pl_exec.c"),
-            (b'M', "found Miller 531-77-0294"),
+            (b'M', "found Miller 531-77-0294, miller"),
         ],
     ));
     harness.server(&message(
         b'A',
         b"\0\0\0\x01gossip\0patients: Miller 531-77-0294\0",
     ));
+    harness.server(&message(b'A', b"\0\0\0\x01miller\0miller\0"));
     harness.server(&message(b'S', b"application_name\0Miller\0"));
     harness.server(&message(b'S', b"search_path\0Miller, patients\0"));
-    for canary in ["Miller", "531", "0294"] {
+    harness.server(&message(b'S', b"TimeZone\0<MILLER>0\0"));
+    for canary in ["Miller", "miller", "MILLER", "531", "0294"] {
         assert!(!contains(&harness.to_client, canary.as_bytes()), "{canary}");
     }
     assert!(contains(&harness.to_client, b"gossip\0patients: XXXXXX"));
@@ -56,30 +65,76 @@ fn texts_are_veiled(mut harness: Harness<Dashed>) {
         &harness.to_client,
         b"search_path\0XXXXXX, patients\0"
     ));
-    assert_eq!(tags(&harness.to_client), "NASS");
+    assert_eq!(tags(&harness.to_client), "NAASSS");
 }
 
 #[test]
 fn what_the_client_said_itself_comes_back() {
-    let mut harness = Harness::new(masking_policy(), Dashed);
-    harness.server(&message(b'S', b"application_name\0nightly report\0"));
-    harness.server(&start_up());
-    harness.client(&query("NOTIFY gossip, 'said by itself'"));
-    harness.server(&complete("NOTIFY"));
+    let mut harness = masked();
+    harness.client(&query("LISTEN gossip; NOTIFY gossip, 'said by itself'"));
+    harness.server(&concat(&[complete("LISTEN"), complete("NOTIFY")]));
     harness.server(&message(b'A', b"\0\0\0\x01gossip\0said by itself\0"));
     harness.server(&ready(b'I'));
     harness.client(&query("SET application_name = 'weekly'"));
     harness.server(&complete("SET"));
     harness.server(&message(b'S', b"application_name\0weekly\0"));
     harness.server(&message(b'S', b"TimeZone\0Europe/Berlin\0"));
-    for text in [
-        "nightly report",
-        "said by itself",
-        "weekly",
-        "Europe/Berlin",
-    ] {
+    for text in ["gossip", "said by itself", "weekly", "Europe/Berlin"] {
         assert!(contains(&harness.to_client, text.as_bytes()), "{text}");
     }
+}
+
+/// What an error shows of the client's own words, by its source, position and context.
+fn shown(sql: &str, fields: &[(u8, &str)]) -> String {
+    let mut harness = masked();
+    harness.client(&query(sql));
+    let common = [(b'S', "ERROR"), (b'C', "42703")];
+    harness.server(&concat(&[error(&[&common, fields].concat()), ready(b'I')]));
+    String::from_utf8_lossy(&harness.take_client()).into_owned()
+}
+
+#[test]
+fn names_of_the_statement_show_only_in_what_is_said_of_its_text() {
+    let file = (b'F', "parse_relation.c");
+    let text = (b'M', "column \"wilhelmina\" does not exist");
+    let sql = "SELECT wilhelmina FROM patients";
+    assert!(shown(sql, &[file, (b'P', "8"), text]).contains("wilhelmina"));
+    let within = (b'W', "PL/pgSQL function f() line 1 at EXECUTE");
+    for fields in [
+        &[file, text][..],
+        &[file, (b'P', "8"), text, within],
+        &[(b'F', "pl_exec.c"), (b'P', "8"), text],
+    ] {
+        assert!(!shown(sql, fields).contains("wilhelmina"));
+    }
+    assert!(shown("DROP TABLE wilhelmina", &[file, text]).contains("wilhelmina"));
+    for sql in [
+        "SELECT 1 -- wilhelmina",
+        "SELECT 'wilhelmina'",
+        "DO $$wilhelmina$$",
+    ] {
+        assert!(!shown(sql, &[file, (b'P', "8"), text]).contains("wilhelmina"));
+    }
+}
+
+/// A list of guesses in the statement confirms none of them.
+#[test]
+fn a_value_that_is_quoted_at_run_time_is_veiled_whoever_named_it() {
+    let sql = "SELECT name::int, 1 AS wilhelmina, 2 AS \"Quillfeather\" FROM patients";
+    let told = shown(
+        sql,
+        &[
+            (b'F', "numutils.c"),
+            (
+                b'M',
+                "invalid input syntax for type integer: \"wilhelmina Quillfeather\"",
+            ),
+        ],
+    );
+    assert!(
+        told.contains("integer: \"XXXXXXXXXX XXXXXXXXXXXX\""),
+        "{told}"
+    );
 }
 
 /// A column of `table` under another name, with one value.

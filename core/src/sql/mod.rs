@@ -11,12 +11,16 @@
 mod copy;
 mod effect;
 mod functions;
+mod identifiers;
+mod keywords;
 mod lex;
 mod tokenise;
 
 use std::ops::Range;
 
 pub use copy::{CopyFormat, CopyOptions, CopySource, CopyTo};
+pub(crate) use identifiers::{channels, identifiers, is_inert, literals};
+pub(crate) use keywords::is_builtin;
 pub use tokenise::tokenise;
 
 use crate::audit::record::Effect;

@@ -12,8 +12,9 @@
 //! Rooms: `client` and `server` are the two directions, `pipeline` the answers owed, `names`
 //! in `statements` what statements and portals stand for, `shape` what results look like,
 //! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
-//! `changes` what the session changed in the catalog, `notices` the texts of errors and notices, `probe` the columns
-//! of a COPY, `journal` the records.
+//! `changes` what the session changed in the catalog, `notices` the texts of errors and notices,
+//! `known` the words in them that tell nothing, `parameters` what the server reports of its
+//! settings, `probe` the columns of a COPY, `journal` the records.
 
 mod bind;
 mod changes;
@@ -23,7 +24,9 @@ mod describe;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 mod journal;
+mod known;
 mod notices;
+mod parameters;
 mod pipeline;
 mod probe;
 mod results;

@@ -2,13 +2,10 @@
 //! column names. Any of them can quote a value.
 //!
 //! Content detection runs over all of them. Where columns are masked by rule, a value need not
-//! look like PHI, so words are veiled as well unless they are known to be no value: words of
-//! the statement at hand, identifiers of the catalog, and the vocabulary of the server itself.
-//! Every change keeps the length, so it is made in place.
+//! look like PHI, so words are veiled as well unless they are known to be no value, see `known`.
+//! Every change keeps the length, so it is made in place, and costs time linear in the text.
 
-use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use memchr::memmem;
 
@@ -17,22 +14,9 @@ use crate::cell::{ColumnFacts, Encoding, Verdict};
 use crate::error::{Fault, Peer, Refusal, SqlState, Violation};
 use crate::inspect::Inspect;
 
+use super::known::{Known, is_context_word, is_lower_context_word, is_message_word, is_type_word};
+use super::parameters::{self, Show};
 use super::rulebook::Rulebook;
-use super::statements::Statement;
-
-/// Words of PostgreSQL's own DETAIL and CONTEXT texts.
-const VOCABULARY: &str = "a access already an and any are as at be because block but by call \
-    calls can cannot cascade check code column columns command commands conflicts constraint \
-    contains context copy currently data database deferred depends detail does drop during each \
-    enabled error exception execute exists existing expected expression extended failing \
-    failed fetch foreign found from function has have if in index inline input insert into \
-    invalid is it json key keys line loop lock member missing more must name named no not null \
-    object objects of on only operation or other out over owner parameter partition pg pl \
-    plpgsql perform pgsql portal position privilege privileges procedure process query raise \
-    referenced referencing references relation return role routine row rows rule schema \
-    select sequence server session set sql statement still subquery table tables temporary \
-    than that the this to token transaction trigger tuple type unnamed unterminated update \
-    user value values view violates waiting waits was while with assignment delete";
 
 /// Encodings in which an ASCII byte can be a part of another character: what content detection
 /// sees in them is not what the client sees.
@@ -46,17 +30,14 @@ const UNSAFE_ENCODINGS: [&str; 7] = [
     "GB18030",
 ];
 
-/// Parameters that are reported to the client and that SQL can set to any text.
-const FREE_TEXT_PARAMETERS: [&[u8]; 2] = [b"application_name", b"search_path"];
-
 /// Fields of one error; PostgreSQL has 18 kinds and sends each once.
 const FIELDS: usize = 64;
 
 /// Sources that pass on the words of another server, on whose texts nothing is known.
 const REMOTE_SOURCES: [&[u8]; 2] = [b"dblink.c", b"connection.c"];
 
-static VOCABULARY_SET: LazyLock<HashSet<&'static [u8]>> =
-    LazyLock::new(|| VOCABULARY.split_whitespace().map(str::as_bytes).collect());
+/// Sources of the planner and of the plan cache; any other `pl…` may be a language's.
+const PLANNER_SOURCES: [&[u8]; 4] = [b"plancache.c", b"plancat.c", b"planner.c", b"planmain.c"];
 
 fn malformed(what: &'static str) -> Violation {
     Violation {
@@ -77,11 +58,7 @@ impl<I: Inspect> Rulebook<I> {
     ///
     /// # Errors
     /// A body that is not a list of fields, or a SQLSTATE that is none.
-    pub(super) fn veil_notice(
-        &mut self,
-        body: &mut [u8],
-        statement: Option<&Statement>,
-    ) -> Result<Notice, Violation> {
+    pub(super) fn veil_notice(&mut self, body: &mut [u8]) -> Result<Notice, Violation> {
         let fields = fields(body)?;
         let notice = Notice {
             sqlstate: sqlstate(&fields, body)?,
@@ -90,28 +67,32 @@ impl<I: Inspect> Rulebook<I> {
         if self.judges_nothing() {
             return Ok(notice);
         }
-        let from_code = is_raised_by_code(&fields, body);
-        for (tag, range) in fields {
-            let Some(text) = body.get_mut(range) else {
-                continue;
-            };
-            if self.veils_messages() {
-                let known = |word: &[u8]| self.is_known(word, statement);
-                veil_field(tag, text, from_code, known);
+        let origin = Origin::of(&fields, body);
+        let spoken = match origin {
+            _ if !self.veils_messages() => None,
+            Origin::Text => self.spoken(),
+            Origin::Server => self.spoken().filter(|spoken| spoken.is_inert),
+            Origin::Within | Origin::Code => None,
+        };
+        let known = Known {
+            catalog: self.catalog(),
+            own: spoken,
+        };
+        if self.veils_messages() {
+            for (tag, range) in &fields {
+                if let Some(text) = body.get_mut(range.clone()) {
+                    veil_field(*tag, text, origin == Origin::Code, &known);
+                }
             }
-            self.judge().text(text, None);
         }
+        let texts: Vec<_> = fields.into_iter().map(|(_, range)| range).collect();
+        self.veil_strings(body, &texts);
         Ok(notice)
     }
 
-    /// Judges the body of a NotificationResponse in place: process id, channel, payload. The
-    /// channel is one that the client listens to, so it knows its name already. `statement` is
-    /// what the server runs, which may have sent it.
-    pub(super) fn veil_notification(
-        &mut self,
-        body: &mut [u8],
-        statement: Option<&Statement>,
-    ) -> Result<(), Violation> {
+    /// Judges the body of a NotificationResponse in place: process id, channel, payload. A
+    /// channel shows if the client has named it in a LISTEN.
+    pub(super) fn veil_notification(&mut self, body: &mut [u8]) -> Result<(), Violation> {
         let mut reader = Reader::new(body);
         let parts = reader
             .i32()
@@ -120,20 +101,29 @@ impl<I: Inspect> Rulebook<I> {
             return Err(malformed("malformed NotificationResponse"));
         };
         let payload = 5 + channel..5 + channel + payload;
-        self.veil_unknown_words(body, payload.clone(), statement);
-        self.veil_strings(body, &[4..4 + channel, payload]);
+        let channel = 4..4 + channel;
+        let listens = |channel| self.listens_to(channel);
+        if !body.get(channel.clone()).is_some_and(listens) {
+            self.veil_unknown_words(body, channel.clone());
+        }
+        if !body
+            .get(payload.clone())
+            .is_some_and(|text| self.said(text))
+        {
+            self.veil_unknown_words(body, payload.clone());
+        }
+        self.veil_strings(body, &[channel, payload]);
         Ok(())
     }
 
-    /// Judges the body of a ParameterStatus in place: name, value. `statement` is what the
-    /// server runs; `None` in the start-up, where the client's own wishes come back.
+    /// Judges the body of a ParameterStatus in place: name, value. `in_start_up`: before the
+    /// session's first statement.
     ///
     /// # Errors
     /// A client encoding in which content cannot be judged.
     pub(super) fn veil_parameter(
         &mut self,
         body: &mut [u8],
-        statement: Option<&Statement>,
         in_start_up: bool,
     ) -> Result<(), Fault> {
         let mut reader = Reader::new(body);
@@ -150,10 +140,20 @@ impl<I: Inspect> Rulebook<I> {
                 .with_hint("Use client_encoding = UTF8.")
                 .into());
         }
-        let is_free_text = FREE_TEXT_PARAMETERS.contains(&name);
+        let show = match parameters::show(name, value, in_start_up) {
+            _ if self.said(value) => Show::Whole,
+            show => show,
+        };
         let value = name.len() + 1..name.len() + 1 + value.len();
-        if is_free_text && !in_start_up {
-            self.veil_unknown_words(body, value.clone(), statement);
+        if self.veils_messages()
+            && let Some(text) = body.get_mut(value.clone())
+        {
+            match show {
+                Show::Whole => {}
+                Show::Names => veil_words(text, |word| self.known().is_name(word)),
+                Show::Nothing => veil_words(text, |_| false),
+                Show::Rounds => parameters::write_rounds(text),
+            }
         }
         self.veil_strings(body, &[value]);
         Ok(())
@@ -216,26 +216,29 @@ impl<I: Inspect> Rulebook<I> {
         }
     }
 
-    /// Veils what could be a value, where a value need not look like PHI.
-    fn veil_unknown_words(
-        &self,
-        body: &mut [u8],
-        range: Range<usize>,
-        statement: Option<&Statement>,
-    ) {
-        if let Some(text) = body.get_mut(range)
-            && self.veils_messages()
-        {
-            veil_words(text, |word| self.is_known(word, statement));
+    /// True if the client itself said `value`, in the statement at hand.
+    fn said(&self, value: &[u8]) -> bool {
+        self.veils_messages() && self.spoken().is_some_and(|spoken| spoken.said(value))
+    }
+
+    /// What is known of texts that need not speak of the client's own statement.
+    fn known(&self) -> Known<'_> {
+        Known {
+            catalog: self.catalog(),
+            own: None,
         }
     }
 
-    /// True if showing `word` tells the client nothing about a value.
-    fn is_known(&self, word: &[u8], statement: Option<&Statement>) -> bool {
-        let lower = word.to_ascii_lowercase();
-        VOCABULARY_SET.contains(lower.as_slice())
-            || std::str::from_utf8(word).is_ok_and(|word| self.catalog().words.contains(word))
-            || statement.is_some_and(|statement| has_word(&statement.text.raw, word))
+    /// Veils what could be a value, where a value need not look like PHI.
+    fn veil_unknown_words(&self, body: &mut [u8], range: Range<usize>) {
+        if let Some(text) = body.get_mut(range)
+            && self.veils_messages()
+        {
+            let known = self.known();
+            veil_words(text, |word| {
+                known.is_name(word) || is_lower_context_word(word)
+            });
+        }
     }
 }
 
@@ -283,36 +286,123 @@ fn is_fatal(fields: &[(u8, Range<usize>)], body: &[u8]) -> bool {
         .is_some_and(|severity| matches!(severity, b"FATAL" | b"PANIC"))
 }
 
-/// True if a procedural language or another server wrote the text, so that any part of it may
-/// be a value. The source file is told by the server itself and cannot be set from SQL.
-fn is_raised_by_code(fields: &[(u8, Range<usize>)], body: &[u8]) -> bool {
-    let file = fields.iter().find(|(tag, _)| *tag == b'F');
-    file.is_none_or(|(_, range)| {
-        body.get(range.clone())
-            .is_none_or(|name| name.starts_with(b"pl") || REMOTE_SOURCES.contains(&name))
-    })
+/// Where a text comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The server's reading of the client's own text, before anything runs: it has a position
+    /// there, and no code stands between.
+    Text,
+    /// The server, about what the statement does.
+    Server,
+    /// The server, about what code does that the statement runs: it has a context.
+    Within,
+    /// A procedural language or another server wrote it: any part of it may be a value.
+    Code,
+}
+
+impl Origin {
+    /// The source file is told by the server itself and cannot be set from SQL.
+    fn of(fields: &[(u8, Range<usize>)], body: &[u8]) -> Self {
+        let has = |wanted: u8| fields.iter().any(|(tag, _)| *tag == wanted);
+        let file = fields.iter().find(|(tag, _)| *tag == b'F');
+        let file = file.and_then(|(_, range)| body.get(range.clone()));
+        if file.is_none_or(is_code) {
+            Origin::Code
+        } else if has(b'W') || has(b'q') || has(b'p') {
+            Origin::Within
+        } else if has(b'P') {
+            Origin::Text
+        } else {
+            Origin::Server
+        }
+    }
+}
+
+/// Is `file` a source of a procedural language, or of what passes on another server's words?
+/// The planner's own begin with `pl` as well.
+fn is_code(file: &[u8]) -> bool {
+    REMOTE_SOURCES.contains(&file) || (file.starts_with(b"pl") && !PLANNER_SOURCES.contains(&file))
 }
 
 /// Veils one field, see
 /// <https://www.postgresql.org/docs/current/protocol-error-fields.html>.
-fn veil_field(tag: u8, text: &mut [u8], from_code: bool, known: impl Fn(&[u8]) -> bool) {
+fn veil_field(tag: u8, text: &mut [u8], from_code: bool, known: &Known<'_>) {
+    let is_known = |word: &[u8]| known.is_name(word) || is_lower_context_word(word);
     match tag {
         // Severity, SQLSTATE, positions and source: never a value.
         b'S' | b'V' | b'C' | b'P' | b'p' | b'F' | b'L' | b'R' => {}
-        // The server's own sentences quote values and identifiers alike, but not numbers.
-        b'M' | b'H' if !from_code && text.is_ascii() => {
-            let range = quoted(text);
-            veil_words(&mut text[range], &known);
-            veil_words(text, |word| {
-                !word.iter().any(u8::is_ascii_digit) || known(word)
-            });
-        }
+        b'M' | b'H' if !from_code && text.is_ascii() => veil_sentence(text, known),
+        b'M' | b'H' => veil_words(text, is_known),
         b'D' => {
             let values = listed_values(text);
-            veil_words(&mut text[values], |_| false);
-            veil_words(text, known);
+            let (before, rest) = text.split_at_mut(values.start);
+            let (values, after) = rest.split_at_mut(values.end - values.start);
+            veil_words(before, |word| known.is_name(word) || is_context_word(word));
+            veil_words(values, |_| false);
+            veil_words(after, is_known);
         }
-        _ => veil_words(text, known),
+        _ => veil_words(text, |word| known.is_name(word) || is_context_word(word)),
+    }
+}
+
+/// Veils a sentence of the server's own: it keeps the words of the server's catalogue, but not
+/// what it quotes, with marks or without, nor numbers.
+fn veil_sentence(text: &mut [u8], known: &Known<'_>) {
+    let quoted = quoted(text);
+    let mut call = false;
+    let mut at = 0;
+    while at < text.len() {
+        let end = at
+            + text[at..]
+                .iter()
+                .take_while(|&&byte| is_word_byte(byte))
+                .count();
+        if end == at {
+            call &= text[at] != b')';
+            at += 1;
+            continue;
+        }
+        let shape = Shape::of(text, at..end);
+        let word = &text[at..end];
+        let shows = known.is_name(word)
+            || if quoted.contains(&at) {
+                is_lower_context_word(word)
+            } else if call {
+                is_type_word(word)
+            } else {
+                !shape.is_joined && is_message_word(word, shape.begins)
+            };
+        if !shows {
+            text[at..end].fill(b'X');
+        }
+        call |= shape.is_called;
+        at = end;
+    }
+}
+
+/// How a word stands in its sentence.
+struct Shape {
+    /// It is part of a dotted name or the name of a call.
+    is_joined: bool,
+    /// A parenthesis follows at once.
+    is_called: bool,
+    /// It begins a sentence.
+    begins: bool,
+}
+
+impl Shape {
+    fn of(text: &[u8], word: Range<usize>) -> Self {
+        let byte = |at: Option<usize>| at.and_then(|at| text.get(at)).copied();
+        let is_part = |at| byte(at).is_some_and(is_word_byte);
+        let (before, after) = (word.start.checked_sub(1), Some(word.end));
+        let dotted = byte(before) == Some(b'.') && is_part(word.start.checked_sub(2))
+            || byte(after) == Some(b'.') && is_part(Some(word.end + 1));
+        let is_called = byte(after) == Some(b'(');
+        Self {
+            is_joined: dotted || is_called,
+            is_called,
+            begins: word.start == 0 || text[..word.start].ends_with(b". "),
+        }
     }
 }
 
@@ -351,27 +441,22 @@ fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-/// True if `text` holds `word` as a whole word.
-fn has_word(text: &[u8], word: &[u8]) -> bool {
-    memmem::find_iter(text, word).any(|at| {
-        let before = at.checked_sub(1).and_then(|at| text.get(at));
-        let after = text.get(at + word.len());
-        !before.is_some_and(|&byte| is_word_byte(byte))
-            && !after.is_some_and(|&byte| is_word_byte(byte))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Catalog;
 
     fn veiled(tag: u8, text: &str, from_code: bool) -> String {
         let mut text = text.as_bytes().to_vec();
-        let known = |word: &[u8]| {
-            VOCABULARY_SET.contains(word.to_ascii_lowercase().as_slice())
-                || [&b"patients"[..], b"ssn", b"integer"].contains(&word)
+        let catalog = Catalog {
+            words: ["patients", "ssn"].map(String::from).into(),
+            ..Catalog::default()
         };
-        veil_field(tag, &mut text, from_code, known);
+        let known = Known {
+            catalog: &catalog,
+            own: None,
+        };
+        veil_field(tag, &mut text, from_code, &known);
         String::from_utf8(text).unwrap()
     }
 
@@ -427,15 +512,70 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_other_servers_are_texts_of_code() {
-        let raised = |source: &str| {
-            let body = [b"F", source.as_bytes(), b"\0\0"].concat();
-            is_raised_by_code(&fields(&body).unwrap(), &body)
-        };
-        for source in ["pl_exec.c", "plpy_elog.c", "dblink.c", "connection.c"] {
-            assert!(raised(source), "{source}");
+    fn sentences_keep_the_words_of_the_servers_catalogue_alone() {
+        for (text, shown) in [
+            (
+                "improper qualified name (too many dotted names): wilhelmina.quillfeather.a.b",
+                "improper qualified name (too many dotted names): XXXXXXXXXX.XXXXXXXXXXXX.X.X",
+            ),
+            (
+                "function wilhelmina_quillfeather(integer, the may) does not exist",
+                "function XXXXXXXXXXXXXXXXXXXXXXX(integer, XXX XXX) does not exist",
+            ),
+            (
+                "schema of Rose does not exist",
+                "schema of XXXX does not exist",
+            ),
+            (
+                "No function matches the given name and argument types. You might need to add \
+                 explicit type casts.",
+                "No function matches the given name and argument types. You might need to add \
+                 explicit type casts.",
+            ),
+            (
+                "cached plan must not change result type",
+                "cached plan must not change result type",
+            ),
+            ("may(will) page.index", "XXX(XXXX) XXXX.index"),
+        ] {
+            assert_eq!(veiled(b'M', text, false), shown);
         }
-        assert!(!raised("execMain.c"));
+    }
+
+    fn origin(fields_of: &[(u8, &str)]) -> Origin {
+        let mut body = Vec::new();
+        for (tag, text) in fields_of {
+            body.extend([&[*tag], text.as_bytes(), b"\0"].concat());
+        }
+        body.push(0);
+        Origin::of(&fields(&body).unwrap(), &body)
+    }
+
+    #[test]
+    fn texts_of_other_servers_are_texts_of_code() {
+        for source in [
+            "pl_exec.c",
+            "plpy_elog.c",
+            "plperl.c",
+            "dblink.c",
+            "connection.c",
+        ] {
+            assert_eq!(origin(&[(b'F', source)]), Origin::Code, "{source}");
+        }
+        for source in ["execMain.c", "plancache.c", "planner.c", "plancat.c"] {
+            assert_eq!(origin(&[(b'F', source)]), Origin::Server, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_text_speaks_of_the_statement_if_no_code_stands_between() {
+        let file = (b'F', "parse_relation.c");
+        assert_eq!(origin(&[file, (b'P', "8")]), Origin::Text);
+        assert_eq!(origin(&[file]), Origin::Server);
+        for within in [(b'W', "SQL function \"f\""), (b'q', "select"), (b'p', "1")] {
+            assert_eq!(origin(&[file, (b'P', "8"), within]), Origin::Within);
+        }
+        assert_eq!(origin(&[(b'P', "8")]), Origin::Code);
     }
 
     #[test]

@@ -1,12 +1,18 @@
 //! The policy, the catalog and the engine that a session judges by.
 
+use std::collections::HashSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::cell::{ColumnFacts, ColumnPlan, Decision, Judge, Masker, Scratch, SharedWatch, Tally};
 use crate::inspect::{Inspect, Prior};
+use crate::limits;
 use crate::mask::types;
 use crate::policy::{Messages, Policy};
+
+use super::known::{Speaker, Spoken};
+use super::statements::Statement;
 
 /// Something of a result that the catalog does not know.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +33,9 @@ pub(super) struct Rulebook<I> {
     in_flux: bool,
     tally: Tally,
     scratch: Scratch,
+    speaker: Speaker,
+    /// Channels that the client has named in a LISTEN.
+    channels: HashSet<Vec<u8>>,
 }
 
 impl<I: Inspect> Rulebook<I> {
@@ -39,7 +48,40 @@ impl<I: Inspect> Rulebook<I> {
             in_flux: false,
             tally: Tally::default(),
             scratch: Scratch::default(),
+            speaker: Speaker::default(),
+            channels: HashSet::new(),
         }
+    }
+
+    /// What comes next belongs to `statement`.
+    pub(super) fn attend(&mut self, statement: Option<&Rc<Statement>>) {
+        self.speaker.attend(statement);
+    }
+
+    /// The names in the statement at hand.
+    pub(super) fn spoken(&self) -> Option<&Spoken> {
+        self.speaker.spoken()
+    }
+
+    /// The statement at hand is complete: notes what it makes the client listen to. `tag` is its
+    /// command tag.
+    pub(super) fn heed(&mut self, tag: &[u8]) {
+        if tag != b"LISTEN" || !self.veils_messages() {
+            return;
+        }
+        let Some(spoken) = self.speaker.heed() else {
+            return;
+        };
+        let new = spoken
+            .channels
+            .iter()
+            .take(limits::CHANNELS - self.channels.len());
+        self.channels.extend(new.cloned());
+    }
+
+    /// True if the client has named `channel` in a LISTEN.
+    pub(super) fn listens_to(&self, channel: &[u8]) -> bool {
+        self.channels.contains(channel)
     }
 
     /// Puts a new policy and catalog in force: every plan is made anew.

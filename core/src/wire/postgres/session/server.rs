@@ -178,19 +178,24 @@ impl<I: Inspect> Session<I> {
         }
     }
 
+    /// Judges what comes next by the statement that the server answers.
+    fn attend(&mut self) {
+        let front = self.pipeline.front();
+        self.rules.attend(front.and_then(|front| front.statement()));
+    }
+
     /// What belongs to no answer and may come at any time.
     fn told_by_the_way(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
         let front = self.pipeline.front();
         let in_start_up = matches!(front, Some(Awaited::Startup));
-        let statement = front.and_then(|front| front.statement().cloned());
-        let statement = statement.as_deref();
+        self.attend();
         let body = body_mut(window, header);
         match header.tag {
             server::NOTICE_RESPONSE => {
-                self.rules.veil_notice(body, statement)?;
+                self.rules.veil_notice(body)?;
             }
-            server::NOTIFICATION_RESPONSE => self.rules.veil_notification(body, statement)?,
-            _ => self.rules.veil_parameter(body, statement, in_start_up)?,
+            server::NOTIFICATION_RESPONSE => self.rules.veil_notification(body)?,
+            _ => self.rules.veil_parameter(body, in_start_up)?,
         }
         window.pass(header.frame_bytes);
         Ok(())
@@ -209,6 +214,8 @@ impl<I: Inspect> Session<I> {
         if tag.contains(&0) {
             return Err(violation("malformed CommandComplete").into());
         }
+        self.attend();
+        self.rules.heed(tag);
         self.rules.veil_command(tag);
         self.journal.command(tag);
         self.note_change(tag);
@@ -292,12 +299,9 @@ impl<I: Inspect> Session<I> {
         now: Timestamp,
     ) -> Result<(), Halt> {
         self.pipeline.drop_doubtful_before_answer();
-        let statement = self
-            .pipeline
-            .front()
-            .and_then(|front| front.statement().cloned());
+        self.attend();
         let body = body_mut(window, header);
-        let notice = self.rules.veil_notice(body, statement.as_deref())?;
+        let notice = self.rules.veil_notice(body)?;
         self.answering.took_leave |= notice.is_fatal;
         let concerns_record =
             |front: &mut Awaited| front.ordinal().is_some() || front.is_injected();
