@@ -66,11 +66,12 @@ pub(crate) fn an_encoding(bed: &Bed, driver: Driver, tls: bool) {
             "CREATE FUNCTION pg_temp.sjis() RETURNS text IMMUTABLE LANGUAGE plpgsql AS
                 $$ BEGIN RETURN set_config('client_encoding', 'sjis', false); END $$",
         )?;
-        client.simple("BEGIN")?;
-        client.simple(
-            "COPY (SELECT chr(12477), nick, chr(12509) || left(pg_temp.sjis(), 0)
-                FROM clinic.patients) TO STDOUT (DELIMITER '|')",
-        )?;
-        Ok(())
+        client
+            .simple(
+                "COPY (SELECT chr(12477), nick, chr(12509) || left(pg_temp.sjis(), 0)
+                    FROM clinic.patients) TO STDOUT (DELIMITER '|');
+                 SET client_encoding = utf8",
+            )
+            .map(drop)
     });
 }
