@@ -10,6 +10,9 @@ pub const WINDOW_BULK_BYTES: usize = 256 * 1024;
 /// A row up to this size (tag and length included) is judged whole; a larger one streams.
 /// The choice depends on the declared length alone, so that any chunking gives the same output.
 pub const ROW_WHOLE_BYTES: usize = 128 * 1024;
+/// A larger row with a value that can only be judged whole is held up to this size; one that is
+/// larger still is refused before its first byte leaves.
+pub const ROW_HELD_BYTES: usize = 16 * 1024 * 1024;
 /// A streamed value is scanned in blocks of this size.
 pub const STREAM_BLOCK_BYTES: usize = 64 * 1024;
 /// Longest span that a content finding may cover; what a streamed value holds back.
@@ -50,6 +53,7 @@ pub const NESTING_DEPTH: usize = 64;
 const _: () = assert!(WINDOW_SMALL_BYTES >= STARTUP_MESSAGE_BYTES);
 const _: () = assert!(WINDOW_SMALL_BYTES >= AUTH_MESSAGE_BYTES);
 const _: () = assert!(WINDOW_BULK_BYTES >= 2 * ROW_WHOLE_BYTES);
+const _: () = assert!(ROW_WHOLE_BYTES < ROW_HELD_BYTES && ROW_HELD_BYTES <= MESSAGE_WHOLE_BYTES);
 const _: () = assert!(STREAM_BLOCK_BYTES + FINDING_SPAN_BYTES <= ROW_WHOLE_BYTES);
 const _: () = assert!(FINDING_SPAN_BYTES < STREAM_BLOCK_BYTES);
 const _: () = assert!(MESSAGE_WHOLE_BYTES <= SESSION_STATE_BYTES);

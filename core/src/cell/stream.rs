@@ -89,6 +89,14 @@ impl StreamedCell {
         })
     }
 
+    /// Can a value of the column have no way through but whole? One with parts or of bits: what
+    /// else does not stream is never long.
+    pub(crate) fn may_need_whole(policy: &Policy, column: &ColumnPlan, encoding: Encoding) -> bool {
+        let shape = column.shape.unwrap_or(Shape::Opaque);
+        (!matches!(shape, Shape::Scalar(_)) || shape == Shape::Scalar(Scalar::Bit))
+            && Self::begin(policy, column, encoding, usize::MAX).is_err()
+    }
+
     /// Says that the value ends after `bytes` more, those that were held back included. To be
     /// called once for a value that was begun without a length, when fewer than
     /// [`StreamedCell::wants`] bytes are left.

@@ -34,7 +34,7 @@ impl<I: Inspect> Session<I> {
             self.journal.count(1, bytes);
             return self.begin_passing(header, window);
         }
-        if bytes > limits::ROW_WHOLE_BYTES {
+        if bytes > limits::ROW_WHOLE_BYTES && self.may_stream(bytes, window)? {
             self.answering.flow = Flow::Row(RowStream::new(header));
             return Ok(());
         }
@@ -50,6 +50,24 @@ impl<I: Inspect> Session<I> {
         rows::judge_row(&mut judge, plan, &mut self.answering.edits, window, bytes)?;
         self.journal.count(1, bytes);
         Ok(())
+    }
+
+    /// Can the large row at the head of the window be judged in parts? If not, it is to be held.
+    fn may_stream(&mut self, bytes: usize, window: &Window) -> Result<bool, Halt> {
+        let out_of_place = violation("DataRow out of place");
+        let plan = self.answering.result.as_ref().ok_or(out_of_place)?;
+        let policy = self.rules.policy();
+        if !plan.may_need_whole(policy) {
+            return Ok(true);
+        }
+        if bytes <= limits::ROW_HELD_BYTES {
+            return Ok(false);
+        }
+        let Some(head) = window.unjudged().get(..limits::ROW_HELD_BYTES) else {
+            return Err(self.need_whole(SERVER, limits::ROW_HELD_BYTES));
+        };
+        plan.refuse_unstreamable(policy, head)?;
+        Ok(true)
     }
 
     /// Makes sure that rows are due now, and that it is known how to judge them.

@@ -2,9 +2,10 @@
 //! masked at their own length.
 
 use crate::bytes::Window;
-use crate::cell::StreamedCell;
+use crate::cell::{ColumnPlan, StreamedCell};
 use crate::error::{Peer, Violation};
 use crate::inspect::Inspect;
+use crate::policy::Policy;
 
 use super::super::frame::{HEADER_BYTES, Header};
 use super::results::ResultPlan;
@@ -164,6 +165,42 @@ impl RowStream {
             let encoding = plan.formats.get(self.column).ok_or(MALFORMED)?;
             let cell = StreamedCell::begin(rules.policy(), column, encoding, length)?;
             self.place = Place::Judging(cell);
+        }
+        Ok(())
+    }
+}
+
+impl ResultPlan {
+    /// Can a row of this result hold a value that is judged whole or not at all?
+    pub(super) fn may_need_whole(&self, policy: &Policy) -> bool {
+        let mut columns = self.columns.iter().enumerate();
+        columns.any(|(index, column)| self.needs_whole(policy, index, column))
+    }
+
+    fn needs_whole(&self, policy: &Policy, index: usize, column: &ColumnPlan) -> bool {
+        let encoding = self.formats.get(index);
+        !column.is_pass()
+            && encoding
+                .is_none_or(|encoding| StreamedCell::may_need_whole(policy, column, encoding))
+    }
+
+    /// Refuses a row whose first bytes show that it cannot be streamed. A value that only begins
+    /// behind them ends the session when it comes.
+    pub(super) fn refuse_unstreamable(&self, policy: &Policy, row: &[u8]) -> Result<(), Halt> {
+        let mut at = ROW_HEAD_BYTES;
+        for (index, column) in self.columns.iter().enumerate() {
+            let Some((length, _)) = row.get(at..).and_then(<[u8]>::split_first_chunk::<4>) else {
+                break;
+            };
+            at += 4;
+            // NULL has no bytes; any other negative length is met again by the stream.
+            let length = usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
+            at = at.saturating_add(length);
+            if self.needs_whole(policy, index, column)
+                && let Some(encoding) = self.formats.get(index)
+            {
+                StreamedCell::begin(policy, column, encoding, length)?;
+            }
         }
         Ok(())
     }
