@@ -146,6 +146,7 @@ fn catalog() -> Catalog {
         origins: Vec::new(),
     };
     let relation = Relation {
+        children: Vec::new(),
         is_view: false,
         schema: "public".to_owned(),
         name: "t".to_owned(),

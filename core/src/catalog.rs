@@ -34,6 +34,8 @@ pub struct Relation {
     /// Parents by inheritance or partitioning: a rule on a parent's column also holds for the
     /// child's column of the same name.
     pub parents: Vec<u32>,
+    /// The reverse: a rule on a child's column also holds for what is read through the parent.
+    pub children: Vec<u32>,
 }
 
 /// What kind of values a type has.

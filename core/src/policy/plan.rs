@@ -96,18 +96,37 @@ impl<'a> Origins<'a> {
         }
         open.extend(row_type_columns(catalog, facts.type_oid));
         let mut seen: HashSet<(u32, i16)> = open.iter().copied().collect();
+        // A table's rows are those of all tables below it, too. Only what is read itself is
+        // followed down: from a child up to its parent no sibling's rows come along.
+        let mut read: HashSet<(u32, i16)> = seen.clone();
         while let Some((table_oid, attnum)) = open.pop() {
             let Some((relation, column)) = catalog.column(table_oid, attnum) else {
                 origins.incomplete = true;
                 continue;
             };
             origins.known.push((relation, column));
-            let mut follow = |next| {
-                if seen.insert(next) {
+            let is_read = read.contains(&(table_oid, attnum));
+            let mut follow = |next, is_read: bool| {
+                // Met from below before: it is gone through once more for what is below it.
+                if (is_read && read.insert(next)) | seen.insert(next) {
                     open.push(next);
                 }
             };
-            column.origins.iter().copied().for_each(&mut follow);
+            column
+                .origins
+                .iter()
+                .for_each(|next| follow(*next, is_read));
+            if is_read {
+                for &child in &relation.children {
+                    let Some(below) = catalog.relations.get(&child) else {
+                        origins.incomplete = true;
+                        continue;
+                    };
+                    if let Some(namesake) = below.columns.iter().find(|c| c.name == column.name) {
+                        follow((child, namesake.attnum), true);
+                    }
+                }
+            }
             for &parent in &relation.parents {
                 let Some(above) = catalog.relations.get(&parent) else {
                     origins.incomplete = true;
@@ -115,7 +134,7 @@ impl<'a> Origins<'a> {
                 };
                 // A column that the child added has no namesake above.
                 if let Some(namesake) = above.columns.iter().find(|c| c.name == column.name) {
-                    follow((parent, namesake.attnum));
+                    follow((parent, namesake.attnum), false);
                 }
             }
         }

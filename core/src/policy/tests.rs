@@ -29,6 +29,7 @@ fn column(attnum: i16, name: &str, type_oid: u32, origins: &[(u32, i16)]) -> Col
 fn relation(name: &str, parents: &[u32], columns: Vec<Column>) -> Relation {
     let (schema, name) = ("ehr".to_owned(), name.to_owned());
     Relation {
+        children: Vec::new(),
         is_view: false,
         schema,
         name,
@@ -57,6 +58,7 @@ fn catalog() -> Catalog {
     catalog
         .relations
         .insert(PARTITION, relation("patients_2024", &[PATIENTS], partition));
+    catalog.relations.get_mut(&PATIENTS).unwrap().children = vec![PARTITION];
     let broken = vec![column(1, "whatever", 25, &[(99_999, 1)])];
     catalog
         .relations
@@ -151,6 +153,32 @@ fn a_column_rule_follows_aliases_views_and_partitions() {
         Decision::Pass
     );
     assert_eq!(decide(vec![by_column("*", "PAT*", "s?n")], &x), MASK);
+}
+
+/// Rows of a child are read through its parent, and through views of that; not through a sibling.
+#[test]
+fn a_rule_on_a_child_holds_for_what_its_parent_shows() {
+    let on_child = || vec![by_column("ehr", "patients_2024", "ssn")];
+    for (facts, wanted) in [
+        (facts("x", PATIENTS, 2, 25), MASK),
+        (facts("x", VIEW, 1, 25), MASK),
+        (facts("x", VIEW_OF_VIEW, 1, 25), MASK),
+        (facts("x", PARTITION, 5, 25), MASK),
+        (facts("x", 0, 0, ROWS), MASK),
+        (facts("x", PATIENTS, 1, 20), Decision::Pass),
+    ] {
+        assert_eq!(decide(on_child(), &facts), wanted, "{facts:?}");
+    }
+    let sibling = 30_000;
+    let mut catalog = catalog();
+    let columns = vec![column(1, "ssn", 25, &[])];
+    let below = relation("patients_2025", &[PATIENTS], columns);
+    catalog.relations.insert(sibling, below);
+    let parent = catalog.relations.get_mut(&PATIENTS).unwrap();
+    parent.children.push(sibling);
+    let policy = Policy::new("p".to_owned(), on_child(), None, Messages::Strict, [0; 32]);
+    let plan = policy.plan(&catalog, &facts("x", sibling, 1, 25));
+    assert_eq!(plan.decision, Decision::Pass);
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub fn catalog() -> Catalog {
         origins,
     };
     let patients = Relation {
+        children: Vec::new(),
         is_view: false,
         schema: "public".into(),
         name: "patients".into(),
@@ -74,6 +75,7 @@ pub fn catalog() -> Catalog {
         parents: vec![],
     };
     let view = Relation {
+        children: Vec::new(),
         is_view: true,
         schema: "public".into(),
         name: "people".into(),

@@ -91,6 +91,7 @@ fn build(catalog: &mut Catalog, tables: [&[Row]; 5]) -> Result<(), tokio_postgre
         }
         let (schema, name) = (row.try_get(1)?, row.try_get(2)?);
         let relation = Relation {
+            children: Vec::new(),
             is_view: kind == "v",
             schema,
             name,
@@ -113,8 +114,12 @@ fn build(catalog: &mut Catalog, tables: [&[Row]; 5]) -> Result<(), tokio_postgre
         }
     }
     for row in parents {
-        if let Some(child) = catalog.relations.get_mut(&row.try_get(0)?) {
-            child.parents.push(row.try_get(1)?);
+        let (below, above) = (row.try_get(0)?, row.try_get(1)?);
+        if let Some(child) = catalog.relations.get_mut(&below) {
+            child.parents.push(above);
+            if let Some(parent) = catalog.relations.get_mut(&above) {
+                parent.children.push(below);
+            }
         }
     }
     for row in types {
