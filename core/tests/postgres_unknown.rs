@@ -502,3 +502,47 @@ fn what_was_asked_in_a_transaction_is_asked_again_after_it() {
     harness.catalog = Arc::new(newer);
     assert!(!contains(&ask(&mut harness, 30_000, 3, 25), b"Miller"));
 }
+
+#[test]
+fn a_statement_that_may_quote_others_shows_no_computed_text() {
+    for (text, table, type_oid, shown) in [
+        ("SELECT pg_stat_get_backend_activity(1) AS x", 0, 25, false),
+        ("SELECT to_jsonb(a) FROM Pg_Stat_Activity a", 0, 3802, false),
+        (
+            "SELECT query AS x FROM pg_stat_statements",
+            30_000,
+            25,
+            false,
+        ),
+        // What the server's own relations show is known, and numbers quote nothing.
+        ("SELECT state AS x FROM pg_stat_activity", 12_000, 25, true),
+        ("SELECT count(*) AS x FROM pg_stat_activity", 0, 20, true),
+        ("SELECT 'a' AS x", 0, 25, true),
+    ] {
+        let mut harness = rules_alone();
+        harness.client(&query(text));
+        harness.server(&concat(&[
+            row_description(&[("x", table, 1, type_oid, 0)]),
+            data_row(&[Some(b"12345")]),
+        ]));
+        let seen = contains(&harness.take_client(), b"12345");
+        assert_eq!(seen, shown, "{text}");
+        // The same in the extended protocol, described by Velum itself.
+        let mut harness = rules_alone();
+        harness.client(&concat(&[
+            parse("", text),
+            bind("", "", b"1", &[]),
+            execute(""),
+            sync(),
+        ]));
+        harness.server(&concat(&[
+            message(b'1', b""),
+            message(b'2', b""),
+            row_description(&[("x", table, 1, type_oid, 0)]),
+            data_row(&[Some(b"12345")]),
+        ]));
+        assert!(!harness.is_finished());
+        let seen = contains(&harness.take_client(), b"12345");
+        assert_eq!(seen, shown, "{text}");
+    }
+}

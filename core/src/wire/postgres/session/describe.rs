@@ -33,6 +33,10 @@ impl<I: Inspect> Session<I> {
             self.awaits_catalog = true;
             return Err(Halt::Step(Step::AwaitCatalog));
         }
+        let front = self.pipeline.front();
+        let statement = front.and_then(|front| front.statement());
+        let quotes = statement.is_some_and(|statement| statement.text.quotes_others);
+        let shape = shape.quoting(quotes);
         match self.pipeline.front() {
             Some(Awaited::Query { .. }) if self.answering.result.is_none() => {
                 self.begin_result(Rc::new(shape), formats);

@@ -12,9 +12,10 @@
 //! Rooms: `client` and `server` are the two directions, `pipeline` the answers owed, `names`
 //! in `statements` what statements and portals stand for, `shape` what results look like,
 //! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
-//! `changes` what the session changed in the catalog, `notices` the texts of errors and notices,
-//! `known` the words in them that tell nothing, `parameters` what the server reports of its
-//! settings, `probe` the columns of a COPY, `journal` the records.
+//! `changes` what the session changed in the catalog, `quoting` statements that quote other
+//! sessions, `notices` the texts of errors and notices, `known` the words in them that tell
+//! nothing, `parameters` what the server reports of its settings, `probe` the columns of a COPY,
+//! `journal` the records.
 
 mod bind;
 mod changes;
@@ -29,6 +30,7 @@ mod notices;
 mod parameters;
 mod pipeline;
 mod probe;
+mod quoting;
 mod results;
 mod rows;
 mod rulebook;

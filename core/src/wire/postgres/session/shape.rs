@@ -9,6 +9,7 @@ use crate::error::{Peer, Violation};
 use crate::inspect::Inspect;
 use crate::limits;
 
+use super::quoting::hide_quoted;
 use super::rulebook::Rulebook;
 
 const MALFORMED: Violation = Violation {
@@ -22,6 +23,8 @@ const COLUMN_BYTES: usize = 640;
 /// A RowDescription without its formats, and the plans made from it.
 pub(super) struct RowShape {
     facts: Vec<ColumnFacts>,
+    /// The statement may quote others.
+    quotes_others: bool,
     /// Plans with the rulebook's epoch that they were made at.
     plans: RefCell<Option<(u64, Rc<[ColumnPlan]>)>>,
 }
@@ -98,16 +101,26 @@ impl RowShape {
         Ok((
             Self {
                 facts,
+                quotes_others: false,
                 plans: RefCell::new(None),
             },
             Formats::from_codes(&codes),
         ))
     }
 
+    /// Of a statement that may quote others, or not.
+    pub(super) fn quoting(self, quotes_others: bool) -> Self {
+        Self {
+            quotes_others,
+            ..self
+        }
+    }
+
     /// A result that nobody described, where nothing is judged.
     pub(super) fn unseen() -> Rc<Self> {
         Rc::new(Self {
             facts: Vec::new(),
+            quotes_others: false,
             plans: RefCell::new(None),
         })
     }
@@ -125,7 +138,13 @@ impl RowShape {
         {
             return Rc::clone(plans);
         }
-        let plans: Rc<[ColumnPlan]> = rules.plans(&self.facts).into();
+        let mut plans = rules.plans(&self.facts);
+        if self.quotes_others && rules.policy().has_rules() {
+            for (plan, facts) in plans.iter_mut().zip(&self.facts) {
+                hide_quoted(plan, facts);
+            }
+        }
+        let plans: Rc<[ColumnPlan]> = plans.into();
         *cached = Some((rules.epoch(), Rc::clone(&plans)));
         plans
     }

@@ -12,6 +12,7 @@ use crate::audit::token::{Token, TokenKey};
 use crate::limits;
 use crate::sql::{self, Command, CopySource, CopyTo};
 
+use super::quoting::quotes_others;
 use super::shape::{Formats, RowShape};
 
 /// A statement's text, analysed once.
@@ -23,6 +24,8 @@ pub(super) struct StatementText {
     /// Token of the whole text.
     pub(super) token: Token,
     pub(super) effect: Effect,
+    /// It may return the texts of other sessions' statements.
+    pub(super) quotes_others: bool,
     /// Each `COPY … TO STDOUT` in order.
     pub(super) copies: Vec<Copy>,
 }
@@ -42,6 +45,7 @@ impl StatementText {
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES),
             token: key.token(text),
             effect,
+            quotes_others: quotes_others(text),
             copies: copies.known(),
         }
     }
@@ -53,6 +57,7 @@ impl StatementText {
             record: "<prepared in SQL>".to_owned(),
             token: Token([0; 12]),
             effect: Effect::MayWrite,
+            quotes_others: false,
             copies: Vec::new(),
         }
     }
