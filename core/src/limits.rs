@@ -34,6 +34,8 @@ pub const STATEMENTS: usize = 10_000;
 pub const PORTALS: usize = 10_000;
 /// Channels of one session whose names are shown in notifications.
 pub const CHANNELS: usize = 1_024;
+/// Names of one session's statements that may name columns of later ones.
+pub const GIVEN_NAMES: usize = 4_096;
 /// Bytes of statement texts, row shapes and plans that one session may hold.
 pub const SESSION_STATE_BYTES: usize = 64 * 1024 * 1024;
 /// `COPY … TO STDOUT` statements of one text whose columns are asked for; where there are more,

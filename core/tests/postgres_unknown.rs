@@ -137,6 +137,62 @@ fn a_value_that_is_quoted_at_run_time_is_veiled_whoever_named_it() {
     );
 }
 
+/// The names of a result that has these columns.
+fn named(harness: &mut Harness<Dashed>, sql: &str, columns: &[Column]) -> String {
+    harness.client(&query(sql));
+    harness.server(&concat(&[
+        row_description(columns),
+        complete("SELECT 0"),
+        ready(b'I'),
+    ]));
+    assert!(!harness.is_finished());
+    String::from_utf8_lossy(&harness.take_client()).into_owned()
+}
+
+type Column = (&'static str, u32, i16, u32, u16);
+
+#[test]
+fn a_column_keeps_a_name_that_the_catalog_or_the_client_gave_it() {
+    let mut harness = masked();
+    let columns = [
+        ("born", PATIENTS, 4, 1082, 0),
+        ("Total Cost", 0, 0, 25, 0),
+        ("count", 0, 0, 20, 0),
+        ("?column?", 0, 0, 25, 0),
+    ];
+    let told = named(&mut harness, "SELECT *, 1 AS \"Total Cost\"", &columns);
+    for (name, ..) in columns {
+        assert!(told.contains(name), "{name}");
+    }
+    harness.client(&query("DECLARE c CURSOR FOR SELECT 1 AS total"));
+    harness.server(&concat(&[complete("DECLARE CURSOR"), ready(b'T')]));
+    harness.take_client();
+    let told = named(&mut harness, "FETCH c", &[("total", 0, 0, 25, 0)]);
+    assert!(told.contains("total"));
+    let told = named(&mut harness, "SHOW timezone", &[("TimeZone", 0, 0, 25, 0)]);
+    assert!(told.contains("TimeZone"));
+}
+
+#[test]
+fn a_column_loses_a_name_that_was_made_of_a_value() {
+    let mut harness = masked();
+    let columns = [("Wilhelmina Quillfeather", 0, 0, 23, 0)];
+    for sql in ["SELECT * FROM v", "TABLE v -- \"Wilhelmina Quillfeather\""] {
+        let told = named(&mut harness, sql, &columns);
+        assert!(told.contains("XXXXXXXXXX XXXXXXXXXXXX"), "{sql}");
+    }
+    let mut catalog = catalog();
+    let relation = catalog.relations.get_mut(&PATIENTS).unwrap();
+    relation.schema = "pg_temp_3".into();
+    harness.catalog = Arc::new(catalog);
+    let policy = Arc::clone(&harness.policy);
+    harness
+        .session
+        .refresh(policy, Arc::clone(&harness.catalog));
+    let told = named(&mut harness, "TABLE t", &[("born", PATIENTS, 4, 1082, 0)]);
+    assert!(!told.contains("born"), "a temporary table's");
+}
+
 /// A column of `table` under another name, with one value.
 fn ask(harness: &mut Harness<Dashed>, table: u32, attnum: i16, type_oid: u32) -> Vec<u8> {
     harness.client(&query("SELECT c AS x FROM t"));

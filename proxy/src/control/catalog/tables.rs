@@ -32,16 +32,29 @@ const TYPES: &str = "
            coalesce(r.rngsubtype, 0)
     from pg_catalog.pg_type t left join pg_catalog.pg_range r on r.rngtypid = t.oid";
 
+/// Nothing temporary: any client can make it and name it after a value.
 const WORDS: &str = "
+    with temporary as (
+        select oid from pg_catalog.pg_namespace where nspname ~ '^pg_(toast_)?temp_'),
+    permanent as (
+        select oid, relname from pg_catalog.pg_class
+        where relnamespace not in (select oid from temporary))
     select nspname::text from pg_catalog.pg_namespace
-    union select relname::text from pg_catalog.pg_class
-    union select attname::text from pg_catalog.pg_attribute where not attisdropped
+    union select relname::text from permanent
+    union select attname::text
+        from pg_catalog.pg_attribute join permanent on permanent.oid = attrelid
+        where not attisdropped
     union select typname::text from pg_catalog.pg_type
+        where typnamespace not in (select oid from temporary)
     union select conname::text from pg_catalog.pg_constraint
+        where connamespace not in (select oid from temporary)
     union select proname::text from pg_catalog.pg_proc
-    union select tgname::text from pg_catalog.pg_trigger
-    union select rulename::text from pg_catalog.pg_rewrite
-    union select polname::text from pg_catalog.pg_policy
+        where pronamespace not in (select oid from temporary)
+    union select pg_catalog.unnest(proargnames) from pg_catalog.pg_proc
+        where pronamespace not in (select oid from temporary)
+    union select tgname::text from pg_catalog.pg_trigger join permanent on permanent.oid = tgrelid
+    union select rulename::text from pg_catalog.pg_rewrite join permanent on permanent.oid = ev_class
+    union select polname::text from pg_catalog.pg_policy join permanent on permanent.oid = polrelid
     union select extname::text from pg_catalog.pg_extension
     union select lanname::text from pg_catalog.pg_language
     union select collname::text from pg_catalog.pg_collation

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
+use crate::audit::record::Effect;
 use crate::audit::token::Token;
 use crate::catalog::Catalog;
 use crate::limits;
@@ -84,6 +85,15 @@ pub(super) fn is_type_word(word: &[u8]) -> bool {
     TYPE_WORDS.contains(&word)
 }
 
+/// A column name that the server makes up: `?column?`, `column2` of VALUES, `f1` of a record.
+pub(super) fn is_generated_name(name: &[u8]) -> bool {
+    let numbered = [&b"column"[..], b"f"].iter().any(|start| {
+        name.strip_prefix(*start)
+            .is_some_and(|number| number.len() <= 4 && number.iter().all(u8::is_ascii_digit))
+    });
+    numbered || matches!(name, b"?column?" | b"QUERY PLAN")
+}
+
 /// The names in a statement's text.
 pub(super) struct Spoken {
     /// Of the text that was read.
@@ -115,6 +125,10 @@ impl Spoken {
         self.names.contains(name)
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.names.iter()
+    }
+
     /// True if the client itself said `value`, in a statement that evaluates nothing.
     pub(super) fn said(&self, value: &[u8]) -> bool {
         self.literals.contains(value)
@@ -139,6 +153,12 @@ impl Speaker {
             self.is_heeded = false;
         }
         self.statement = statement.cloned();
+    }
+
+    /// True if the statement may change something; so may one that is not known.
+    pub(super) fn may_write(&self) -> bool {
+        let statement = self.statement.as_ref();
+        statement.is_none_or(|statement| statement.text.effect == Effect::MayWrite)
     }
 
     /// The names in the statement, the first time that its end is met.

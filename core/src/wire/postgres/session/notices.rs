@@ -167,10 +167,25 @@ impl<I: Inspect> Rulebook<I> {
         let mut names = Vec::new();
         let mut at = 2;
         while let Some(length) = body.get(at..).and_then(|rest| memchr::memchr(0, rest)) {
-            names.push(at..at + length);
-            at += length + 1 + 18;
+            let name = at..at + length;
+            at += length + 1;
+            let origin = body.get(at..).and_then(|rest| rest.first_chunk());
+            if self.veils_messages() && !self.is_known_column(body, name.clone(), origin) {
+                self.veil_unknown_words(body, name.clone());
+            }
+            names.push(name);
+            at += 18;
         }
         self.veil_strings(body, &names);
+    }
+
+    /// True if the column at `name` may keep its name; `origin` is its table and attribute.
+    fn is_known_column(&self, body: &[u8], name: Range<usize>, origin: Option<&[u8; 6]>) -> bool {
+        let (Some(name), Some(&[a, b, c, d, e, f])) = (body.get(name), origin) else {
+            return false;
+        };
+        let table_oid = u32::from_be_bytes([a, b, c, d]);
+        self.is_column_name(name, table_oid, i16::from_be_bytes([e, f]))
     }
 
     /// Judges a command tag in place.

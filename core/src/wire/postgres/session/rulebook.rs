@@ -11,8 +11,11 @@ use crate::limits;
 use crate::mask::types;
 use crate::policy::{Messages, Policy};
 
-use super::known::{Speaker, Spoken};
+use super::known::{Known, Speaker, Spoken, is_generated_name};
 use super::statements::Statement;
+
+/// Tags of commands that name columns: of cursors, of prepared statements, of temporary tables.
+const NAMING_TAGS: [&[u8]; 4] = [b"DECLARE", b"PREPARE", b"CREATE", b"ALTER"];
 
 /// Something of a result that the catalog does not know.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +39,8 @@ pub(super) struct Rulebook<I> {
     speaker: Speaker,
     /// Channels that the client has named in a LISTEN.
     channels: HashSet<Vec<u8>>,
+    /// Names in the client's statements that name columns of later ones.
+    given: HashSet<Vec<u8>>,
 }
 
 impl<I: Inspect> Rulebook<I> {
@@ -50,6 +55,7 @@ impl<I: Inspect> Rulebook<I> {
             scratch: Scratch::default(),
             speaker: Speaker::default(),
             channels: HashSet::new(),
+            given: HashSet::new(),
         }
     }
 
@@ -63,20 +69,57 @@ impl<I: Inspect> Rulebook<I> {
         self.speaker.spoken()
     }
 
-    /// The statement at hand is complete: notes what it makes the client listen to. `tag` is its
-    /// command tag.
+    /// The statement at hand is complete: notes the channels that it makes the client listen to,
+    /// and the names that it may have given to columns. `tag` is its command tag.
     pub(super) fn heed(&mut self, tag: &[u8]) {
-        if tag != b"LISTEN" || !self.veils_messages() {
+        let names_columns = NAMING_TAGS.iter().any(|naming| tag.starts_with(naming))
+            || tag.starts_with(b"SELECT") && self.speaker.may_write();
+        if !(names_columns || tag == b"LISTEN") || !self.veils_messages() {
             return;
         }
         let Some(spoken) = self.speaker.heed() else {
             return;
         };
-        let new = spoken
-            .channels
-            .iter()
-            .take(limits::CHANNELS - self.channels.len());
-        self.channels.extend(new.cloned());
+        let room = limits::CHANNELS - self.channels.len();
+        self.channels
+            .extend(spoken.channels.iter().take(room).cloned());
+        if names_columns {
+            if self.given.len() >= limits::GIVEN_NAMES {
+                self.given.clear();
+            }
+            let room = limits::GIVEN_NAMES - self.given.len();
+            self.given.extend(spoken.names().take(room).cloned());
+        }
+    }
+
+    /// True if the name of an output column tells nothing: the catalog, SQL or the client itself
+    /// gave it. What a temporary table is made of is not taken from the catalog.
+    pub(super) fn is_column_name(&self, name: &[u8], table_oid: u32, attnum: i16) -> bool {
+        let is_in_catalog = || {
+            let column = self.catalog.column(table_oid, attnum);
+            column.is_some_and(|(relation, column)| {
+                !relation.schema.starts_with("pg_temp_") && column.name.as_bytes() == name
+            })
+        };
+        let known = Known {
+            catalog: &self.catalog,
+            own: None,
+        };
+        let is_given = || {
+            // SHOW spells parameters in its own way, and those of extensions with a dot.
+            let name = name.to_ascii_lowercase();
+            let spoken = self.spoken();
+            spoken.is_some_and(|spoken| {
+                name.split(|&byte| byte == b'.')
+                    .all(|part| spoken.has(part))
+            })
+        };
+        known.is_name(name)
+            || is_generated_name(name)
+            || is_in_catalog()
+            || self.given.contains(name)
+            || self.spoken().is_some_and(|spoken| spoken.has(name))
+            || is_given()
     }
 
     /// True if the client has named `channel` in a LISTEN.

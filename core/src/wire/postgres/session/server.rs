@@ -148,7 +148,10 @@ impl<I: Inspect> Session<I> {
             return Err(violation("answer after an error").into());
         }
         match header.tag {
-            server::ROW_DESCRIPTION => self.row_description(header, window),
+            server::ROW_DESCRIPTION => {
+                self.attend();
+                self.row_description(header, window)
+            }
             server::COMMAND_COMPLETE => self.command_complete(header, window, now),
             server::EMPTY_QUERY_RESPONSE | server::PORTAL_SUSPENDED => {
                 self.end_without_tag(header, window, now)
