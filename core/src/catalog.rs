@@ -82,11 +82,17 @@ pub struct Catalog {
     /// Types by OID, with name for rules by SQL type. Built-in types may be missing.
     pub types: HashMap<u32, (String, TypeKind)>,
     /// Every identifier of the catalog (schemas, relations, columns, types, constraints,
-    /// functions): words that an error text may quote without disclosing a value.
+    /// functions, parameters), but none of what is temporary: words that an error text may quote
+    /// and a record may hold without disclosing a value.
     pub words: HashSet<String>,
 }
 
 impl Catalog {
+    /// Is `word` an identifier of the catalog?
+    pub fn has_word(&self, word: &[u8]) -> bool {
+        std::str::from_utf8(word).is_ok_and(|word| self.words.contains(word))
+    }
+
     /// The relation's column, if both are known.
     pub fn column(&self, table_oid: u32, attnum: i16) -> Option<(&Relation, &Column)> {
         let relation = self.relations.get(&table_oid)?;

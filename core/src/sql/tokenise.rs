@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use super::identifiers::identifier;
+use super::keywords::is_builtin;
 use super::lex::{Kind, Lexeme, Lexer};
 use crate::audit::token::TokenKey;
 
@@ -22,11 +24,21 @@ const NAME_BYTES_MAX: usize = 63;
 /// `sql` without its literals: each is replaced by `$<token>`, where the token is that of the
 /// literal's value, so that it can be found again among bind values.
 ///
-/// Comments are dropped and spaces folded. Keywords, identifiers, operators and parameters are
-/// kept; a quoted identifier only if it looks like one. Of numbers only those up to 9999 after
+/// So is every word that could be a value: what is neither SQL's own (keywords, built-in types
+/// and functions) nor a name that `is_known` (as the server stores it), nor an alias like `t` or
+/// `t1`. A client writes values where the server expects names, in double or typographic quotes
+/// or in none.
+///
+/// Comments are dropped and spaces folded. Operators and parameters are kept; a quoted
+/// identifier only if it looks like one as well. Of numbers only those up to 9999 after
 /// LIMIT, OFFSET and FETCH are kept. What cannot be read is left out. The result has at most
 /// `limit_bytes` bytes and ends with ` …` if something was cut.
-pub fn tokenise(sql: &[u8], key: &TokenKey, limit_bytes: usize) -> String {
+pub fn tokenise(
+    sql: &[u8],
+    key: &TokenKey,
+    limit_bytes: usize,
+    is_known: impl Fn(&[u8]) -> bool,
+) -> String {
     let mut writer = Writer {
         out: String::new(),
         limit_bytes,
@@ -44,7 +56,12 @@ pub fn tokenise(sql: &[u8], key: &TokenKey, limit_bytes: usize) -> String {
         }
         gap = false;
         let keeps_number = count.keeps(lexeme, sql);
-        if !writer.push(&written(lexeme, sql, key, keeps_number)) {
+        let may_show = match lexeme.kind {
+            Kind::Number => keeps_number,
+            Kind::Word | Kind::Quoted => is_name(lexeme, sql, &is_known),
+            _ => true,
+        };
+        if !writer.push(&written(lexeme, sql, key, may_show)) {
             break;
         }
     }
@@ -52,14 +69,15 @@ pub fn tokenise(sql: &[u8], key: &TokenKey, limit_bytes: usize) -> String {
 }
 
 /// How a lexeme is written down.
-fn written<'a>(lexeme: Lexeme, sql: &'a [u8], key: &TokenKey, keeps_number: bool) -> Cow<'a, str> {
-    let text = std::str::from_utf8(lexeme.bytes(sql)).ok();
+fn written<'a>(lexeme: Lexeme, sql: &'a [u8], key: &TokenKey, may_show: bool) -> Cow<'a, str> {
+    let text = std::str::from_utf8(lexeme.bytes(sql))
+        .ok()
+        .filter(|_| may_show);
     let kept = match lexeme.kind {
-        Kind::Operator | Kind::Punctuation => text,
+        Kind::Operator | Kind::Punctuation | Kind::Number => text,
         Kind::Parameter => text.filter(|text| text.len() <= PARAMETER_BYTES_MAX),
         Kind::Word => text.filter(|text| digits_in_a_row(text) <= WORD_DIGITS_MAX),
         Kind::Quoted => text.filter(|text| is_plain_identifier(text)),
-        Kind::Number => text.filter(|_| keeps_number),
         Kind::Unclear => Some(UNCLEAR),
         _ => None,
     };
@@ -67,6 +85,15 @@ fn written<'a>(lexeme: Lexeme, sql: &'a [u8], key: &TokenKey, keeps_number: bool
         Some(text) => Cow::Borrowed(text),
         None => Cow::Owned(format!("$<{}>", key.token(&value(lexeme, sql)).to_hex())),
     }
+}
+
+/// Is the word or quoted identifier `lexeme` a name that tells nothing?
+fn is_name(lexeme: Lexeme, sql: &[u8], is_known: impl Fn(&[u8]) -> bool) -> bool {
+    identifier(lexeme, sql).is_some_and(|name| {
+        let is_alias = matches!(&name[..], [letter] | [letter, b'0'..=b'9']
+            if letter.is_ascii_lowercase());
+        is_alias || is_builtin(&name) || is_known(&name)
+    })
 }
 
 fn digits_in_a_row(text: &str) -> usize {

@@ -61,7 +61,9 @@ const WORDS: &str = "
     union select srvname::text from pg_catalog.pg_foreign_server
     union select spcname::text from pg_catalog.pg_tablespace
     union select datname::text from pg_catalog.pg_database
-    union select rolname::text from pg_catalog.pg_roles";
+    union select rolname::text from pg_catalog.pg_roles
+    union select name from pg_catalog.pg_settings
+    union select pg_catalog.lower(name) from pg_catalog.pg_settings";
 
 /// Reads everything but the origins of views' columns, in one snapshot of the database.
 pub(super) async fn read(client: &Client) -> Result<Catalog, LoadError> {

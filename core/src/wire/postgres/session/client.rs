@@ -193,7 +193,7 @@ impl<I: Inspect> Session<I> {
         // Analysed once, however often the query has to wait at the head of the window.
         let statement = match &self.head_statement {
             Some(statement) => Rc::clone(statement),
-            None => Statement::new(StatementText::new(text, &self.tokens)),
+            None => self.statement(text),
         };
         self.head_statement = Some(Rc::clone(&statement));
         if !self.pipeline.is_skipping() {
@@ -216,6 +216,11 @@ impl<I: Inspect> Session<I> {
         self.await_answer(Awaited::Query { statement, ordinal }, now);
         window.pass(header.frame_bytes);
         Ok(())
+    }
+
+    fn statement(&self, text: &[u8]) -> Rc<Statement> {
+        let text = StatementText::new(text, &self.tokens, self.rules.catalog());
+        Statement::new(text)
     }
 
     /// Writes the INTENT of the message at the head of the window, once, and waits for it where
@@ -266,7 +271,7 @@ impl<I: Inspect> Session<I> {
                 .with_hint("DEALLOCATE statements that are not needed any more.")
                 .into());
         }
-        let statement = Statement::new(StatementText::new(text, &self.tokens));
+        let statement = self.statement(text);
         if self.pipeline.is_skipping() {
             return Ok(());
         }

@@ -184,7 +184,7 @@ pub(super) struct Known<'a> {
 impl Known<'_> {
     /// Is `word` a name that tells nothing?
     pub(super) fn is_name(&self, word: &[u8]) -> bool {
-        std::str::from_utf8(word).is_ok_and(|word| self.catalog.words.contains(word))
+        self.catalog.has_word(word)
             || sql::is_builtin(word)
             || self.own.is_some_and(|own| own.has(word))
     }
@@ -197,7 +197,11 @@ mod tests {
 
     fn statement(sql: &str) -> Rc<Statement> {
         let key = TokenKey::new(&[1; 32]);
-        Statement::new(StatementText::new(sql.as_bytes(), &key))
+        Statement::new(StatementText::new(
+            sql.as_bytes(),
+            &key,
+            &Catalog::default(),
+        ))
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use crate::audit::record::Effect;
 use crate::audit::token::{Token, TokenKey};
+use crate::catalog::Catalog;
 use crate::limits;
 use crate::sql::{self, Command, CopySource, CopyTo};
 
@@ -19,7 +20,7 @@ use super::shape::{Formats, RowShape};
 pub(super) struct StatementText {
     /// The first bytes as the client sent them: words that an error may quote.
     pub(super) raw: Box<[u8]>,
-    /// Literals replaced by tokens.
+    /// Literals and unknown names replaced by tokens.
     pub(super) record: String,
     /// Token of the whole text.
     pub(super) token: Token,
@@ -31,7 +32,8 @@ pub(super) struct StatementText {
 }
 
 impl StatementText {
-    pub(super) fn new(text: &[u8], key: &TokenKey) -> Self {
+    /// `catalog` tells names from values in the record.
+    pub(super) fn new(text: &[u8], key: &TokenKey, catalog: &Catalog) -> Self {
         let mut effect = Effect::Read;
         let mut copies = Copies::default();
         for statement in sql::statements(text) {
@@ -42,7 +44,9 @@ impl StatementText {
         }
         Self {
             raw: text[..text.len().min(limits::RECORD_STATEMENT_BYTES)].into(),
-            record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES),
+            record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES, |name| {
+                catalog.has_word(name)
+            }),
             token: key.token(text),
             effect,
             quotes_others: quotes_others(text),
