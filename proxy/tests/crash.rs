@@ -120,17 +120,22 @@ fn load(login: &Login, stop: &AtomicBool, table: &str, round: u64, number: u64) 
     let Ok(mut client) = Client::connect(login, clinic::DATABASE) else {
         return answered;
     };
-    for turn in 0u64.. {
+    // Records keep numbers of up to four digits.
+    for turn in 0u64..10_000 {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         let mark = format!("m_{round}_{number}_{turn}");
         let before = client.received().len();
         let extended = turn % 3 == 2;
+        // Records keep these numbers, but no name that is not the catalog's.
+        let marked = format!(
+            "WITH a AS (SELECT 1 LIMIT {round}), b AS (SELECT 1 LIMIT {number}), \
+             c AS (SELECT 1 OFFSET {turn})"
+        );
         let sql = match turn % 3 {
-            0 => format!("SELECT 1 AS {mark}"),
-            1 => format!("WITH {mark} AS (SELECT 1) INSERT INTO clinic.{table} VALUES ('{mark}')"),
-            _ => format!("SELECT 2 AS {mark}"),
+            1 => format!("{marked} INSERT INTO clinic.{table} VALUES ('{mark}')"),
+            _ => format!("{marked} SELECT 1"),
         };
         let over = match extended {
             false => client.simple(&sql).is_err(),
@@ -170,14 +175,23 @@ struct Seen {
     mark: Option<String>,
 }
 
+/// The mark in a statement of [`load`], as its record has it.
+fn mark(text: &str) -> Option<String> {
+    let words: Vec<_> = text.split([' ', ')', ',']).collect();
+    let counts = words
+        .windows(2)
+        .filter(|pair| matches!(pair[0], "LIMIT" | "OFFSET"));
+    match counts.map(|pair| pair[1]).collect::<Vec<_>>()[..] {
+        [round, number, turn] => Some(format!("m_{round}_{number}_{turn}")),
+        _ => None,
+    }
+}
+
 fn records(log: &str) -> Vec<Seen> {
     let parse = |line: &str| {
         let value: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
         let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
-        let mark = text("text")
-            .split([' ', '(', ','])
-            .find(|word| word.starts_with("m_"))
-            .map(str::to_owned);
+        let mark = mark(&text("text"));
         let statement = (text("session"), value["statement"].as_u64().unwrap_or(0));
         Seen {
             event: text("event"),

@@ -13,9 +13,9 @@
 //! in `statements` what statements and portals stand for, `shape` what results look like,
 //! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
 //! `changes` what the session changed in the catalog, `quoting` statements that quote other
-//! sessions, `notices` the texts of errors and notices, `known` the words in them that tell
-//! nothing, `parameters` what the server reports of its settings, `probe` the columns of a COPY,
-//! `journal` the records.
+//! sessions, `notices` the texts of errors and notices, `sentences` how their words are judged,
+//! `known` those that tell nothing, `parameters` what the server reports of its settings, `probe`
+//! the columns of a COPY, `journal` the records.
 
 mod bind;
 mod changes;
@@ -34,6 +34,7 @@ mod quoting;
 mod results;
 mod rows;
 mod rulebook;
+mod sentences;
 mod server;
 mod shape;
 mod statements;
