@@ -10,20 +10,22 @@ use super::known::{Known, is_context_word, is_lower_context_word, is_message_wor
 /// <https://www.postgresql.org/docs/current/protocol-error-fields.html>.
 pub(super) fn veil_field(tag: u8, text: &mut [u8], from_code: bool, known: &Known<'_>) {
     let is_known = |word: &[u8]| known.is_name(word) || is_lower_context_word(word);
+    let is_sentence = !from_code && text.is_ascii();
     match tag {
         // Severity, SQLSTATE, positions and source: never a value.
         b'S' | b'V' | b'C' | b'P' | b'p' | b'F' | b'L' | b'R' => {}
-        b'M' | b'H' if !from_code && text.is_ascii() => veil_sentence(text, known),
-        b'M' | b'H' => veil_words(text, is_known),
-        b'D' => {
+        b'M' | b'H' if is_sentence => veil_sentence(text, known),
+        b'D' if is_sentence => {
             let values = listed_values(text);
-            let (before, rest) = text.split_at_mut(values.start);
-            let (values, after) = rest.split_at_mut(values.end - values.start);
-            veil_words(before, |word| known.is_name(word) || is_context_word(word));
-            veil_words(values, |_| false);
-            veil_words(after, is_known);
+            veil_words(&mut text[values], |_| false);
+            veil_sentence(text, known);
         }
-        _ => veil_words(text, |word| known.is_name(word) || is_context_word(word)),
+        b'W' => {
+            let quoted = quoted(text);
+            veil_words(&mut text[quoted], is_known);
+            veil_words(text, |word| known.is_name(word) || is_context_word(word));
+        }
+        _ => veil_words(text, is_known),
     }
 }
 
@@ -227,5 +229,11 @@ mod tests {
             veiled(b'W', "COPY patients, line 3, column ssn: \"abc\"", false),
             "COPY patients, line X, column ssn: \"XXX\""
         );
+        assert_eq!(
+            veiled(b'W', "PL/pgSQL function f(x) line 3: \"Case key\"", false),
+            "PL/pgSQL function X(X) line X: \"XXXX key\""
+        );
+        assert_eq!(veiled(b'q', "SELECT 'Case'", false), "XXXXXX 'XXXX'");
+        assert_eq!(veiled(b'D', "found Case", true), "found XXXX");
     }
 }
