@@ -53,7 +53,8 @@ const WORDS: &str = "
     union select pg_catalog.unnest(proargnames) from pg_catalog.pg_proc
         where pronamespace not in (select oid from temporary)
     union select tgname::text from pg_catalog.pg_trigger join permanent on permanent.oid = tgrelid
-    union select rulename::text from pg_catalog.pg_rewrite join permanent on permanent.oid = ev_class
+    union select rulename::text
+        from pg_catalog.pg_rewrite join permanent on permanent.oid = ev_class
     union select polname::text from pg_catalog.pg_policy join permanent on permanent.oid = polrelid
     union select extname::text from pg_catalog.pg_extension
     union select lanname::text from pg_catalog.pg_language

@@ -34,10 +34,11 @@ const ZONE_AREAS: &str = "Africa America Antarctica Arctic Asia Atlantic Austral
     Chile Etc Europe Indian Mexico Pacific US";
 /// Time zones of one part. With digits only these: the server takes any letters before an
 /// offset for a zone (`Miller5`), but without an offset only what it has a file of.
-const ZONES: &str = "UTC UCT GMT Zulu Universal Greenwich GMT0 GMT+0 GMT-0 Etc/GMT Etc/GMT0 EST MST \
-    HST CET MET EET WET EST5EDT CST6CDT MST7MDT PST8PDT Cuba Egypt Eire GB GB-Eire Hongkong Iceland Iran \
-    Israel Jamaica Japan Kwajalein Libya NZ NZ-CHAT Navajo PRC Poland Portugal ROC ROK Singapore \
-    Turkey W-SU localtime Factory";
+const ZONES: &str = "\
+    UTC UCT GMT Zulu Universal Greenwich GMT0 GMT+0 GMT-0 Etc/GMT Etc/GMT0 EST MST HST CET MET \
+    EET WET EST5EDT CST6CDT MST7MDT PST8PDT Cuba Egypt Eire GB GB-Eire Hongkong Iceland Iran \
+    Israel Jamaica Japan Kwajalein Libya NZ NZ-CHAT Navajo PRC Poland Portugal ROC ROK \
+    Singapore Turkey W-SU localtime Factory";
 
 /// How far the `value` of the parameter `name` may show. `in_start_up`: before the first
 /// statement, so that what SQL cannot set for later sessions either is the server's own.
