@@ -61,7 +61,7 @@ impl LoadError {
 }
 
 /// What a catalog looked like: equal as long as nothing that it is made of changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint(String);
 
 /// Loads the catalog of a database, unless it still looks as `known`.
@@ -80,9 +80,15 @@ pub async fn load(
             return Ok(None);
         }
         let mut catalog = tables::read(&client).await?;
-        views::resolve(&client, &mut catalog).await?;
+        let complete = views::resolve(&client, &mut catalog).await?;
         catalog.epoch = epoch;
-        Ok(Some((catalog, fingerprint)))
+        // Never found again, so that the next load reads what was locked.
+        let found = if complete {
+            fingerprint
+        } else {
+            Fingerprint::default()
+        };
+        Ok(Some((catalog, found)))
     };
     match tokio::time::timeout(LOAD_TIMEOUT, read).await {
         Ok(read) => read,

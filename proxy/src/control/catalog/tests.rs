@@ -210,6 +210,92 @@ fn a_view_that_cannot_be_prepared_shows_all_that_it_depends_on() {
     assert_eq!(origins(&catalog, "kept", "name"), both);
 }
 
+/// Neither a migration nor somebody who only wants to hold us up does, and what they lock is
+/// taken to show all that it could.
+#[test]
+fn locks_are_not_waited_for() {
+    let cluster = Cluster::start(ClusterOptions::default()).unwrap();
+    cluster.psql(SCHEMA).unwrap();
+    cluster
+        .psql("create view clinic.notes as select body, id from clinic.note")
+        .unwrap();
+    let upstream = upstream(&cluster);
+    run(async {
+        let other = upstream.connect().await.unwrap();
+        // Each is a transaction of its own but the last, which stays open.
+        for sql in [
+            "set default_transaction_read_only to off",
+            "create temp table own (a text, b text)",
+            "create temp view trap as select a, b from own",
+            "begin; lock table clinic.patient, own, trap in access exclusive mode",
+        ] {
+            other.batch_execute(sql).await.unwrap();
+        }
+        let start = std::time::Instant::now();
+        let (catalog, known) = load(&upstream, None, 1).await.unwrap().unwrap();
+        assert!(start.elapsed() < Duration::from_secs(5));
+        let (name, ssn) = (
+            column(&catalog, "patient", "name"),
+            column(&catalog, "patient", "ssn"),
+        );
+        assert_eq!(origins(&catalog, "closed", "name"), [name]);
+        assert!(origins(&catalog, "plain", "shout").contains(&ssn));
+        assert_eq!(
+            origins(&catalog, "notes", "id"),
+            [column(&catalog, "note", "id")]
+        );
+        let trap = catalog.relations.values().find(|it| it.name == "trap");
+        let mut columns = trap.unwrap().columns.iter();
+        assert!(columns.all(|column| column.origins.len() == 2));
+
+        other.batch_execute("commit").await.unwrap();
+        let fresh = load(&upstream, Some(&known), 2).await.unwrap();
+        let (catalog, known) = fresh.expect("what was locked is read again");
+        assert_eq!(origins(&catalog, "plain", "shout"), []);
+        let unchanged = load(&upstream, Some(&known), 3).await.unwrap();
+        assert!(unchanged.is_none());
+    });
+}
+
+/// Who waits for us never waits so long that the server looks for a deadlock.
+#[test]
+fn a_migration_is_never_in_a_deadlock_with_a_load() {
+    let cluster = Cluster::start(ClusterOptions::default()).unwrap();
+    cluster.psql(SCHEMA).unwrap();
+    let upstream = upstream(&cluster);
+    run(async {
+        let migration = upstream.connect().await.unwrap();
+        let settings = "set default_transaction_read_only to off; set lock_timeout to 0";
+        migration.batch_execute(settings).await.unwrap();
+        let over = std::cell::Cell::new(false);
+        let loads = async {
+            while !over.get() {
+                load(&upstream, None, 1).await.unwrap();
+            }
+        };
+        let migrations = async {
+            for round in 0..8 {
+                let sql = format!(
+                    "begin;
+                     create or replace view clinic.closed as
+                         select name from clinic.patient where id > {round};
+                     select pg_sleep(0.1);
+                     alter table clinic.patient add column more_{round} text;
+                     select pg_sleep(0.1);
+                     create or replace view clinic.plain as
+                         select ssn as number, upper(name) as shout, id from clinic.patient
+                         where id > {round};
+                     commit"
+                );
+                let done = migration.batch_execute(&sql).await;
+                assert!(done.is_ok(), "{round}");
+            }
+            over.set(true);
+        };
+        tokio::join!(loads, migrations);
+    });
+}
+
 #[test]
 fn trouble_is_named_without_the_servers_words() {
     let cluster = Cluster::start(ClusterOptions::default()).unwrap();

@@ -79,7 +79,9 @@ impl Upstream {
     pub async fn connect(&self) -> Result<Client, LoadError> {
         let set_up = async {
             let client = self.log_in().await?;
-            let settings = "set search_path to ''; set statement_timeout to '60s'; \
+            // A lock is given up well before `deadlock_timeout` (1 s) of whoever waits for ours.
+            let settings = "set search_path to ''; set statement_timeout to '20s'; \
+                            set lock_timeout to '400ms'; \
                             set default_transaction_read_only to on";
             client
                 .batch_execute(settings)

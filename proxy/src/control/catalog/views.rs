@@ -4,93 +4,185 @@
 //! described with the table and the attribute number of every plain column. Where that says
 //! nothing (a set operation, whose branches differ; a definition that our role may not
 //! prepare), a column shows whatever the view depends on: ambiguity widens the mask.
+//!
+//! Reading a definition locks the view and what it names, so each is read by itself, waits for
+//! no lock for long, and holds none while the next one is read: a migration is never in our way
+//! nor we in its. What could not be read is widened, too, and read again with the next load.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use velum_core::catalog::Catalog;
 
 use super::LoadError;
 
 const DOING: &str = "following views";
+/// Locks that are waited for in one load; from then on each has to be free at once.
+const WAITS: usize = 20;
 
-/// Views of the system show no rows of tables.
+/// Views of the system show no rows of tables. No locks are taken here.
 const VIEWS: &str = "
-    select c.oid, pg_catalog.pg_get_viewdef(c.oid)
+    select c.oid, n.nspname ~ '^pg_temp_'
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema')";
+    where c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema')
+    order by c.oid";
 
-/// Columns that the views' definitions name anywhere.
+/// Columns that the views' definitions name anywhere; 0 for a relation as a whole.
 const DEPENDENCIES: &str = "
     select distinct r.ev_class, d.refobjid, d.refobjsubid::int2
     from pg_catalog.pg_depend d join pg_catalog.pg_rewrite r on r.oid = d.objid
     where d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
       and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-      and d.refobjsubid > 0 and d.refobjid <> r.ev_class";
+      and d.refobjsubid >= 0 and d.refobjid <> r.ev_class";
 
 type Origin = (u32, i16);
 
-/// Fills in the origins of all views' columns.
-pub(super) async fn resolve(client: &Client, catalog: &mut Catalog) -> Result<(), LoadError> {
+/// What is known of a view.
+enum View {
+    /// Its definition, and the origin of each output column where the server describes it.
+    Read(String, Option<Vec<Option<Origin>>>),
+    /// Nothing, and another load will know no more.
+    Closed,
+    /// Nothing now: it or what it names is locked.
+    Locked,
+    /// It was dropped.
+    Gone,
+}
+
+/// Fills in the origins of all views' columns. False if some were locked, which then count as
+/// showing all that they could.
+pub(super) async fn resolve(client: &Client, catalog: &mut Catalog) -> Result<bool, LoadError> {
     let failed = |error: tokio_postgres::Error| LoadError::new(DOING, &error);
     let views = client.query(VIEWS, &[]).await.map_err(failed)?;
     if views.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
-    let mut dependencies: HashMap<u32, Vec<Origin>> = HashMap::new();
-    for row in client.query(DEPENDENCIES, &[]).await.map_err(failed)? {
-        let origin = (
-            row.try_get(1).map_err(failed)?,
-            row.try_get(2).map_err(failed)?,
-        );
-        dependencies
-            .entry(row.try_get(0).map_err(failed)?)
-            .or_default()
-            .push(origin);
-    }
+    let mut dependencies = dependencies(client, catalog).await?;
+    wait_for_locks(client, "50ms").await?;
+    let mut locked = 0;
     for row in views {
         let oid: u32 = row.try_get(0).map_err(failed)?;
-        // A view that was dropped since has no definition.
-        let Some(definition) = row.try_get::<_, Option<String>>(1).map_err(failed)? else {
-            continue;
+        // A session may lock what is its own alone for as long as it likes.
+        let is_temporary: bool = row.try_get(1).map_err(failed)?;
+        let view = match is_temporary {
+            true => View::Closed,
+            false => read(client, oid).await?,
         };
-        let described = describe(client, &definition).await?;
-        let everything = dependencies.remove(&oid).unwrap_or_default();
-        let Some(view) = catalog.relations.get_mut(&oid) else {
-            continue;
-        };
-        let known = described.filter(|origins| origins.len() == view.columns.len());
-        let widened = known.is_none() || is_set_operation(&definition);
-        let origins = known.unwrap_or_else(|| vec![None; view.columns.len()]);
-        for (column, origin) in view.columns.iter_mut().zip(origins) {
-            column.origins = match origin {
-                _ if widened => everything.clone(),
-                Some(origin) => vec![origin],
-                None => Vec::new(),
-            };
+        if matches!(view, View::Locked) {
+            locked += 1;
+            if locked == WAITS {
+                wait_for_locks(client, "1ms").await?;
+            }
         }
+        fill_in(catalog, oid, view, dependencies.remove(&oid));
     }
-    Ok(())
+    Ok(locked == 0)
 }
 
-/// The origin of each output column; `None` if the server will not prepare the definition.
+async fn wait_for_locks(client: &Client, timeout: &str) -> Result<(), LoadError> {
+    let sql = format!("set lock_timeout to '{timeout}'");
+    let set = client.batch_execute(&sql).await;
+    set.map_err(|error| LoadError::new(DOING, &error))
+}
+
+/// What each view depends on; a relation as a whole stands for all of its columns.
+async fn dependencies(
+    client: &Client,
+    catalog: &Catalog,
+) -> Result<HashMap<u32, HashSet<Origin>>, LoadError> {
+    let failed = |error: tokio_postgres::Error| LoadError::new(DOING, &error);
+    let mut dependencies: HashMap<u32, HashSet<Origin>> = HashMap::new();
+    for row in client.query(DEPENDENCIES, &[]).await.map_err(failed)? {
+        let view: u32 = row.try_get(0).map_err(failed)?;
+        let (relation, attnum) = (
+            row.try_get(1).map_err(failed)?,
+            row.try_get::<_, i16>(2).map_err(failed)?,
+        );
+        let known = dependencies.entry(view).or_default();
+        match catalog.relations.get(&relation) {
+            Some(whole) if attnum == 0 => {
+                known.extend(whole.columns.iter().map(|column| (relation, column.attnum)));
+            }
+            _ => {
+                known.insert((relation, attnum));
+            }
+        }
+    }
+    Ok(dependencies)
+}
+
+fn fill_in(catalog: &mut Catalog, oid: u32, view: View, everything: Option<HashSet<Origin>>) {
+    let Some(relation) = catalog.relations.get_mut(&oid) else {
+        return;
+    };
+    let origins = match view {
+        View::Gone => return,
+        View::Read(definition, Some(origins))
+            if origins.len() == relation.columns.len() && !is_set_operation(&definition) =>
+        {
+            Some(origins)
+        }
+        View::Read(..) | View::Closed | View::Locked => None,
+    };
+    let everything: Vec<Origin> = everything.unwrap_or_default().into_iter().collect();
+    match origins {
+        Some(origins) => {
+            for (column, origin) in relation.columns.iter_mut().zip(origins) {
+                column.origins = origin.into_iter().collect();
+            }
+        }
+        None => {
+            for column in &mut relation.columns {
+                column.origins = everything.clone();
+            }
+        }
+    }
+}
+
+/// Reads one view; every lock is free again when this returns.
+async fn read(client: &Client, oid: u32) -> Result<View, LoadError> {
+    const DEFINITION: &str = "select pg_catalog.pg_get_viewdef($1::pg_catalog.oid)";
+    let definition = match client.query_opt(DEFINITION, &[&oid]).await {
+        Ok(Some(row)) => row.try_get::<_, Option<String>>(0),
+        Ok(None) => Ok(None),
+        Err(error) => return unread(client, &error),
+    };
+    match definition.map_err(|error| LoadError::new(DOING, &error))? {
+        None => Ok(View::Gone),
+        Some(definition) => match describe(client, &definition).await {
+            Ok(origins) => Ok(View::Read(definition, Some(origins))),
+            Err(error) => unread(client, &error),
+        },
+    }
+}
+
+/// What an error says of the view that was being read.
+fn unread(client: &Client, error: &tokio_postgres::Error) -> Result<View, LoadError> {
+    let busy = [
+        SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::QUERY_CANCELED,
+        SqlState::T_R_DEADLOCK_DETECTED,
+    ];
+    match error.code() {
+        _ if client.is_closed() => Err(LoadError::new(DOING, error)),
+        Some(code) if busy.contains(code) => Ok(View::Locked),
+        _ => Ok(View::Closed),
+    }
+}
+
+/// The origin of each output column.
 async fn describe(
     client: &Client,
     definition: &str,
-) -> Result<Option<Vec<Option<Origin>>>, LoadError> {
-    let statement = match client
-        .prepare(definition.trim_end().trim_end_matches(';'))
-        .await
-    {
-        Ok(statement) => statement,
-        Err(error) if client.is_closed() => return Err(LoadError::new(DOING, &error)),
-        Err(_) => return Ok(None),
-    };
+) -> Result<Vec<Option<Origin>>, tokio_postgres::Error> {
+    let definition = definition.trim_end().trim_end_matches(';');
+    let statement = client.prepare(definition).await?;
     let origin = |column: &tokio_postgres::Column| {
         let table = column.table_oid().filter(|oid| *oid != 0)?;
         Some((table, column.column_id().filter(|attnum| *attnum != 0)?))
     };
-    Ok(Some(statement.columns().iter().map(origin).collect()))
+    Ok(statement.columns().iter().map(origin).collect())
 }
 
 /// Does the text name a set operation outside of quotes? PostgreSQL wrote it, so keywords are in
