@@ -9,8 +9,8 @@ use super::LoadError;
 
 const DOING: &str = "reading the catalog";
 
-/// Tables, views, materialised views, foreign and partitioned tables, sequences; row types too, for the
-/// attributes of composite types.
+/// Tables, views, materialised views, foreign and partitioned tables, sequences; row types too,
+/// for the attributes of composite types.
 const RELATIONS: &str = "
     select c.oid, n.nspname::text, c.relname::text, c.relkind::text
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -53,8 +53,8 @@ const WORDS: &str = "
     union select pg_catalog.unnest(proargnames) from pg_catalog.pg_proc
         where pronamespace not in (select oid from temporary)
     union select tgname::text from pg_catalog.pg_trigger join permanent on permanent.oid = tgrelid
-    union select rulename::text
-        from pg_catalog.pg_rewrite join permanent on permanent.oid = ev_class
+    union select rulename::text from pg_catalog.pg_rewrite
+        join permanent on permanent.oid = ev_class
     union select polname::text from pg_catalog.pg_policy join permanent on permanent.oid = polrelid
     union select extname::text from pg_catalog.pg_extension
     union select lanname::text from pg_catalog.pg_language

@@ -104,7 +104,8 @@ impl<I: Inspect> Session<I> {
         }
     }
 
-    /// What the transaction changed is there for all to see. What was not found while it was may be found now.
+    /// What the transaction changed is there for all to see. What was not found while it was may
+    /// be found now.
     pub(super) fn end_of_change(&mut self) {
         if self.change == Change::Open {
             self.change = Change::Over;
