@@ -384,57 +384,6 @@ fn copies_without_number_are_masked_whole() {
     assert!(contains(&harness.to_client, b"XXXXXX\n"));
 }
 
-/// What a COPY names is asked about before the whole text runs: a statement in front of it could
-/// give the name another meaning, and may run code that does.
-#[test]
-fn a_copy_behind_other_statements_is_masked_whole() {
-    for text in [
-        "SET search_path = other; COPY patients TO STDOUT",
-        "SELECT * FROM v; COPY patients TO STDOUT",
-        "COPY (SELECT f()) TO STDOUT; COPY patients TO STDOUT",
-    ] {
-        let mut harness = rules_alone();
-        harness.client(&query(text));
-        let first_is_copy = text.starts_with("COPY");
-        let asked = if first_is_copy { "PDCS" } else { "Q" };
-        assert_eq!(tags(&harness.take_server()), asked, "{text}");
-        if first_is_copy {
-            let shape = row_description(&[("x", PATIENTS, 1, 23, 0)]);
-            let parsed = [message(b'1', b""), message(b't', &[0, 0])];
-            let closed = [message(b'3', b""), ready(b'I')];
-            harness.server(&concat(&[&parsed[..], &[shape], &closed[..]].concat()));
-            harness.server(&concat(&[
-                message(b'H', &[0, 0, 1, 0, 0]),
-                message(b'd', b"7\n"),
-                message(b'c', b""),
-                complete("COPY 1"),
-            ]));
-            assert!(contains(&harness.take_client(), b"7\n"));
-        }
-        harness.server(&concat(&[
-            message(b'H', &[0, 0, 1, 0, 0]),
-            message(b'd', b"Miller\n"),
-            message(b'c', b""),
-            complete("COPY 1"),
-            ready(b'I'),
-        ]));
-        assert!(contains(&harness.to_client, b"XXXXXX\n"), "{text}");
-    }
-    let mut harness = rules_alone();
-    harness.client(&query("BEGIN; COPY patients TO STDOUT"));
-    assert_eq!(tags(&harness.to_server), "PDCS");
-}
-
-/// A Sync of the gateway's own would end the transaction that the client's messages have begun.
-#[test]
-fn a_copy_behind_messages_without_sync_is_masked_whole() {
-    let mut harness = rules_alone();
-    harness.client(&parse("s", "INSERT INTO t VALUES (1)"));
-    harness.server(&message(b'1', b""));
-    harness.client(&query("COPY patients TO STDOUT"));
-    assert_eq!(tags(&harness.take_server()), "PQ");
-}
-
 /// A view that showed the column `attnum` of the patients is made to show another.
 fn view_of(attnum: i16, epoch: u64) -> Arc<Catalog> {
     let mut catalog = catalog();

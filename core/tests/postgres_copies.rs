@@ -1,0 +1,69 @@
+//! COPYs whose names could mean another thing when they run: nothing of them is shown.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod support;
+
+use support::*;
+use velum_core::policy::{Messages, Policy};
+
+/// The rules of the masking policy without any content detection.
+fn rules_alone() -> Harness<Dashed> {
+    let rules = masking_policy().rules.clone();
+    let policy = Policy::new("rules".into(), rules, None, Messages::Strict, [7; 32]);
+    Harness::ready(policy, Dashed)
+}
+
+/// What a COPY names is asked about before the whole text runs: a statement in front of it could
+/// give the name another meaning, and may run code that does.
+#[test]
+fn a_copy_behind_other_statements_is_masked_whole() {
+    for text in [
+        "SET search_path = other; COPY patients TO STDOUT",
+        "SELECT * FROM v; COPY patients TO STDOUT",
+        "COPY (SELECT f()) TO STDOUT; COPY patients TO STDOUT",
+    ] {
+        let mut harness = rules_alone();
+        harness.client(&query(text));
+        let asked = tags(&harness.take_server());
+        if text.starts_with("COPY") {
+            assert_eq!(asked, "PDCS");
+            harness.server(&concat(&[
+                message(b'1', b""),
+                message(b't', &[0, 0]),
+                row_description(&[("x", PATIENTS, 1, 23, 0)]),
+                message(b'3', b""),
+                ready(b'I'),
+            ]));
+            harness.server(&concat(&[
+                message(b'H', &[0, 0, 1, 0, 0]),
+                message(b'd', b"7\n"),
+                message(b'c', b""),
+                complete("COPY 1"),
+            ]));
+            assert!(contains(&harness.take_client(), b"7\n"));
+        } else {
+            assert_eq!(asked, "Q", "{text}");
+        }
+        harness.server(&concat(&[
+            message(b'H', &[0, 0, 1, 0, 0]),
+            message(b'd', b"Miller\n"),
+            message(b'c', b""),
+            complete("COPY 1"),
+            ready(b'I'),
+        ]));
+        assert!(contains(&harness.to_client, b"XXXXXX\n"), "{text}");
+    }
+    let mut harness = rules_alone();
+    harness.client(&query("BEGIN; COPY patients TO STDOUT"));
+    assert_eq!(tags(&harness.to_server), "PDCS");
+}
+
+/// A Sync of the gateway's own would end the transaction that the client's messages have begun.
+#[test]
+fn a_copy_behind_messages_without_sync_is_masked_whole() {
+    let mut harness = rules_alone();
+    harness.client(&parse("s", "INSERT INTO t VALUES (1)"));
+    harness.server(&message(b'1', b""));
+    harness.client(&query("COPY patients TO STDOUT"));
+    assert_eq!(tags(&harness.take_server()), "PQ");
+}
