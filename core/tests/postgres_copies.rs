@@ -4,14 +4,6 @@
 mod support;
 
 use support::*;
-use velum_core::policy::{Messages, Policy};
-
-/// The rules of the masking policy without any content detection.
-fn rules_alone() -> Harness<Dashed> {
-    let rules = masking_policy().rules.clone();
-    let policy = Policy::new("rules".into(), rules, None, Messages::Strict, [7; 32]);
-    Harness::ready(policy, Dashed)
-}
 
 /// What a COPY names is asked about before the whole text runs: a statement in front of it could
 /// give the name another meaning, and may run code that does.

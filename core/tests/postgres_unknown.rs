@@ -10,23 +10,7 @@ use std::sync::Arc;
 use support::*;
 use velum_core::audit::record::{Body, Status};
 use velum_core::catalog::Catalog;
-use velum_core::policy::{Messages, Policy};
-
-/// The rules of the masking policy without any content detection.
-fn rules_alone() -> Harness<Dashed> {
-    rules_with(Messages::Strict)
-}
-
-fn masked() -> Harness<Dashed> {
-    Harness::ready(masking_policy(), Dashed)
-}
-
-fn rules_with(messages: Messages) -> Harness<Dashed> {
-    let with_content = masking_policy();
-    let rules = with_content.rules.clone();
-    let policy = Policy::new("rules".into(), rules, None, messages, [7; 32]);
-    Harness::ready(policy, Dashed)
-}
+use velum_core::policy::Messages;
 
 #[test]
 fn texts_are_veiled_without_content_detection_too() {

@@ -51,6 +51,10 @@ impl Inspect for Dashed {
 }
 
 pub const PATIENTS: u32 = 20_000;
+/// A column that no rule is about, as a RowDescription names it.
+pub const ID: (&str, u32, i16, u32, u16) = ("id", PATIENTS, 1, 23, 0);
+/// One that the masking policy hides.
+pub const SSN: (&str, u32, i16, u32, u16) = ("ssn", PATIENTS, 2, 25, 0);
 pub const VIEW: u32 = 20_001;
 
 pub fn catalog() -> Catalog {
@@ -113,6 +117,24 @@ pub fn masking_policy() -> Policy {
         Messages::Strict,
         [7; 32],
     )
+}
+
+/// A session under it.
+pub fn masked() -> Harness<Dashed> {
+    Harness::ready(masking_policy(), Dashed)
+}
+
+/// The rules of the masking policy without any content detection.
+pub fn rules_alone() -> Harness<Dashed> {
+    rules_with(Messages::Strict)
+}
+
+/// The same, with messages judged so.
+pub fn rules_with(messages: Messages) -> Harness<Dashed> {
+    let with_content = masking_policy();
+    let rules = with_content.rules.clone();
+    let policy = Policy::new("rules".into(), rules, None, messages, [7; 32]);
+    Harness::ready(policy, Dashed)
 }
 
 /// A session with both windows; released bytes are collected.

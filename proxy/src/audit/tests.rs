@@ -5,21 +5,18 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
 use velum_core::audit::record::{Body, Channel, Effect, Record, SessionId, Status};
 use velum_core::audit::token::TokenKey;
 use velum_core::time::Timestamp;
 
 use super::log::Log;
-use super::medium::{Medium, PlainDisk, RingDisk};
+use super::medium::{Medium, PlainDisk};
 use super::read::{self, ReadError};
 use super::recover::{self, RecoverError};
 use super::segment::{self, HEADER_BYTES, Place};
-use super::writer::{COMPANY, Command, Writer};
-use crate::config::model::AuditMode;
-use crate::planes::{Batch, Limits, Shared, Snapshot};
+
+mod writer;
 
 const SEGMENT_BYTES: u64 = 4_096;
 
@@ -427,203 +424,6 @@ fn the_first_failure_is_the_last_operation() {
             assert!(records.len() as u64 >= acknowledged, "operation {nth}");
         }
     }
-}
-
-fn shared(threads: usize) -> (Arc<Shared>, crate::planes::Receivers) {
-    let snapshot = Snapshot {
-        epoch: 1,
-        listeners: Vec::new(),
-        accounts: Default::default(),
-        resources: Default::default(),
-        limits: Limits::default(),
-        mock_secret: zeroize::Zeroizing::new([0; 32]),
-    };
-    Shared::new(snapshot, threads).unwrap()
-}
-
-fn batch(thread: usize, last_sequence: u64, records: &[Record]) -> Batch {
-    let mut bytes = Vec::new();
-    for record in records {
-        let record = encoded(record);
-        bytes.extend_from_slice(&(record.len() as u32).to_be_bytes());
-        bytes.extend_from_slice(&record);
-    }
-    Batch {
-        thread,
-        last_sequence,
-        is_awaited: records.iter().any(|record| record.body.is_awaited()),
-        bytes,
-    }
-}
-
-async fn write_and_close<M: Medium>(medium: M, mode: AuditMode) -> Vec<u64> {
-    let (shared, receivers) = shared(2);
-    let log = Log::new(medium, SEGMENT_BYTES, 1);
-    let (commands, obeyed) = mpsc::channel(4);
-    let writer = Writer::new(log, mode, Arc::clone(&shared)).run(receivers.batches, obeyed);
-    let drive = async {
-        shared
-            .batches
-            .send(batch(0, 2, &[intent(1, 1), outcome(1, 1)]))
-            .await
-            .unwrap();
-        shared
-            .batches
-            .send(batch(1, 1, &[intent(2, 1)]))
-            .await
-            .unwrap();
-        let (done, is_done) = oneshot::channel();
-        commands
-            .send(Command::Append(vec![gateway("stopped")], done))
-            .await
-            .unwrap();
-        is_done.await.unwrap();
-        commands.send(Command::Close).await.unwrap();
-    };
-    let (result, ()) = tokio::join!(writer, drive);
-    result.unwrap();
-    shared
-        .threads
-        .iter()
-        .map(|thread| thread.durable.get())
-        .collect()
-}
-
-#[test]
-fn the_writer_marks_what_is_on_disk() {
-    let within = std::time::Duration::from_millis(50);
-    for mode in [
-        AuditMode::Durable,
-        AuditMode::Bounded {
-            within,
-            bytes: 1 << 20,
-        },
-    ] {
-        let directory = tempfile::tempdir().unwrap();
-        let marks = run(write_and_close(PlainDisk::new(directory.path()), mode));
-        assert_eq!(marks, [2, 1]);
-        assert_eq!(read_all(directory.path()).unwrap().len(), 4);
-    }
-}
-
-#[test]
-fn the_writer_writes_the_same_through_io_uring() {
-    if io_uring::IoUring::new(2).is_err() {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let disk = RingDisk::new(directory.path());
-    let marks = tokio_uring::start(write_and_close(disk, AuditMode::Durable));
-    assert_eq!(marks, [2, 1]);
-    assert_eq!(read_all(directory.path()).unwrap().len(), 4);
-}
-
-/// An outcome alone waits for the next intent, whose write takes it along; without one it follows
-/// within its bound.
-#[test]
-fn outcomes_go_with_the_next_intent() {
-    let directory = tempfile::tempdir().unwrap();
-    let (shared, receivers) = shared(1);
-    let (commands, obeyed) = mpsc::channel(1);
-    let on_disk = || read_all(directory.path()).unwrap().len();
-    let mark = || shared.threads[0].durable.get();
-    let until = async |count| {
-        while mark() < count {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
-    };
-    run(async {
-        tokio::time::pause();
-        let log = Log::new(PlainDisk::new(directory.path()), SEGMENT_BYTES, 1);
-        let writer = Writer::new(log, AuditMode::Durable, Arc::clone(&shared));
-        let drive = async {
-            let send = async |last, record| {
-                shared
-                    .batches
-                    .send(batch(0, last, &[record]))
-                    .await
-                    .unwrap();
-            };
-            send(1, intent(1, 1)).await;
-            until(1).await;
-            send(2, outcome(1, 1)).await;
-            tokio::time::sleep(COMPANY.within / 2).await;
-            assert_eq!((mark(), on_disk()), (1, 1), "the outcome was written alone");
-            send(3, intent(1, 2)).await;
-            until(3).await;
-            assert_eq!(on_disk(), 3);
-            send(4, outcome(1, 2)).await;
-            until(4).await;
-            assert_eq!(on_disk(), 4);
-            commands.send(Command::Close).await.unwrap();
-        };
-        let (result, ()) = tokio::join!(writer.run(receivers.batches, obeyed), drive);
-        result.unwrap();
-    });
-}
-
-#[test]
-fn a_failed_log_acknowledges_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let disk = PlainDisk::new(directory.path());
-    // Creation succeeds, the write too, and the sync fails.
-    let medium = Faulty {
-        disk,
-        left: Rc::new(Cell::new(3)),
-        short: false,
-    };
-    let (shared, receivers) = shared(1);
-    let (_commands, obeyed) = mpsc::channel(1);
-    let failed = run(async {
-        shared
-            .batches
-            .send(batch(0, 1, &[intent(1, 1)]))
-            .await
-            .unwrap();
-        let log = Log::new(medium, SEGMENT_BYTES, 1);
-        Writer::new(log, AuditMode::Durable, Arc::clone(&shared))
-            .run(receivers.batches, obeyed)
-            .await
-    });
-    assert_eq!(failed.unwrap_err().doing, "syncing");
-    assert_eq!(shared.threads[0].durable.get(), 0);
-}
-
-#[test]
-fn bounded_mode_acknowledges_ahead_of_the_disk_and_follows_in_time() {
-    let directory = tempfile::tempdir().unwrap();
-    let within = std::time::Duration::from_millis(400);
-    let mode = AuditMode::Bounded {
-        within,
-        bytes: 1 << 20,
-    };
-    let (shared, receivers) = shared(1);
-    let (commands, obeyed) = mpsc::channel(1);
-    run(async {
-        let log = Log::new(PlainDisk::new(directory.path()), SEGMENT_BYTES, 1);
-        let writer = Writer::new(log, mode, Arc::clone(&shared)).run(receivers.batches, obeyed);
-        let drive = async {
-            let started = std::time::Instant::now();
-            shared
-                .batches
-                .send(batch(0, 1, &[intent(1, 1)]))
-                .await
-                .unwrap();
-            while shared.threads[0].durable.get() == 0 {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            }
-            assert!(started.elapsed() < within / 2, "it waits for the disk");
-            tokio::time::sleep(within).await;
-            assert_eq!(
-                read_all(directory.path()).unwrap().len(),
-                1,
-                "the disk follows"
-            );
-            commands.send(Command::Close).await.unwrap();
-        };
-        let (result, ()) = tokio::join!(writer, drive);
-        result.unwrap();
-    });
 }
 
 proptest::proptest! {
