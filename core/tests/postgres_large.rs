@@ -72,6 +72,57 @@ fn an_array_of_any_bearable_size_is_masked_as_a_small_one() {
     }
 }
 
+/// A COPY of one column: the question about it, then a row.
+fn copied(statement: &str, type_oid: u32, header: &[u8], row: &[u8]) -> (Vec<u8>, Harness<Dashed>) {
+    let mut harness = Harness::ready(masking_policy(), Dashed);
+    harness.client(&query(statement));
+    harness.server(&concat(&[
+        message(b'1', b""),
+        message(b't', &[0, 0]),
+        row_description(&[("v", 0, 0, type_oid, 0)]),
+        message(b'3', b""),
+        ready(b'I'),
+    ]));
+    harness.server(&message(b'H', header));
+    for part in message(b'd', row).chunks(65_536) {
+        harness.server(part);
+    }
+    harness.server(&concat(&[
+        message(b'c', b""),
+        complete("COPY 1"),
+        ready(b'I'),
+    ]));
+    (harness.take_client(), harness)
+}
+
+#[test]
+fn a_copy_with_a_large_array_is_masked_as_a_small_one() {
+    let value = array_with_ssns(300_000, b"531-77-0294");
+    let row = [
+        b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".as_slice(),
+        &1u16.to_be_bytes(),
+        &(value.len() as u32).to_be_bytes(),
+        &value,
+    ]
+    .concat();
+    let copy = "COPY t TO STDOUT (FORMAT binary)";
+    let (seen, harness) = copied(copy, TEXT_ARRAY, &[1, 0, 1, 0, 1], &row);
+    assert!(!harness.is_finished());
+    assert_eq!(tags(&seen), "HdcCZ");
+    assert!(!contains(&seen, b"531-77") && contains(&seen, b"said "));
+}
+
+/// Some encodings would take the backslash for the second half of a character.
+#[test]
+fn a_large_line_that_could_be_cut_elsewhere_is_masked_whole() {
+    let note = "he said \u{201c}no\u{201d}\\n".repeat(20_000);
+    let row = [note.as_bytes(), b"\n"].concat();
+    let (seen, harness) = copied("COPY t TO STDOUT", 25, &[0, 0, 1, 0, 0], &row);
+    assert!(!harness.is_finished());
+    assert_eq!(tags(&seen), "HdcCZ");
+    assert!(!contains(&seen, b"said"));
+}
+
 #[test]
 fn what_cannot_be_taken_apart_does_not_end_the_session() {
     let value = vec![b'x'; 200_000];

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::readings::FURTHER;
 use super::{MALFORMED, UNFINISHED};
 use crate::error::Violation;
 use crate::sql::{CopyFormat, CopyOptions};
@@ -67,6 +68,11 @@ impl Dialect {
                 true => byte == options.quote || byte == options.escape,
                 false => byte == b'\\',
             }
+    }
+
+    /// True if a byte that cuts can be part of a character in some client encoding.
+    pub(super) fn may_differ(&self) -> bool {
+        (FURTHER..=u8::MAX).any(|byte| self.cuts(byte))
     }
 
     fn is_csv(&self) -> bool {

@@ -25,9 +25,10 @@ mod stream;
 
 use super::frame::HEADER_BYTES;
 use crate::bytes::Window;
-use crate::cell::{ColumnPlan, Judge, KnownRow, Masker};
+use crate::cell::{ColumnPlan, Encoding, Judge, KnownRow, Masker, StreamedCell};
 use crate::error::{Fault, Peer, Violation};
 use crate::inspect::Inspect;
+use crate::policy::Policy;
 use crate::sql::{CopyFormat, CopyOptions};
 use binary::Binary;
 use dialect::Dialect;
@@ -161,6 +162,19 @@ impl CopyOut {
         work.decoded.clear();
         work.decoded.shrink_to(SCRATCH_BYTES);
         Ok(rows)
+    }
+
+    /// Can a row have something in it that is judged whole or not at all?
+    pub fn may_need_whole(&self, policy: &Policy) -> bool {
+        let encoding = match &self.format {
+            // Where other encodings would cut it elsewhere, a line is masked whole.
+            Format::Lines(dialect) if dialect.may_differ() => return !self.columns.all_pass(),
+            Format::Lines(_) => Encoding::Text,
+            Format::Binary(_) => Encoding::Binary,
+            Format::Unknown => return false,
+        };
+        let mut judged = self.columns.plans.iter().filter(|plan| !plan.is_pass());
+        judged.any(|plan| StreamedCell::may_need_whole(policy, plan, encoding))
     }
 
     /// Begins a frame that is too large to be held. Its tag and length are released already;

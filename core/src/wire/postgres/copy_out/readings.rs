@@ -5,6 +5,9 @@
 //! only with the next ReadyForQuery. A line is read as it stands only if each of them would find
 //! the same cells in it.
 
+/// No character's further bytes are below this.
+pub(super) const FURTHER: u8 = 0x30;
+
 /// How the bytes of a character are counted (`pg_wchar_table` in PostgreSQL's `wchar.c`).
 #[derive(Clone, Copy)]
 enum Kind {
@@ -73,8 +76,6 @@ impl Readings {
 impl Reading {
     /// Reads a byte. True if it belongs to a character that began before it.
     fn takes(&mut self, byte: u8) -> bool {
-        /// No character's further bytes are below this.
-        const FURTHER: u8 = 0x30;
         if self.pending == 0 || byte < FURTHER {
             self.pending = self.kind.following(byte);
             self.is_second = true;

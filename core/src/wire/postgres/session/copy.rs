@@ -26,7 +26,8 @@ impl<I: Inspect> Session<I> {
             self.journal.count(1, bytes);
             return self.begin_passing(header, window);
         }
-        if bytes > limits::ROW_WHOLE_BYTES {
+        let is_held = bytes <= limits::ROW_HELD_BYTES && copy.may_need_whole(self.rules.policy());
+        if bytes > limits::ROW_WHOLE_BYTES && !is_held {
             window.pass(HEADER_BYTES);
             copy.stream_begin(header.body_bytes());
             self.answering.flow = Flow::Copy;
