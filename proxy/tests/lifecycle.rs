@@ -34,6 +34,11 @@ fn main() -> ExitCode {
         ),
         ("the_process_id_is_the_backends_own", process_id),
         ("a_half_closed_client_reads_its_answer", half_close),
+        (
+            "a_half_close_in_a_transaction_is_no_error",
+            half_close_in_transaction,
+        ),
+        ("a_client_that_says_goodbye_reads_its_answer", terminate),
         ("a_value_of_any_size_is_masked", large_value),
     ];
     let unreadable = |driver: &Driver| {
@@ -240,6 +245,29 @@ fn half_close(_: &Bed, gateway: &mut Gateway) {
 
 /// A value that is larger than any buffer: its canaries are found wherever they lie, and the
 /// gateway's memory does not follow its size.
+fn half_close_in_transaction(_: &Bed, gateway: &mut Gateway) {
+    let mut client = gateway.connect(clinic::MASKED, false);
+    client.simple("BEGIN").expect("begun");
+    client.shut_writing().expect("half-closed");
+    let frames = client.until_closed(PATIENCE).expect("closed");
+    assert!(frames.is_empty(), "PostgreSQL says nothing either");
+}
+
+fn terminate(_: &Bed, gateway: &mut Gateway) {
+    let mut client = gateway.connect(clinic::MASKED, false);
+    let question = frame_bytes(
+        b'Q',
+        b"SELECT count(*) FROM clinic.patients, pg_sleep(0.3)\0",
+    );
+    let goodbye = frame_bytes(b'X', b"");
+    client
+        .send(&[question, goodbye].concat())
+        .expect("sent at once");
+    let frames = client.until_closed(PATIENCE).expect("closed");
+    assert_eq!(rows(&frames).len(), 1, "answered before the end");
+    assert_eq!(frames.last().map(|frame| frame.tag), Some(b'Z'));
+}
+
 fn large_value(bed: &Bed, gateway: &mut Gateway) {
     let before = resident_kib(gateway.pid());
     for size in [1_000, 100_000, 300_000, 40_000_000] {

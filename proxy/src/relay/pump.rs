@@ -217,7 +217,7 @@ impl Open {
                     about.deadline = Some(cx.after_ms(PRE_AUTH_DEADLINE_MS));
                 }
             }
-            Peer::Server if legs.client.eof && self.session.is_idle() => {
+            Peer::Server if legs.client.eof && self.session.is_answered() => {
                 self.session.client_lost(cx.time);
                 self.over = true;
                 self.after_call(about, legs, cx);

@@ -42,6 +42,9 @@ impl<I: Inspect> Session<I> {
     ) -> Result<(), Halt> {
         self.window_wanted[CLIENT] = 0;
         loop {
+            if self.leaving {
+                return self.leave(now);
+            }
             if self.pass_client_part(window)? {
                 continue;
             }
@@ -56,11 +59,20 @@ impl<I: Inspect> Session<I> {
                     return Err(violation("malformed Terminate").into());
                 }
                 window.pass(HEADER_BYTES);
-                self.finish("client terminated", None, now);
-                return Ok(());
+                self.leaving = true;
+                continue;
             }
             self.client_message(header, window, now)?;
         }
+    }
+
+    /// The client has said Terminate: what it asked for before is still answered.
+    pub(super) fn leave(&mut self, now: Timestamp) -> Result<(), Halt> {
+        if !self.pipeline.is_idle() {
+            return Err(Halt::Step(Step::AwaitPeer));
+        }
+        self.finish("client terminated", None, now);
+        Ok(())
     }
 
     /// Goes on with a frame that passes in parts. False if there is none.

@@ -161,9 +161,13 @@ pub struct Session<I> {
     /// window waits for.
     head_intent: Option<(u64, u64)>,
     probe: Option<Probe>,
+    /// What Velum calls a statement of its own: no client has chosen the same.
+    probe_name: String,
     /// A client frame that passes in parts: bytes left of it.
     client_passing: usize,
     bind: Option<BindStream>,
+    /// The client has said Terminate.
+    leaving: bool,
     answering: Answering,
     /// What the catalog did not know and was asked for.
     asked: HashSet<Unknown>,
@@ -213,8 +217,10 @@ impl<I: Inspect> Session<I> {
             head_statement: None,
             head_intent: None,
             probe: None,
+            probe_name: format!("velum {:032x}", setup.id.0),
             client_passing: 0,
             bind: None,
+            leaving: false,
             answering: Answering::default(),
             asked: HashSet::new(),
             awaits_catalog: false,
@@ -294,6 +300,11 @@ impl<I: Inspect> Session<I> {
         self.transaction == b'I' && self.pipeline.is_idle() && self.client_passing == 0
     }
 
+    /// True if the server owes no answer. A transaction may be open.
+    pub fn is_answered(&self) -> bool {
+        self.pipeline.is_idle()
+    }
+
     /// True in the middle of a result, where more is sure to come soon.
     pub fn is_mid_result(&self) -> bool {
         self.answering.is_mid_result()
@@ -306,8 +317,8 @@ impl<I: Inspect> Session<I> {
             SqlState::CONNECTION_FAILURE,
             "the database closed the connection unexpectedly",
         );
-        let tell = (!self.answering.took_leave).then_some(refusal);
-        self.finish("upstream lost", tell, now);
+        let was_expected = self.answering.took_leave || self.leaving;
+        self.finish("upstream lost", (!was_expected).then_some(refusal), now);
         Step::Finished
     }
 

@@ -17,8 +17,6 @@ use super::pipeline::{Awaited, Target};
 use super::statements::Statement;
 use super::{Halt, Session, Step};
 
-const PROBE_NAME: &[u8] = b"velum probe";
-
 /// How far the probe of the simple query at the head of the client's window is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Probe {
@@ -84,13 +82,14 @@ impl<I: Inspect> Session<I> {
         if self.rules.judges_nothing() {
             return;
         }
+        let name = self.probe_name.as_bytes();
         let copies = statement.text.copies.iter().enumerate();
         for (index, probe) in copies.filter_map(|(index, copy)| Some((index, copy.probe.as_ref()?)))
         {
             window.insert_with(|out| {
-                message::write_parse(out, PROBE_NAME, probe);
-                message::write_describe(out, b'S', PROBE_NAME);
-                message::write_close(out, b'S', PROBE_NAME);
+                message::write_parse(out, name, probe);
+                message::write_describe(out, b'S', name);
+                message::write_close(out, b'S', name);
             });
             let owner = Rc::clone(statement);
             self.pipeline.push(Awaited::Parse {

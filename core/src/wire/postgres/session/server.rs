@@ -85,7 +85,8 @@ impl Answering {
 }
 
 impl<I: Inspect> Session<I> {
-    /// Never returns `Ok` by itself: the upstream's end is told by `server_lost`.
+    /// Returns `Ok` when all is answered that a client asked for before it left. The upstream's
+    /// own end is told by `server_lost`.
     pub(super) fn server_messages(
         &mut self,
         window: &mut Window,
@@ -93,6 +94,9 @@ impl<I: Inspect> Session<I> {
     ) -> Result<(), Halt> {
         self.window_wanted[SERVER] = 0;
         loop {
+            if self.leaving && self.pipeline.is_idle() {
+                return self.leave(now);
+            }
             if window.unjudged().is_empty() {
                 return Err(Halt::Step(Step::NeedBytes));
             }
