@@ -132,7 +132,8 @@ pub enum Body {
         /// The statement of the INTENT.
         statement: u64,
     },
-    /// Somebody could not prove who they are, or was not let in.
+    /// Somebody could not prove who they are, or was not let in. The record's identity is the name
+    /// that was tried; a token, if there is none of that name.
     ConnectionRefused {
         /// Where it came from.
         client_address: String,

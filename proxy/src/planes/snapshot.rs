@@ -43,6 +43,20 @@ impl Snapshot {
                 .find(|resource| resource.database == DatabaseMapping::Pass)
         })
     }
+
+    /// How a record calls a user name that was not proven: one that no account has is a token,
+    /// as it may be anything, a password typed in the wrong place too.
+    pub fn tried_name(&self, user: &str) -> String {
+        if user.is_empty() || self.accounts.contains_key(user) {
+            return user.to_owned();
+        }
+        let token = self
+            .resources
+            .values()
+            .next()
+            .map(|resource| resource.tokens.token(user.as_bytes()).to_hex());
+        format!("unknown:{}", token.unwrap_or_default())
+    }
 }
 
 impl Accounts for Snapshot {

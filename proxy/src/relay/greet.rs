@@ -111,7 +111,8 @@ impl Greeting {
             ClientStep::Cancel { pid, key } => Some(cancel(pid, &key, cx)),
             ClientStep::Authenticated(startup) => Some(admit(*startup, about, legs, cx)),
             ClientStep::Failed(fault) => {
-                let record = refused(about, "", fault.to_refusal().code, cx);
+                let user = about.snapshot.tried_name(self.handshake.tried_user());
+                let record = refused(about, &user, fault.to_refusal().code, cx);
                 cx.journal.append(&[record], None);
                 Some(Turn::End)
             }

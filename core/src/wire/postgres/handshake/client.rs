@@ -100,6 +100,7 @@ pub struct ClientHandshake {
     begun: bool,
     tls_asked: bool,
     gss_asked: bool,
+    tried_user: String,
     state: State,
 }
 
@@ -135,8 +136,14 @@ impl ClientHandshake {
             begun: false,
             tls_asked: false,
             gss_asked: false,
+            tried_user: String::new(),
             state: State::Startup,
         }
+    }
+
+    /// The user name that the client gave, which proves nothing; empty if it gave none yet.
+    pub fn tried_user(&self) -> &str {
+        &self.tried_user
     }
 
     /// The connection is encrypted now.
@@ -275,6 +282,7 @@ impl ClientHandshake {
         asked_minor: u16,
         out: &mut Outbox,
     ) -> Result<Option<ClientStep>, Denial> {
+        self.tried_user.clone_from(&startup.user);
         if self.offer == TlsOffer::Required && self.tls.is_none() {
             return Err(Refusal::new(
                 SqlState::INVALID_AUTHORIZATION,
