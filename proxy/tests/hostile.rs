@@ -33,6 +33,13 @@ fn main() -> ExitCode {
     ));
     for driver in Driver::under_test() {
         trials.extend(before_login(&bed, *driver));
+        trials.push(Trial::test(
+            format!("{driver}::a_silent_crowd_locks_nobody_out"),
+            move || {
+                silent_crowd(*driver);
+                Ok(())
+            },
+        ));
         trials.extend(hostile_servers(*driver));
     }
     support::run(trials)
@@ -225,6 +232,32 @@ fn slowloris(gateway: &Gateway) {
     );
 }
 
+/// More connections than may wait for their login, none of which says a word.
+fn silent_crowd(driver: Driver) {
+    let upstream = UpstreamRole {
+        port: 9,
+        database: clinic::DATABASE.to_owned(),
+        user: clinic::ROLE.to_owned(),
+        password: clinic::ROLE_PASSWORD.to_owned(),
+    };
+    let mut setup = Setup::clinic(driver, upstream);
+    setup.limits = "pre_auth = 20".to_owned();
+    let gateway = Gateway::start(&setup);
+    let crowd: Vec<_> = (0..200).map(|_| open(&gateway)).collect();
+    let began = Instant::now();
+    for _ in 0..20 {
+        let mut stream = open(&gateway);
+        stream
+            .write_all(b"\0\0\0\x08\x04\xd2\x16\x2f")
+            .expect("sent");
+        let mut answer = [0];
+        stream.read_exact(&mut answer).expect("an answer at once");
+        assert_eq!(answer, *b"S");
+    }
+    assert!(began.elapsed() < PATIENCE / 3, "the crowd was waited for");
+    drop(crowd);
+}
+
 fn wrong_password(gateway: &Gateway) {
     let mut known = gateway.login(clinic::MASKED, false);
     known.password = "wrong".to_owned();
@@ -241,6 +274,25 @@ fn wrong_password(gateway: &Gateway) {
     assert_eq!(
         known.replace(clinic::MASKED, "?"),
         unknown.replace("nobody_at_all", "?")
+    );
+    // Records of refused log-ins wait for the next write of their thread.
+    let began = Instant::now();
+    let refused = loop {
+        let log = gateway.audit(&["show", "--json"]);
+        let lines = log
+            .lines()
+            .filter(|line| line.contains("connection_refused"));
+        let lines: Vec<String> = lines.map(str::to_owned).collect();
+        let named = |name: &str| lines.iter().any(|line| line.contains(name));
+        if named(clinic::MASKED) && named("\"unknown:") {
+            break lines;
+        }
+        assert!(began.elapsed() < PATIENCE, "not recorded: {lines:?}");
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert!(
+        !refused.iter().any(|line| line.contains("nobody_at_all")),
+        "an unknown name may be a password: {refused:?}"
     );
 }
 

@@ -240,6 +240,11 @@ impl Link {
         self.advance(cx);
     }
 
+    /// True while the client has not proven who it is.
+    pub(super) fn is_greeting(&self) -> bool {
+        matches!(self.phase, Phase::Greeting(_))
+    }
+
     fn end(&mut self, cx: &mut Context) {
         self.phase = Phase::Ending;
         self.about.deadline = Some(cx.after_ms(LINGER_MS));

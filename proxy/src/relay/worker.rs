@@ -5,7 +5,7 @@
 //! [`Worker::end`].
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,6 +27,8 @@ pub struct Worker {
     links: Slab<Link>,
     serial: u64,
     deadlines: BinaryHeap<Reverse<(Instant, LinkId, u64)>>,
+    /// Links that may not be authenticated yet, by serial, the longest waiting first.
+    greeting: VecDeque<(LinkId, u64)>,
     state: State,
     /// When draining ends.
     drained_by: Option<Instant>,
@@ -48,6 +50,7 @@ impl Worker {
             links: Slab::new(),
             serial: 0,
             deadlines: BinaryHeap::new(),
+            greeting: VecDeque::new(),
             state: State::Running,
             drained_by: None,
         }
@@ -63,12 +66,15 @@ impl Worker {
         self.cx.read_clock();
     }
 
-    /// A connection was accepted. `None`: close it, there are too many already.
+    /// A connection was accepted. `None`: close it, none is wanted. Where too many wait to be
+    /// authenticated, the one that has waited longest makes room: clients that stay silent do not
+    /// lock the others out.
     pub fn accept(&mut self, listener: usize, peer: SocketAddr) -> Option<LinkId> {
-        let counters = &self.cx.shared.counters;
-        counters.accepted.fetch_add(1, Ordering::Relaxed);
-        let most = self.cx.shared.snapshot.load().limits.pre_auth;
-        if self.state != State::Running || counters.pre_auth.load(Ordering::Relaxed) >= most {
+        let shared = Arc::clone(&self.cx.shared);
+        shared.counters.accepted.fetch_add(1, Ordering::Relaxed);
+        let most = shared.snapshot.load().limits.pre_auth;
+        let waiting = shared.counters.pre_auth.load(Ordering::Relaxed);
+        if self.state != State::Running || (waiting >= most && !self.close_longest_waiting()) {
             return None;
         }
         self.serial += 1;
@@ -76,8 +82,31 @@ impl Worker {
         let entry = self.links.vacant_entry();
         let id = entry.key();
         entry.insert(Link::accepted(id, serial, listener, peer, &mut self.cx));
+        self.greeting.push_back((id, serial));
+        self.forget_greeted();
         self.with(id, Link::advance);
         Some(id)
+    }
+
+    /// False if this thread has no link that waits to be authenticated.
+    fn close_longest_waiting(&mut self) -> bool {
+        self.forget_greeted();
+        let Some((id, _)) = self.greeting.pop_front() else {
+            return false;
+        };
+        self.with(id, Link::close);
+        true
+    }
+
+    /// Drops those at the front that have gone on or away.
+    fn forget_greeted(&mut self) {
+        while let Some(&(id, serial)) = self.greeting.front() {
+            let link = self.links.get(id);
+            if link.is_some_and(|link| link.about.serial == serial && link.is_greeting()) {
+                return;
+            }
+            self.greeting.pop_front();
+        }
     }
 
     /// An operation has completed.
