@@ -22,6 +22,7 @@ pub mod secret;
 mod tests;
 pub mod tls;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -193,7 +194,9 @@ fn values<T>(placed: Vec<Placed<T>>) -> Vec<T> {
 }
 
 /// A line that cannot be parsed may still hold a secret: what looks like one is not shown.
+/// The first mistake of each line: after it the parser guesses.
 fn report_syntax(text: &str, errors: &[toml::de::Error], reporter: &Reporter) {
+    let mut reported = BTreeSet::new();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let at = span.start.min(text.len());
@@ -201,6 +204,9 @@ fn report_syntax(text: &str, errors: &[toml::de::Error], reporter: &Reporter) {
             .iter()
             .rposition(|byte| *byte == b'\n');
         let line_start = line_start.map_or(0, |newline| newline + 1);
+        if !reported.insert(line_start) {
+            continue;
+        }
         let line_end = text.as_bytes()[at..].iter().position(|byte| *byte == b'\n');
         let line_end = line_end.map_or(text.len(), |rest| at + rest);
         let line = &text[line_start..line_end];

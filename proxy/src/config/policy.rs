@@ -1,5 +1,7 @@
 //! `[[policy]]` and `[[policy.rule]]`
 
+use std::collections::BTreeSet;
+
 use toml::Spanned;
 use velum_core::policy::Glob;
 use velum_detectors::Detectors;
@@ -24,7 +26,9 @@ pub(super) fn policy(section: &Section<'_>) -> Option<Policy> {
     let messages = section.choice("messages", &modes, MessageMode::Strict);
     let mut rules = Vec::new();
     let rule_sections = section.sections("rule");
+    let mut names = BTreeSet::new();
     for rule_section in &rule_sections {
+        unique_name(rule_section, &mut names);
         rules.extend(rule(rule_section));
         rule_section.finish();
     }
@@ -50,6 +54,22 @@ pub(super) fn policy(section: &Section<'_>) -> Option<Policy> {
         .reporter
         .report_with_hint(section.span.clone(), mistake, hint);
     None
+}
+
+/// Records count by the name of the rule.
+fn unique_name<'s>(section: &Section<'s>, names: &mut BTreeSet<&'s str>) {
+    let Some(name) = section.value("name") else {
+        return;
+    };
+    if let Some(text) = name.get_ref().as_str()
+        && !names.insert(text)
+    {
+        section.reporter.report_with_hint(
+            name.span(),
+            format!("the rule `{text}` is given twice"),
+            "records count masked values by rule: give each a name of its own",
+        );
+    }
 }
 
 /// Reads one `[[policy.rule]]`: a rule for each selector that it lists.

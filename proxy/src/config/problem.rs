@@ -184,7 +184,7 @@ impl Problems {
 }
 
 /// The candidate that a misspelt word most likely meant.
-pub(super) fn closest<'a>(
+pub(crate) fn closest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

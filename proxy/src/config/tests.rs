@@ -362,6 +362,15 @@ fn a_mistake_shows_its_place_its_line_and_advice() {
 }
 
 #[test]
+fn a_line_that_is_not_toml_is_one_mistake() {
+    let house = House::new();
+    for broken in ["threads = ]2 [", "threads = \"2", "threads 2 2"] {
+        let mistakes = house.mistakes(&GOOD.replace("threads = 2", broken));
+        assert_eq!(mistakes.len(), 1, "{broken}: {mistakes:?}");
+    }
+}
+
+#[test]
 fn an_inline_secret_is_never_shown() {
     let house = House::new();
     let inline = GOOD.replace("{ file = \"password\" }", "\"hunter2\"");
@@ -400,6 +409,12 @@ fn names_given_twice_and_missing_sections_are_mistakes() {
     assert_eq!(
         house.mistakes(&twice),
         ["the policy `masked` is given twice"]
+    );
+    let rule = GOOD.find("[[policy.rule]]").unwrap();
+    let twice = format!("{GOOD}\n{}", &GOOD[rule..]);
+    assert_eq!(
+        house.mistakes(&twice),
+        ["the rule `social-security` is given twice"]
     );
     let mistakes = house.mistakes("");
     assert_eq!(mistakes.len(), 5, "{mistakes:?}");
