@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Finding;
+use super::{Finding, rules};
 use crate::config::Config;
 use crate::config::model::{Resource, UpstreamTlsMode};
-use crate::control::catalog::Upstream;
+use crate::control::catalog::{self, Upstream};
 
 /// Records of gateway and database are compared by their times.
 const SKEW: Duration = Duration::from_secs(2);
@@ -84,10 +84,21 @@ async fn examine_one(config: &Config, resource: &Resource) -> Vec<Finding> {
         )];
     };
     let reached = format!("PostgreSQL {version}, {tls}, logged in");
-    vec![
+    let mut findings = vec![
         Finding::good(what, reached),
         clock(resource, before, server_time),
-    ]
+    ];
+    drop(client);
+    findings.extend(match catalog::load(&upstream, None, 1).await {
+        Ok(Some((catalog, _))) => rules::examine(config, resource, &catalog),
+        Ok(None) => Vec::new(),
+        Err(error) => vec![Finding::bad(
+            format!("catalog of {}", resource.name),
+            error.to_string(),
+            "the role must be able to read pg_catalog; without it everything is masked",
+        )],
+    });
+    findings
 }
 
 /// The server read its clock between `before` and now: what lies outside is skew.

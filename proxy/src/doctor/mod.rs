@@ -3,10 +3,12 @@
 //! * `machine`: driver, limits, core dumps.
 //! * `disk`: the audit directory.
 //! * `databases`: what is behind the gateway, and whose clock is right.
+//! * `rules`: rules that protect no column.
 
 mod databases;
 mod disk;
 mod machine;
+mod rules;
 
 use std::path::Path;
 
