@@ -26,6 +26,10 @@ pub const AUTH_MESSAGE_BYTES: usize = 16 * 1024;
 /// SQL text, and every other message that has to be judged whole. Drivers send literals of
 /// 50 MiB in their own tests.
 pub const MESSAGE_WHOLE_BYTES: usize = 64 * 1024 * 1024;
+/// SQL text that is read lexeme by lexeme; a longer one counts as a statement that may write, and
+/// what it copies out is masked whole. Reading takes some 50 ns a byte at the worst, and holds up
+/// every session of its thread.
+pub const STATEMENT_ANALYSED_BYTES: usize = 1024 * 1024;
 /// Columns of one result; PostgreSQL's MaxTupleAttributeNumber is 1,664.
 pub const COLUMNS: usize = 1_664;
 /// Prepared statements that one session may hold.

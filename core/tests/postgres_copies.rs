@@ -59,3 +59,28 @@ fn a_copy_behind_messages_without_sync_is_masked_whole() {
     harness.client(&query("COPY patients TO STDOUT"));
     assert_eq!(tags(&harness.take_server()), "PQ");
 }
+
+/// Nobody reads a text of megabytes to find the COPY in it.
+#[test]
+fn a_copy_in_a_huge_text_is_masked_whole() {
+    for (padding, is_asked) in [(1_000, true), (2 << 20, false)] {
+        let mut harness = rules_alone();
+        let text = format!("COPY patients TO STDOUT /* {} */", "-".repeat(padding));
+        harness.client(&query(&text));
+        // It may write, so it waits for its record.
+        harness.run();
+        let asked = tags(&harness.take_server());
+        assert_eq!(asked, if is_asked { "PDCS" } else { "Q" });
+        if is_asked {
+            continue;
+        }
+        harness.server(&concat(&[
+            message(b'H', &[0, 0, 1, 0, 0]),
+            message(b'd', b"Miller\n"),
+            message(b'c', b""),
+            complete("COPY 1"),
+            ready(b'I'),
+        ]));
+        assert!(contains(&harness.to_client, b"XXXXXX\n"));
+    }
+}

@@ -34,14 +34,7 @@ pub(super) struct StatementText {
 impl StatementText {
     /// `catalog` tells names from values in the record.
     pub(super) fn new(text: &[u8], key: &TokenKey, catalog: &Catalog) -> Self {
-        let mut effect = Effect::Read;
-        let mut copies = Copies::default();
-        for statement in sql::statements(text) {
-            if statement.effect == Effect::MayWrite {
-                effect = Effect::MayWrite;
-            }
-            copies.add(statement, text);
-        }
+        let (effect, copies) = analysed(text);
         Self {
             raw: text[..text.len().min(limits::RECORD_STATEMENT_BYTES)].into(),
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES, |name| {
@@ -50,7 +43,7 @@ impl StatementText {
             token: key.token(text),
             effect,
             quotes_others: quotes_others(text),
-            copies: copies.known(),
+            copies,
         }
     }
 
@@ -73,6 +66,23 @@ impl StatementText {
             ..Self::unknown()
         }
     }
+}
+
+/// What the statements of a text may do, and their COPYs. Of a text that would take long to read
+/// the worst is assumed.
+fn analysed(text: &[u8]) -> (Effect, Vec<Copy>) {
+    if text.len() > limits::STATEMENT_ANALYSED_BYTES {
+        return (Effect::MayWrite, Vec::new());
+    }
+    let mut effect = Effect::Read;
+    let mut copies = Copies::default();
+    for statement in sql::statements(text) {
+        if statement.effect == Effect::MayWrite {
+            effect = Effect::MayWrite;
+        }
+        copies.add(statement, text);
+    }
+    (effect, copies.known())
 }
 
 /// A `COPY … TO STDOUT` of a text.
