@@ -43,7 +43,7 @@ fn references_and_pairs() {
     whole(r#"[{"key":"ssn","value":"«x»"},{"key":"color","value":"red"}]"#);
     whole(r#"{"value":"«x»","name":"last_name"}"#);
     whole(r#"{"patient":{"name":"«peter c»","phone":"«none»","status":"ok"},"name":"lab panel"}"#);
-    whole(r#"{"provider":"«Dr. Lee»","patient":"a/b","member":"active"}"#);
+    whole(r#"{"provider":"Dr. «Lee»","patient":"a/b","member":"active"}"#);
     whole(r#"{"phone":{"type":"home"},"zip":«62704»,"n":12345}"#);
 }
 

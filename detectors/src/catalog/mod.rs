@@ -209,11 +209,14 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
         age::number(scan, number);
     }
     let boxed = |scan: &Scan<'_>| address::may_be_boxed(scan, number) && says(scan, Cues::PO_BOX);
-    if digits <= 6 && (near.may_begin_street() || boxed(scan)) {
+    if digits <= 6 && (near.may_begin_address() || boxed(scan)) {
         address::number(scan, number);
     }
     if matches!(digits, 7 | 8) {
         dea::number(scan, number);
+    }
+    if mrn::may_be_record(digits) {
+        mrn::number(scan, number);
     }
     if near.before.is_ascii_uppercase() {
         zip::number(scan, number);
@@ -228,7 +231,11 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     }
     // A value with nothing before or behind it may have its name in the column's.
     let named = |scan: &Scan<'_>| scan.is_cell() && scan.column().has(token::CUES);
-    if long && (named(scan) || says(scan, token::CUES)) {
+    let elsewhere = token::may_be_labelled_elsewhere(
+        [near.far_before, near.before],
+        [near.after, near.far_after],
+    );
+    if long && (elsewhere || named(scan) || says(scan, token::CUES)) {
         token::number(scan, number);
     }
 }
@@ -290,15 +297,23 @@ impl Near {
         joined(self.before, self.far_before) || joined(self.after, self.far_after)
     }
 
-    /// Whether a street can follow the number, as that of a house.
+    /// Whether a street can follow the number, as that of a house, or a box, as that of a route.
     #[inline]
-    fn may_begin_street(&self) -> bool {
+    fn may_begin_address(&self) -> bool {
+        let route = || matches!(self.before, b' ' | b'#' | b'.') && ends_route(self.far_before);
         match self.after {
             b' ' => true,
-            b'-' => self.far_after.is_ascii_digit(),
-            letter => letter.is_ascii_alphabetic() && self.far_after == b' ',
+            b'-' => self.far_after.is_ascii_digit() || self.far_after.is_ascii_uppercase(),
+            letter if letter.is_ascii_alphabetic() => self.far_after == b' ',
+            _ => route(),
         }
     }
+}
+
+/// Whether a word with a route's number behind it can end so: `RR`, `HC`, `Route`, `RFD`, `Unit`.
+#[inline]
+const fn ends_route(byte: u8) -> bool {
+    matches!(byte | 0x20, b'r' | b'c' | b'e' | b'd' | b't' | b'.' | b' ')
 }
 
 /// Judges a keyword at its first byte.
@@ -341,6 +356,7 @@ pub(crate) fn number_slowly(scan: &mut Scan<'_>, number: &Number) {
         age::number,
         address::number,
         dea::number,
+        mrn::number,
         zip::number,
         account::number,
         vin::number,

@@ -4,7 +4,7 @@
 
 use super::Detector;
 use crate::scan::Scan;
-use crate::text::{char_end, ends_escape, run_end, run_start, starts_word};
+use crate::text::{char_end, ends_escape, is_one_of, run_end, run_start, starts_word};
 
 /// Longest label, its blanks included.
 const LABEL_BYTES: usize = 40;
@@ -149,7 +149,111 @@ const NOT_NAMES: &[&str] = &[
     "unknown", "none", "not", "no", "yes", "male", "female", "denies", "reports", "states", "is",
     "was", "the", "null", "true", "false", "alert", "seen", "unable", "declined", "refused",
     "deceased", "alive", "healthy", "with", "status", "id", "mrn", "dob", "see", "per", "this",
+    "self", "same", "n",
 ];
+
+/// Words that stand where a name could, and say that there is none, or whose it is.
+const PLACEHOLDERS: &[&[u8]] = &[
+    b"a",
+    b"above",
+    b"adult",
+    b"and",
+    b"anonymous",
+    b"applicable",
+    b"as",
+    b"at",
+    b"available",
+    b"below",
+    b"blank",
+    b"brother",
+    b"caregiver",
+    b"chart",
+    b"child",
+    b"confidential",
+    b"daughter",
+    b"deceased",
+    b"declined",
+    b"dependent",
+    b"disabled",
+    b"employed",
+    b"father",
+    b"file",
+    b"for",
+    b"friend",
+    b"given",
+    b"guardian",
+    b"homemaker",
+    b"husband",
+    b"identified",
+    b"in",
+    b"is",
+    b"known",
+    b"legal",
+    b"listed",
+    b"minor",
+    b"mother",
+    b"n",
+    b"na",
+    b"neighbor",
+    b"never",
+    b"nil",
+    b"no",
+    b"nobody",
+    b"none",
+    b"not",
+    b"null",
+    b"obtained",
+    b"of",
+    b"on",
+    b"one",
+    b"other",
+    b"parent",
+    b"parents",
+    b"patient",
+    b"pay",
+    b"pending",
+    b"private",
+    b"provided",
+    b"pt",
+    b"record",
+    b"recorded",
+    b"redacted",
+    b"refused",
+    b"reported",
+    b"retired",
+    b"same",
+    b"see",
+    b"self",
+    b"sister",
+    b"son",
+    b"spouse",
+    b"stated",
+    b"student",
+    b"subscriber",
+    b"tbd",
+    b"the",
+    b"this",
+    b"time",
+    b"unable",
+    b"unavailable",
+    b"unemployed",
+    b"unidentified",
+    b"unk",
+    b"unknown",
+    b"unnamed",
+    b"unspecified",
+    b"verified",
+    b"wife",
+    b"withheld",
+    b"yes",
+];
+
+/// Whether a value says that there is no name: `Unknown`, `None listed`, `Self`, `N/A`.
+pub(crate) fn is_placeholder(value: &[u8]) -> bool {
+    let words = value.split(|byte| !byte.is_ascii_alphanumeric() && *byte < 0x80);
+    let mut words = words.filter(|word| !word.is_empty()).peekable();
+    words.peek().is_some() && words.all(|word| is_one_of(word, PLACEHOLDERS))
+}
 
 /// The label's letters in lower case.
 fn fold<'b>(label: &[u8], buffer: &'b mut [u8; LABEL_BYTES]) -> &'b [u8] {
@@ -214,7 +318,8 @@ fn value_end(scan: &Scan<'_>, from: usize, strength: Strength) -> Option<usize> 
         Strength::Sure => words >= 1,
         Strength::Likely => words >= 2 || (words == 1 && ends_value),
     };
-    enough.then(|| char_end(scan.text, end))
+    let end = char_end(scan.text, end);
+    (enough && !is_placeholder(scan.slice(from, end))).then_some(end)
 }
 
 fn word_end(text: &[u8], from: usize) -> usize {

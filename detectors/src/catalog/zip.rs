@@ -1,6 +1,6 @@
 //! ZIP codes: ZIP+4 anywhere, five digits behind a state or a label; Canadian postal codes.
 
-use super::Detector;
+use super::{Detector, address};
 use crate::context::Cues;
 use crate::scan::{Candidate, Number, Scan, Shape};
 use crate::text::{ends_word, is_one_of, run_start, starts_word};
@@ -27,6 +27,7 @@ fn plus_four(scan: &mut Scan<'_>, at: &Candidate<'_>) {
     if !chained && ranges::zip(scan.slice(at.start, at.start + 5)) && scan.is_word(at.start, at.end)
     {
         scan.report(Detector::Zip, at.start, at.end);
+        address::before_zip(scan, at.start, at.end);
     }
 }
 
@@ -37,6 +38,7 @@ fn five(scan: &mut Scan<'_>, at: &Candidate<'_>) {
     let in_column = || scan.column().has(Cues::ZIP) && scan.is_whole(at.start, at.end);
     if state_before(scan, at.start) || at.number.label(scan).cues.has(Cues::ZIP) || in_column() {
         scan.report(Detector::Zip, at.start, at.end);
+        address::before_zip(scan, at.start, at.end);
     }
 }
 
@@ -126,9 +128,14 @@ const STATE_NAMES: [&[u8]; 50] = [
     b"rico",
 ];
 
-/// Whether the word ends the name of a state.
+/// Whether the word ends the name of a state, in any case of letters.
+pub(crate) fn ends_state_name(word: &[u8]) -> bool {
+    is_one_of(word, &STATE_NAMES)
+}
+
+/// Whether the word ends the name of a state, with a capital.
 pub(crate) fn is_state_name(word: &[u8]) -> bool {
-    word.first().is_some_and(u8::is_ascii_uppercase) && is_one_of(word, &STATE_NAMES)
+    word.first().is_some_and(u8::is_ascii_uppercase) && ends_state_name(word)
 }
 
 /// Whether a state's name, or its abbreviation in capitals, and one or two blanks stand before

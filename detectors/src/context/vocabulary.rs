@@ -50,7 +50,12 @@ pub(super) const VOCABULARY: &[Entry] = &[
         Cues::MRN,
         "patient id, patient identifier, patient no, patient number, patient #, pt id, \
          pt no, pt #, unit no, unit #, record number, record no, record #, patientid, hosp no, \
-         hosp #, hosp id, epic id, ehr id",
+         hosp #, hosp id, epic id, ehr id, m r n, mr nbr, med record, chart id, record id, file \
+         number, file no, file #, pt number, pt num, pt nbr, clinic number, clinic no, clinic #, \
+         hospital id, hosp number, hosp num, patient num, patient nbr, patient ident, pat id, pat \
+         no, pat #, patient record, medical id, medical number, medical #, cmrn, master \
+         patient, registration id, mrn id, mrn no, mrn number, health number, health #, health id, \
+         personal health, phn",
     ),
     at_once(Cues::MRN, "chart, mr"),
     in_columns(
@@ -86,7 +91,12 @@ pub(super) const VOCABULARY: &[Entry] = &[
         Cues::ACCOUNT,
         "account, accounts, acc no, a c no, routing, aba, encounter number, encounter no, \
          encounter #, visit number, visit no, visit #, csn, har, patient account, billing \
-         number, sort code",
+         number, sort code, account id, acct id, account nbr, acct nbr, acct num, acc number, acc \
+         #, a c #, a c number, billing account, billing acct, billing id, bank acct, guarantor \
+         acct, guarantor id, guarantor #, hospital account, har no, fin number, fin no, fin #, fin \
+         nbr, loan number, loan no, loan #, contract number, contract no, contract #, \
+         customer number, \
+         customer no, customer #, customer id",
     ),
     at_once(Cues::ACCOUNT, "fin, encounter id, visit id, swift, acc"),
     in_columns(
@@ -126,9 +136,18 @@ pub(super) const VOCABULARY: &[Entry] = &[
          certification, medical license, state license, nursing license, license id, \
          licensenumber, driverslicense",
     ),
+    in_text(
+        Cues::LICENSE,
+        "driver lic, drivers lic, driver s lic, dln, cdl, operator license, operators license, \
+         operator s license, license nbr, lic num, lic nbr, lic id, certification number, \
+         certification no, certification #, certificate id, board cert, medical lic, nursing lic, \
+         state lic, pharmacy license, physician license, permit number, permit no, permit #, \
+         credential number, credential no, credential #, state id, registration number, \
+         registration no, registration #, reg no, reg #, d l no, d l number",
+    ),
     at_once(
         Cues::LICENSE,
-        "license, licence, lic, dl, certificate, certification, cert",
+        "license, licence, lic, dl, certificate, certification, cert, licensure",
     ),
     in_columns(
         Cues::DEVICE,
@@ -207,7 +226,11 @@ pub(super) const VOCABULARY: &[Entry] = &[
         Cues::ZIP,
         "zip, zips, zipcode, zip code, postal, postcode, postal code",
     ),
-    in_text(Cues::PO_BOX, "po box, p o box, post office box, pobox"),
+    in_text(
+        Cues::PO_BOX,
+        "po box, p o box, post office box, pobox, po box no, po box number, p o box no, p o box \
+         number, pob, p o b, po drawer, p o drawer, postal box, post box, mail box, p box",
+    ),
     in_text(
         Cues::VERSION,
         "version, versions, ver, v, release, build, firmware, fw, rev, revision, driver, \

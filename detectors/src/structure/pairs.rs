@@ -1,7 +1,7 @@
 //! Keys with values: rows of (entity, attribute, value) tables, and texts with a key a line.
 
 use super::report_whole;
-use crate::catalog::Detector;
+use crate::catalog::{Detector, name};
 use crate::columns::{self, Kind};
 use crate::scan::Scan;
 use crate::text::{digits, run_end};
@@ -88,6 +88,9 @@ fn fits(detector: Detector, text: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80 || others.contains(byte))
     };
     let digit = text.iter().any(u8::is_ascii_digit);
+    if name::is_placeholder(text) {
+        return false;
+    }
     match detector {
         Detector::Name | Detector::Org => !digit && count <= 5 && capitals && all(b" ,.'-"),
         Detector::Address => count <= 3 && !digit && capitals && all(b" .'-"),
