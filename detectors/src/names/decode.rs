@@ -17,6 +17,8 @@ const BRIDGE_WORDS: usize = 3;
 const REMEMBERED: usize = 64;
 /// Words that wait for another of their kind to be accepted.
 const WAITING: usize = 128;
+/// Names that wait for one that is beyond doubt; with more of them the text is full of names.
+const LONELY: usize = 32;
 
 /// Reports the names of the text.
 pub(super) fn names(scan: &mut Scan<'_>, model: &Model) {
@@ -30,7 +32,13 @@ pub(super) fn names(scan: &mut Scan<'_>, model: &Model) {
             org::head(scan, token, model);
             org::practice(scan, token, model);
         }
-        Seen::Place(token) => place::city(scan, token, model),
+        Seen::Place(token) => match place::city(scan, token, model) {
+            Some((start, end, place::Evidence::Said)) => scan.report(Detector::Address, start, end),
+            Some((start, end, place::Evidence::Written)) => {
+                decoder.run.keep(scan, Detector::Address, start, end);
+            }
+            None => {}
+        },
     });
     decoder.finish(scan);
 }
@@ -61,7 +69,8 @@ impl<'m> Decoder<'m> {
             model,
             whole,
             held: None,
-            run: Run::default(),
+            // A part of a text says nothing about what else is in it.
+            run: Run::new(!whole),
             memory: Memory::default(),
         }
     }
@@ -92,6 +101,7 @@ impl<'m> Decoder<'m> {
             0
         };
         let score = scored.score + support;
+        self.run.company |= scored.score >= thresholds.alone;
         let accept = if scored.lower {
             thresholds.accept_lower
         } else {
@@ -112,6 +122,9 @@ impl<'m> Decoder<'m> {
             self.settle(scan, held, false);
         }
         self.run.flush(scan, self.model);
+        if self.run.company {
+            self.run.believe(scan);
+        }
         self.memory.recall(scan);
     }
 }
@@ -126,7 +139,9 @@ fn repeats(candidate: &Candidate) -> bool {
         && !candidate.context.prev[0]
             .1
             .is_some_and(|prev| prev.roles.has(Roles::TITLE));
-    own.word.letters > 1 && !heads && !modal && own.word.shape != Shape::Lower
+    // In small letters a common word is one wherever it stands.
+    let small = own.word.shape == Shape::Lower && own.known.word_frequency() >= 2;
+    own.word.letters > 1 && !heads && !modal && !small
 }
 
 /// Whether two words are parts of one name, as far as what stands between them says.
@@ -161,14 +176,29 @@ fn is_particle(token: &Token) -> bool {
 }
 
 /// Accepted words in a row.
-#[derive(Default)]
 struct Run {
     words: [Option<Word>; RUN_WORDS],
     len: usize,
     last: Option<Word>,
+    /// The text holds a name that would be one alone: the others are believed.
+    company: bool,
+    /// What waits for company: names, and cities that are known by their capital alone.
+    lonely: [(Detector, usize, usize); LONELY],
+    lonely_len: usize,
 }
 
 impl Run {
+    fn new(company: bool) -> Self {
+        Self {
+            words: Default::default(),
+            len: 0,
+            last: None,
+            company,
+            lonely: [(Detector::Name, 0, 0); LONELY],
+            lonely_len: 0,
+        }
+    }
+
     fn push(&mut self, scan: &mut Scan<'_>, word: Word, model: &Model) {
         if let Some(last) = self.last
             && !joined(scan.text, &last, &word, model)
@@ -195,10 +225,38 @@ impl Run {
         if let (Some(first), Some(last)) = (self.words[0], self.last) {
             let start = leading_particles(scan.text, &first, model);
             let end = trailing_suffix(scan.text, &last, model);
-            scan.report(Detector::Name, start, end);
-            record::beside(scan, start, end);
+            self.keep(scan, Detector::Name, start, end);
         }
-        *self = Self::default();
+        (self.words, self.len, self.last) = Default::default();
+    }
+
+    /// Reports a finding, or keeps it until the text holds a name that is beyond doubt.
+    fn keep(&mut self, scan: &mut Scan<'_>, detector: Detector, start: usize, end: usize) {
+        if !self.company
+            && let Some(slot) = self.lonely.get_mut(self.lonely_len)
+        {
+            *slot = (detector, start, end);
+            self.lonely_len += 1;
+            return;
+        }
+        self.believe(scan);
+        believe(scan, detector, start, end);
+    }
+
+    /// Reports what waited.
+    fn believe(&mut self, scan: &mut Scan<'_>) {
+        let lonely = self.lonely.get(..self.lonely_len).unwrap_or_default();
+        for (detector, start, end) in lonely {
+            believe(scan, *detector, *start, *end);
+        }
+        self.lonely_len = 0;
+    }
+}
+
+fn believe(scan: &mut Scan<'_>, detector: Detector, start: usize, end: usize) {
+    scan.report(detector, start, end);
+    if detector == Detector::Name {
+        record::beside(scan, start, end);
     }
 }
 

@@ -7,7 +7,11 @@ use super::word::{self, Gap, Shape, Word};
 
 /// Places of the table.
 pub(crate) const FEATURES: usize = 1 << FEATURE_BITS;
-const FEATURE_BITS: u32 = 18;
+const FEATURE_BITS: u32 = 19;
+/// More than there are kinds of words.
+const KINDS: u32 = 256;
+/// The kind of what is no word.
+const NO_KIND: u32 = 127;
 /// Neighbours to either side.
 const NEIGHBOURS: usize = 3;
 /// Features that a word has at most.
@@ -45,7 +49,7 @@ impl Token {
         }
     }
 
-    /// One of about a hundred kinds of words.
+    /// One of about a hundred and fifty kinds of words.
     fn kind(&self) -> u32 {
         let capital = self.word.is_capital();
         if !self.roles.is_none() {
@@ -58,7 +62,7 @@ impl Token {
             Shape::Code => 49,
             Shape::Initial => 50,
             Shape::Uncased => 51,
-            Shape::Lower => 52 + self.plain_kind(),
+            Shape::Lower => 128 + self.name_kind() * 8 + self.plain_kind(),
             Shape::Capital | Shape::Inner => 64 + self.name_kind() * 8 + self.plain_kind(),
             Shape::Capitals => 96 + self.name_kind() * 8 + self.plain_kind(),
         }
@@ -226,8 +230,8 @@ impl Context {
         }
         if let (Gap::Blank, Some(token)) = self.next[0] {
             let ending = token.word.ending as u32 * 4 + u32::from(token.known.word_frequency());
-            out.push(38, ending * 128 + next, brief);
-            out.push(39, ending * 128 + prev, before * 64 + brief);
+            out.push(38, ending * KINDS + next, brief);
+            out.push(39, ending * KINDS + prev, before * 64 + brief);
         }
         let eponym = u32::from(self.own.known.has(Known::EPONYM));
         out.push(36, next * 16 + behind, eponym);
@@ -247,14 +251,14 @@ impl Context {
         let (next, next2) = (self.next_kind(0), self.next_kind(1));
         out.push(40, prev2 * 0x100 + before, brief);
         out.push(41, next2 * 0x100 + behind, brief);
-        out.push(42, prev2 * 128 + prev, brief * 0x100 + before);
-        out.push(43, next2 * 128 + next, brief * 0x100 + behind);
+        out.push(42, prev2 * KINDS + prev, brief * 0x100 + before);
+        out.push(43, next2 * KINDS + next, brief * 0x100 + behind);
         out.push(44, self.prev_kind(2), brief);
         out.push(45, self.next_kind(2), brief);
         if let (Gap::Blank, Some(token)) = self.next[1] {
             out.push(
                 48,
-                token.word.ending as u32 * 128 + next,
+                token.word.ending as u32 * KINDS + next,
                 brief * 0x100 + behind,
             );
         }
@@ -296,7 +300,7 @@ impl Context {
 fn kind_of(neighbour: Option<&(Gap, Option<Token>)>) -> u32 {
     match neighbour {
         Some((_, Some(token))) => token.kind(),
-        _ => 127,
+        _ => NO_KIND,
     }
 }
 

@@ -8,7 +8,7 @@ use super::lexicon::{Known, Table};
 use super::roles::Roles;
 use super::word::Word;
 
-const MAGIC: &[u8; 8] = b"velum-n2";
+const MAGIC: &[u8; 8] = b"velum-n3";
 
 /// The compiled dictionary and scorer for names.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) struct Thresholds {
     pub(crate) again: i32,
     /// The same as `accept` for words in small letters.
     pub(crate) accept_lower: i32,
+    /// From here on a word is a name though the text, which is whole, holds no other.
+    pub(crate) alone: i32,
 }
 
 /// Bytes that are no model of this version.
@@ -117,7 +119,7 @@ impl Model {
 }
 
 impl Thresholds {
-    const COUNT: usize = 6;
+    const COUNT: usize = 7;
 
     fn to_bytes(self, out: &mut Vec<u8>) {
         let values: [i32; Self::COUNT] = [
@@ -127,6 +129,7 @@ impl Thresholds {
             self.support,
             self.again,
             self.accept_lower,
+            self.alone,
         ];
         out.extend(values.iter().flat_map(|value| value.to_le_bytes()));
     }
@@ -143,6 +146,7 @@ impl Thresholds {
             support: next(),
             again: next(),
             accept_lower: next(),
+            alone: next(),
         };
         Some((read, rest))
     }

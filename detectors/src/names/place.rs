@@ -40,6 +40,68 @@ const LIVES: [&[u8]; 24] = [
     b"retired",
 ];
 
+/// What is said of who comes from a place.
+const COMES: [&[u8]; 22] = [
+    b"originally",
+    b"visiting",
+    b"immigrated",
+    b"emigrated",
+    b"hails",
+    b"man",
+    b"woman",
+    b"gentleman",
+    b"lady",
+    b"resident",
+    b"native",
+    b"calling",
+    b"called",
+    b"returned",
+    b"back",
+    b"came",
+    b"comes",
+    b"couple",
+    b"moved",
+    b"veteran",
+    b"friend",
+    b"friends",
+];
+
+/// What one does to a place.
+const GOES: [&[u8]; 16] = [
+    b"went",
+    b"going",
+    b"goes",
+    b"go",
+    b"gone",
+    b"travels",
+    b"traveling",
+    b"travelling",
+    b"trip",
+    b"drive",
+    b"drives",
+    b"driving",
+    b"flight",
+    b"returned",
+    b"returning",
+    b"back",
+];
+
+/// What is said of who or what is in a place for some time.
+const STAYS: [&[u8]; 12] = [
+    b"up",
+    b"house",
+    b"apartment",
+    b"vacation",
+    b"vacationing",
+    b"vacationed",
+    b"residence",
+    b"condo",
+    b"resident",
+    b"staying",
+    b"cabin",
+    b"congregation",
+];
+
 /// What may be in a place: its name has to be known.
 const STANDS: [&[u8]; 24] = [
     b"works",
@@ -80,29 +142,117 @@ pub(super) fn may_begin(text: &[u8], start: usize) -> bool {
     })
 }
 
-/// Judges a word for which [`may_begin`] holds as the first of a city's name.
-pub(super) fn city(scan: &mut Scan<'_>, token: &Token, model: &Model) {
+/// Why a word is taken for the first of a city's name.
+pub(super) enum Evidence {
+    /// The words before it lead to a place.
+    Said,
+    /// It has a capital where a place may stand.
+    Written,
+}
+
+/// Judges a word for which [`may_begin`] holds as the first of a city's name: its range, and what
+/// speaks for it.
+pub(super) fn city(
+    scan: &Scan<'_>,
+    token: &Token,
+    model: &Model,
+) -> Option<(usize, usize, Evidence)> {
     if !scan.wants(Detector::Address) {
-        return;
+        return None;
     }
-    let text = scan.text;
-    let (_, Some(lead)) = word::before(text, token.word.start) else {
-        return;
+    let start = token.word.start;
+    if let Some(end) = led_to(scan.text, token, model) {
+        return Some((start, end, Evidence::Said));
+    }
+    let end = written(scan.text, token, model)?;
+    Some((start, end, Evidence::Written))
+}
+
+/// One past a word that has a capital behind `in`, `near` or `from`, and is nothing else that is
+/// written so.
+fn written(text: &[u8], token: &Token, model: &Model) -> Option<usize> {
+    let (Gap::Blank, Some(lead)) = word::before(text, token.word.start) else {
+        return None;
     };
+    let spelled = slice(text, &lead);
+    let leads: [&[u8]; 3] = [b"in", b"near", b"from"];
+    let before = word::before(text, lead.start).1;
+    let goes = || before.is_some_and(|verb| is_one_of(slice(text, &verb), &GOES));
+    // `Ann Lee of Dover`
+    let named =
+        || before.is_some_and(|name| name.shape == Shape::Capital && model.known(&name).is_name());
+    let leads =
+        leads.contains(&spelled) || spelled == b"to" && goes() || spelled == b"of" && named();
+    let known = token.known;
+    let other = known.has(Known::CLINICAL | Known::DRUG) && !known.has(Known::PLACE);
+    if !leads || token.word.shape != Shape::Capital || other {
+        return None;
+    }
+    let end = city_end(text, token, true, model)?;
+    // `in Group 2`, `in Right Hip`
+    let next = word::after(text, end, false);
+    let heads = Roles::HEAD.or(Roles::ORG_HEAD);
+    let goes_on = next.1.filter(|_| next.0 == Gap::Blank).is_some_and(|next| {
+        let named = next.shape == Shape::Digits || next.is_capital();
+        named || known.has(Known::EPONYM) || model.roles(&next).has(heads)
+    });
+    (!goes_on && !token.word.possessive).then_some(end)
+}
+
+fn slice<'t>(text: &'t [u8], word: &Word) -> &'t [u8] {
+    text.get(word.start..word.end).unwrap_or_default()
+}
+
+/// One past the city that the words before it lead to.
+fn led_to(text: &[u8], token: &Token, model: &Model) -> Option<usize> {
+    if !may_begin(text, token.word.start) {
+        return None;
+    }
+    let (_, lead) = word::before(text, token.word.start);
+    let lead = lead?;
     let (gap, verb_word) = word::before(text, lead.start);
     let spelled = |word: &Word| text.get(word.start..word.end).unwrap_or_default();
     let verb = verb_word.as_ref().map(spelled).unwrap_or_default();
-    let lives = is_one_of(verb, &LIVES);
+    let leads_in = lead_is_in(spelled(&lead));
+    let origin = lead_is_from(spelled(&lead)) && is_one_of(verb, &COMES);
+    let lives = is_one_of(verb, &LIVES)
+        || origin
+        || leads_in && (lives_before(text, lead.start) || is_one_of(verb, &STAYS));
     // `Ann Lee, 93, of Dover`.
     let lead = spelled(&lead);
     let aged = verb_word.is_some_and(|word| word.shape == Shape::Digits) && gap == Gap::Comma;
-    let comes = lead.eq_ignore_ascii_case(b"from")
+    let comes = lead_is_from(lead)
         || lead.eq_ignore_ascii_case(b"of") && aged
         || is_one_of(verb, &STANDS)
         || is_city(token) && !lead.eq_ignore_ascii_case(b"of");
-    if let Some(end) = city_end(text, token, lives, model).filter(|_| lives || comes) {
-        scan.report(Detector::Address, token.word.start, end);
-    }
+    city_end(text, token, lives, model).filter(|_| lives || comes)
+}
+
+fn lead_is_from(lead: &[u8]) -> bool {
+    lead.eq_ignore_ascii_case(b"from")
+}
+
+fn lead_is_in(lead: &[u8]) -> bool {
+    lead.eq_ignore_ascii_case(b"in") || lead.eq_ignore_ascii_case(b"near")
+}
+
+/// Whether the sentence up to `at` says that somebody lives with others: `lives with her son in`.
+fn lives_before(text: &[u8], at: usize) -> bool {
+    const BYTES: usize = 56;
+    const VERBS: [&[u8]; 6] = [
+        b"lives",
+        b"living",
+        b"lived",
+        b"resides",
+        b"residing",
+        b"stays",
+    ];
+    let before = text.get(at.saturating_sub(BYTES)..at).unwrap_or_default();
+    let ends = |byte: &u8| matches!(byte, b'.' | b';' | b':' | b'\n' | b'\r' | b'?' | b'!');
+    let from = before.iter().rposition(ends).map_or(0, |end| end + 1);
+    let words = before.get(from..).unwrap_or_default();
+    let mut words = words.split(|byte| !byte.is_ascii_alphabetic());
+    words.any(|word| is_one_of(word, &VERBS))
 }
 
 /// Whether the word is the name of a city and of nothing else but persons.
@@ -116,15 +266,19 @@ fn is_city(token: &Token) -> bool {
 fn city_end(text: &[u8], first: &Token, sure: bool, model: &Model) -> Option<usize> {
     let mut token = *first;
     let mut place = false;
+    let mut told = true;
     for place_words in 1..=CITY_WORDS {
-        if !may_be_part(&token) {
+        if !may_be_part(&token, sure) {
             return None;
         }
         let known = token.known;
+        told &= known.classes() & Known::TOLD == Known::TOLD;
         let named = known.0 == 0 || known.is_name();
+        // Behind `lives in` any word may be one that is written like a name.
+        let written = token.word.shape == Shape::Capital;
         place |= match known.has(Known::EPONYM) {
             true => sure,
-            false => known.has(Known::PLACE) || sure && named,
+            false => known.has(Known::PLACE) || sure && (named || written),
         };
         let (gap, next) = word::after(text, token.word.end, token.word.possessive);
         let joined = gap == Gap::Blank || gap == Gap::Stop && token.word.letters <= 2;
@@ -132,17 +286,20 @@ fn city_end(text: &[u8], first: &Token, sure: bool, model: &Model) -> Option<usi
         let Some(next) = next.filter(|_| place_words < CITY_WORDS) else {
             break;
         };
+        let next = Token::of(next, model);
         // In a line of one case all that follows is written like a name.
-        if matches!(token.word.shape, Shape::Capitals | Shape::Lower) && place {
+        let of_one_case = matches!(token.word.shape, Shape::Capitals | Shape::Lower);
+        if of_one_case && place && !(next.known.has(Known::PLACE) && may_be_part(&next, sure)) {
             break;
         }
-        token = Token::of(next, model);
+        token = next;
     }
-    place.then_some(token.word.end)
+    // A country or a state alone passes.
+    (place && !told).then_some(token.word.end)
 }
 
-/// Whether a city may be called so: no country or state, no facility or ward of one.
-fn may_be_part(token: &Token) -> bool {
+/// Whether a city may be called so: no facility or ward of one.
+fn may_be_part(token: &Token, sure: bool) -> bool {
     let other = Roles::ORG_HEAD
         .or(Roles::DEPARTMENT)
         .or(Roles::DATE)
@@ -151,12 +308,11 @@ fn may_be_part(token: &Token) -> bool {
         .or(Roles::TITLE)
         .or(Roles::FUNCTION)
         .or(Roles::HEAD);
-    let told = token.known.classes() & Known::TOLD == Known::TOLD;
     let code = token.word.shape == Shape::Capitals && token.word.letters <= 3;
     // In small letters only what hardly is anything else.
     let written = match token.word.shape {
-        Shape::Lower => token.known.has(Known::PLACE) && token.known.word_frequency() < 3,
+        Shape::Lower => token.known.has(Known::PLACE) && (sure || token.known.word_frequency() < 3),
         _ => token.word.is_capital(),
     };
-    written && !token.roles.has(other) && !told && !code
+    written && !token.roles.has(other) && !code
 }

@@ -9,6 +9,7 @@
 //! Train, tune and test have frames, fillings, names and syllables of their own: what is measured
 //! on the test part was never seen.
 
+mod addresses;
 mod fill;
 mod frames;
 mod numbers;

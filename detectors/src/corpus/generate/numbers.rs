@@ -1,6 +1,7 @@
 //! Identifiers with digits, dates, addresses: drawn from ranges that are reserved for examples
 //! where there are any.
 
+use super::addresses;
 use super::random::Random;
 use crate::catalog::Detector;
 
@@ -54,6 +55,7 @@ pub(super) fn value(gap: &str, random: &mut Random) -> Option<Vec<Piece>> {
         ),
         "hl7date" => (Detector::Date, iso(random).replace('-', "")),
         "street" => (Detector::Address, street(random)),
+        "address" => (Detector::Address, addresses::address(random)),
         "zip" => (
             Detector::Zip,
             format!("{:05}", random.between(10_000, 99_499)),
