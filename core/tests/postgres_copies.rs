@@ -19,30 +19,14 @@ fn a_copy_behind_other_statements_is_masked_whole() {
         let asked = tags(&harness.take_server());
         if text.starts_with("COPY") {
             assert_eq!(asked, "PDCS");
-            harness.server(&concat(&[
-                message(b'1', b""),
-                message(b't', &[0, 0]),
-                row_description(&[("x", PATIENTS, 1, 23, 0)]),
-                message(b'3', b""),
-                ready(b'I'),
-            ]));
-            harness.server(&concat(&[
-                message(b'H', &[0, 0, 1, 0, 0]),
-                message(b'd', b"7\n"),
-                message(b'c', b""),
-                complete("COPY 1"),
-            ]));
+            harness.server(&copy_described(&[("x", PATIENTS, 1, 23, 0)]));
+            harness.server(&copied_out(0, b"7\n"));
             assert!(contains(&harness.take_client(), b"7\n"));
         } else {
             assert_eq!(asked, "Q", "{text}");
         }
-        harness.server(&concat(&[
-            message(b'H', &[0, 0, 1, 0, 0]),
-            message(b'd', b"Miller\n"),
-            message(b'c', b""),
-            complete("COPY 1"),
-            ready(b'I'),
-        ]));
+        harness.server(&copied_out(0, b"Miller\n"));
+        harness.server(&ready(b'I'));
         assert!(contains(&harness.to_client, b"XXXXXX\n"), "{text}");
     }
     let mut harness = rules_alone();
@@ -74,13 +58,7 @@ fn a_copy_in_a_huge_text_is_masked_whole() {
         if is_asked {
             continue;
         }
-        harness.server(&concat(&[
-            message(b'H', &[0, 0, 1, 0, 0]),
-            message(b'd', b"Miller\n"),
-            message(b'c', b""),
-            complete("COPY 1"),
-            ready(b'I'),
-        ]));
+        harness.server(&copied_out(0, b"Miller\n"));
         assert!(contains(&harness.to_client, b"XXXXXX\n"));
     }
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         ),
         ("a_client_that_says_goodbye_reads_its_answer", terminate),
         ("a_value_of_any_size_is_masked", large_value),
+        ("the_doctor_finds_a_rule_without_a_column", doctor),
     ];
     let unreadable = |driver: &Driver| {
         let (bed, driver) = (Arc::clone(&bed), *driver);
@@ -243,8 +244,6 @@ fn half_close(_: &Bed, gateway: &mut Gateway) {
     assert_eq!(rows(&frames).len(), 1, "the answer arrives before the end");
 }
 
-/// A value that is larger than any buffer: its canaries are found wherever they lie, and the
-/// gateway's memory does not follow its size.
 fn half_close_in_transaction(_: &Bed, gateway: &mut Gateway) {
     let mut client = gateway.connect(clinic::MASKED, false);
     client.simple("BEGIN").expect("begun");
@@ -268,6 +267,32 @@ fn terminate(_: &Bed, gateway: &mut Gateway) {
     assert_eq!(frames.last().map(|frame| frame.tag), Some(b'Z'));
 }
 
+/// `velum doctor` holds the rules against the database's own names.
+fn doctor(_: &Bed, gateway: &mut Gateway) {
+    let examine = |gateway: &Gateway| {
+        let output = Command::new(env!("CARGO_BIN_EXE_velum"))
+            .args(["doctor", "--config"])
+            .arg(gateway.config_file())
+            .output()
+            .expect("velum runs");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let good = examine(gateway);
+    assert!(good.contains("each matches"), "{good}");
+    let text = fs::read_to_string(gateway.config_file()).expect("a configuration");
+    let slip = text.replacen("clinic.patients.", "clinic.patient.", 1);
+    assert_ne!(text, slip, "there is a rule about the patients");
+    fs::write(gateway.config_file(), slip).expect("written");
+    let found = examine(gateway);
+    assert!(
+        found.contains("no column is called `clinic.patient."),
+        "{found}"
+    );
+    assert!(found.contains("did you mean `clinic.patients."), "{found}");
+}
+
+/// A value that is larger than any buffer: its canaries are found wherever they lie, and the
+/// gateway's memory does not follow its size.
 fn large_value(bed: &Bed, gateway: &mut Gateway) {
     let before = resident_kib(gateway.pid());
     for size in [1_000, 100_000, 300_000, 40_000_000] {

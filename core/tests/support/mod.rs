@@ -398,6 +398,27 @@ pub fn notice_like(tag: u8, fields: &[(u8, &str)]) -> Vec<u8> {
     message(tag, &body)
 }
 
+/// The answer to the question about the columns of a COPY.
+pub fn copy_described(columns: &[(&str, u32, i16, u32, u16)]) -> Vec<u8> {
+    concat(&[
+        message(b'1', b""),
+        message(b't', &[0, 0]),
+        row_description(columns),
+        message(b'3', b""),
+        ready(b'I'),
+    ])
+}
+
+/// A COPY of one column that gives one row; `format` 0 text, 1 binary.
+pub fn copied_out(format: u8, row: &[u8]) -> Vec<u8> {
+    concat(&[
+        message(b'H', &[format, 0, 1, 0, format]),
+        message(b'd', row),
+        message(b'c', b""),
+        complete("COPY 1"),
+    ])
+}
+
 /// Splits bytes into (tag, body).
 pub fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut out = Vec::new();

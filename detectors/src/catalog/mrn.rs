@@ -5,7 +5,7 @@ use super::Detector;
 use super::token::Rule;
 use crate::context::Cues;
 use crate::scan::{Number, Scan};
-use crate::text::{ends_escape, ends_word, run_end, run_start};
+use crate::text::{self, ends_escape, ends_word, run_end, run_start};
 
 /// `MRN: 00123456`, `MRN-A1234567`, `"patient_mrn":"12-34-56"`, `Chart # 123456`.
 pub(crate) const RULE: Rule = Rule {
@@ -32,11 +32,7 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     let start = run_start(scan.text, number.start, 2, |byte| {
         byte.is_ascii_alphabetic()
     });
-    let digits = scan
-        .slice(number.start, end)
-        .iter()
-        .filter(|byte| **byte != b'-')
-        .count();
+    let digits = text::digits(scan.slice(number.start, end));
     let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'(' | b'#' | b'|');
     let gap = run_start(scan.text, start, GAP_BYTES, blank);
     let closed = ends_word(scan.text, end) && scan.byte_before(end, 1) != Some(b'-');

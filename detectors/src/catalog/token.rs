@@ -43,6 +43,10 @@ const LEAST_DIGITS: usize = 3;
 /// Bytes that a token may have from its first digit on.
 const SUFFIX_BYTES: usize = 40;
 
+/// Bytes between a label and a token of groups, and digits of a group.
+const GROUP_GAP_BYTES: usize = 16;
+const GROUP_DIGITS: usize = 4;
+
 /// Tokens of a list whose first one has the label: `MRNs 1234567, 7654321 and 9988776`.
 const LISTED: usize = 4;
 
@@ -187,11 +191,6 @@ fn grouped(
     }
     (start..end, count)
 }
-
-/// Bytes between a label and a token of groups.
-const GROUP_GAP_BYTES: usize = 16;
-/// Digits of a group.
-const GROUP_DIGITS: usize = 4;
 
 /// `certificate of 2019` names no certificate.
 fn is_year(token: &[u8]) -> bool {

@@ -211,29 +211,19 @@ fn led_to(text: &[u8], token: &Token, model: &Model) -> Option<usize> {
     let (_, lead) = word::before(text, token.word.start);
     let lead = lead?;
     let (gap, verb_word) = word::before(text, lead.start);
-    let spelled = |word: &Word| text.get(word.start..word.end).unwrap_or_default();
-    let verb = verb_word.as_ref().map(spelled).unwrap_or_default();
-    let leads_in = lead_is_in(spelled(&lead));
-    let origin = lead_is_from(spelled(&lead)) && is_one_of(verb, &COMES);
+    let verb = verb_word.map_or(&b""[..], |verb| slice(text, &verb));
+    let leads = |words: &[&[u8]]| is_one_of(slice(text, &lead), words);
+    let stays = || lives_before(text, lead.start) || is_one_of(verb, &STAYS);
     let lives = is_one_of(verb, &LIVES)
-        || origin
-        || leads_in && (lives_before(text, lead.start) || is_one_of(verb, &STAYS));
+        || leads(&[b"from"]) && is_one_of(verb, &COMES)
+        || leads(&[b"in", b"near"]) && stays();
     // `Ann Lee, 93, of Dover`.
-    let lead = spelled(&lead);
     let aged = verb_word.is_some_and(|word| word.shape == Shape::Digits) && gap == Gap::Comma;
-    let comes = lead_is_from(lead)
-        || lead.eq_ignore_ascii_case(b"of") && aged
+    let comes = leads(&[b"from"])
+        || leads(&[b"of"]) && aged
         || is_one_of(verb, &STANDS)
-        || is_city(token) && !lead.eq_ignore_ascii_case(b"of");
+        || is_city(token) && !leads(&[b"of"]);
     city_end(text, token, lives, model).filter(|_| lives || comes)
-}
-
-fn lead_is_from(lead: &[u8]) -> bool {
-    lead.eq_ignore_ascii_case(b"from")
-}
-
-fn lead_is_in(lead: &[u8]) -> bool {
-    lead.eq_ignore_ascii_case(b"in") || lead.eq_ignore_ascii_case(b"near")
 }
 
 /// Whether the sentence up to `at` says that somebody lives with others: `lives with her son in`.

@@ -2,7 +2,7 @@
 
 use crate::catalog::Detector;
 use crate::scan::Scan;
-use crate::text::{ends_word, run_end, run_start};
+use crate::text::{self, ends_word, run_end, run_start};
 
 /// Blanks and signs between a name and its number.
 const GAP_BYTES: usize = 24;
@@ -57,11 +57,7 @@ fn number(scan: &mut Scan<'_>, from: usize) {
     let to = run_end(scan.text, digits, NUMBER_BYTES, |byte| {
         byte.is_ascii_digit() || byte == b'-'
     });
-    let count = scan
-        .slice(digits, to)
-        .iter()
-        .filter(|byte| **byte != b'-')
-        .count();
+    let count = text::digits(scan.slice(digits, to));
     let part = matches!(scan.byte(to), Some(b'/' | b':' | b'@' | b'%'));
     let first = scan.byte(digits).is_some_and(|byte| byte.is_ascii_digit());
     let last = scan

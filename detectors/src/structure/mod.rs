@@ -13,6 +13,7 @@ use crate::catalog::{Detector, hl7};
 use crate::scan::Scan;
 
 mod delimited;
+mod display;
 mod json;
 mod pairs;
 

@@ -61,7 +61,7 @@ pub fn build(
     let mut resources = HashMap::new();
     for resource in &config.resources {
         let known = previous.and_then(|snapshot| snapshot.resources.get(&resource.name));
-        let built = self::resource(config, resource, keys, known.map(Arc::as_ref))?;
+        let built = self::resource(config, resource, known.map(Arc::as_ref))?;
         resources.insert(resource.name.clone(), Arc::new(built));
     }
     Ok(Snapshot {
@@ -70,6 +70,7 @@ pub fn build(
         accounts,
         resources,
         limits: limits(config),
+        tokens: Arc::clone(&keys.tokens),
         mock_secret: keys.mock_secret.clone(),
     })
 }
@@ -136,7 +137,6 @@ fn verifier(knowledge: &model::Knowledge) -> Result<ScramVerifier, Unusable> {
 fn resource(
     config: &Config,
     resource: &model::Resource,
-    keys: &Keys,
     known: Option<&ResourceSnapshot>,
 ) -> Result<ResourceSnapshot, Unusable> {
     let mut policies = HashMap::new();
@@ -183,7 +183,6 @@ fn resource(
         policies,
         catalogs,
         detectors,
-        tokens: Arc::clone(&keys.tokens),
         scram_keys: ArcSwapOption::empty(),
     })
 }

@@ -18,13 +18,13 @@ pub(super) fn examine(config: &Config, resource: &Resource, catalog: &Catalog) -
     let names: BTreeSet<&str> = here.map(|access| access.policy.as_str()).collect();
     let policies = names.iter().filter_map(|name| config.policy(name));
     policies
-        .map(|policy| examine_one(policy, &resource.name, catalog))
-        .collect::<Vec<_>>()
-        .concat()
+        .flat_map(|policy| examine_one(policy, &resource.name, catalog))
+        .collect()
 }
 
 fn examine_one(policy: &Policy, resource: &str, catalog: &Catalog) -> Vec<Finding> {
     let what = format!("rules of {} at {}", policy.name, resource);
+    let known = names(catalog);
     let mut columns = 0;
     let mut findings = Vec::new();
     for rule in &policy.rules {
@@ -36,7 +36,6 @@ fn examine_one(policy: &Policy, resource: &str, catalog: &Catalog) -> Vec<Findin
             continue;
         }
         let pattern = format!("{schema}.{table}.{column}");
-        let known = names(catalog);
         let mend = match closest(&pattern, known.iter().map(String::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "check the names with \\d in psql".to_owned(),
@@ -84,13 +83,12 @@ fn names(catalog: &Catalog) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
     use std::collections::HashMap;
 
     use velum_core::catalog::{Catalog, Column, Relation};
 
     use super::*;
+    use crate::config::model::{MessageMode, Rule, StrategyKind};
     use crate::doctor::Verdict;
 
     fn catalog() -> Catalog {
@@ -127,17 +125,17 @@ mod tests {
 
     #[test]
     fn only_column_patterns_are_held_against_the_catalog() {
-        let rule = |name: &str, selector| crate::config::model::Rule {
+        let rule = |name: &str, selector| Rule {
             name: name.into(),
             selector,
-            strategy: crate::config::model::StrategyKind::Redact,
+            strategy: StrategyKind::Redact,
         };
         let pattern =
             |table: &str| SelectorKind::Column("public".into(), table.into(), "ssn".into());
         let mut policy = Policy {
             name: "masked".into(),
             exempt: false,
-            messages: crate::config::model::MessageMode::Strict,
+            messages: MessageMode::Strict,
             rules: vec![
                 rule("any", SelectorKind::ColumnName("nothing".into())),
                 rule("good", pattern("patients")),

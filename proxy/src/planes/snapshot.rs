@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub resources: HashMap<String, Arc<ResourceSnapshot>>,
     /// Bounds from the configuration.
     pub limits: Limits,
+    /// Key of the tokens in records.
+    pub tokens: Arc<TokenKey>,
     /// Secret from which the SCRAM salts of unknown users are derived.
     pub mock_secret: Zeroizing<[u8; 32]>,
 }
@@ -50,12 +52,7 @@ impl Snapshot {
         if user.is_empty() || self.accounts.contains_key(user) {
             return user.to_owned();
         }
-        let token = self
-            .resources
-            .values()
-            .next()
-            .map(|resource| resource.tokens.token(user.as_bytes()).to_hex());
-        format!("unknown:{}", token.unwrap_or_default())
+        format!("unknown:{}", self.tokens.token(user.as_bytes()).to_hex())
     }
 }
 
@@ -151,8 +148,6 @@ pub struct ResourceSnapshot {
     pub catalogs: Catalogs,
     /// The content detectors of each policy, by the identity's name as `policies`.
     pub detectors: HashMap<String, Arc<Detectors>>,
-    /// Key of the tokens in records.
-    pub tokens: Arc<TokenKey>,
     /// SCRAM keys of the last log-in, which save the next one 4,096 hashes.
     pub scram_keys: ArcSwapOption<ScramKeys>,
 }
@@ -321,7 +316,6 @@ pub(crate) mod tests {
             policies: HashMap::new(),
             catalogs: Catalogs::default(),
             detectors: HashMap::new(),
-            tokens: Arc::new(TokenKey::new(&[0; 32])),
             scram_keys: ArcSwapOption::empty(),
         })
     }

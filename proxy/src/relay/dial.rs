@@ -228,7 +228,7 @@ impl Dialing {
             policy: Arc::clone(&self.policy),
             catalog: self.slot.load(),
             inspector: self.resource.detectors_for(&self.startup.identity.name),
-            tokens: Arc::clone(&self.resource.tokens),
+            tokens: Arc::clone(&about.snapshot.tokens),
             cancel_key: key.to_vec(),
         };
         about.deadline = None;

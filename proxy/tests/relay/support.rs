@@ -184,7 +184,6 @@ fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
         policies: HashMap::from([("app".to_owned(), policy)]),
         catalogs: Default::default(),
         detectors: HashMap::from([("app".to_owned(), Arc::new(Detectors::standard()))]),
-        tokens: Arc::new(TokenKey::new(&[7; 32])),
         scram_keys: ArcSwapOption::empty(),
     };
     let account = Account {
@@ -200,6 +199,7 @@ fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
         accounts: HashMap::from([("app".to_owned(), account)]),
         resources: HashMap::from([("db".to_owned(), Arc::new(resource))]),
         limits: setup.limits.clone(),
+        tokens: Arc::new(TokenKey::new(&[7; 32])),
         mock_secret: Zeroizing::new([3; 32]),
     }
 }

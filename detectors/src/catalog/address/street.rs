@@ -255,7 +255,6 @@ fn named_first(scan: &Scan<'_>, number: &Number, from: usize) -> Option<usize> {
         b"avenue",
         b"ave",
         b"avenida",
-        b"av",
         b"calle",
         b"camino",
         b"caminito",
@@ -271,7 +270,6 @@ fn named_first(scan: &Scan<'_>, number: &Number, from: usize) -> Option<usize> {
         b"plaza",
         b"carretera",
         b"callejon",
-        b"el camino",
     ];
     const JOINTS: &[&[u8]] = &[
         b"of", b"the", b"de", b"la", b"las", b"los", b"del", b"el", b"y", b"du", b"des", b"da",
@@ -282,7 +280,6 @@ fn named_first(scan: &Scan<'_>, number: &Number, from: usize) -> Option<usize> {
     }
     if kind.case != Case::Capital && !(kind.case == Case::Capitals && number.len() >= 3)
         || !kind.is(KINDS)
-        || kind.text.len() < 3
         || number.len() < 2
     {
         return None;

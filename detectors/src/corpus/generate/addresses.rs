@@ -191,7 +191,7 @@ fn city(random: &mut Random) -> &'static str {
         "Normal",
         "Reading",
     ];
-    random.pick(CITIES).copied().unwrap_or_default()
+    one(CITIES, random)
 }
 
 fn place(random: &mut Random) -> String {

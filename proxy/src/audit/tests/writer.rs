@@ -17,6 +17,7 @@ fn shared(threads: usize) -> (Arc<Shared>, crate::planes::Receivers) {
         accounts: Default::default(),
         resources: Default::default(),
         limits: Limits::default(),
+        tokens: Arc::new(velum_core::audit::token::TokenKey::new(&[0; 32])),
         mock_secret: zeroize::Zeroizing::new([0; 32]),
     };
     Shared::new(snapshot, threads).unwrap()
