@@ -303,6 +303,19 @@ impl Default for Limits {
 pub(crate) mod tests {
     use super::*;
 
+    /// A configuration of nothing.
+    pub(crate) fn empty() -> Snapshot {
+        Snapshot {
+            epoch: 1,
+            listeners: Vec::new(),
+            accounts: HashMap::new(),
+            resources: HashMap::new(),
+            limits: Limits::default(),
+            tokens: Arc::new(TokenKey::new(&[0; 32])),
+            mock_secret: Zeroizing::new([0; 32]),
+        }
+    }
+
     /// A resource that nobody can reach.
     pub(crate) fn resource(name: &str) -> Arc<ResourceSnapshot> {
         Arc::new(ResourceSnapshot {

@@ -66,46 +66,42 @@ impl Worker {
         self.cx.read_clock();
     }
 
-    /// A connection was accepted. `None`: close it, none is wanted. Where too many wait to be
-    /// authenticated, the one that has waited longest makes room: clients that stay silent do not
-    /// lock the others out.
+    /// A connection was accepted. `None`: close it, the gateway is going down.
     pub fn accept(&mut self, listener: usize, peer: SocketAddr) -> Option<LinkId> {
         let shared = Arc::clone(&self.cx.shared);
         shared.counters.accepted.fetch_add(1, Ordering::Relaxed);
-        let most = shared.snapshot.load().limits.pre_auth;
-        let waiting = shared.counters.pre_auth.load(Ordering::Relaxed);
-        if self.state != State::Running || (waiting >= most && !self.close_longest_waiting()) {
+        if self.state != State::Running {
             return None;
+        }
+        let most = shared.snapshot.load().limits.pre_auth;
+        if shared.counters.pre_auth.load(Ordering::Relaxed) >= most {
+            self.make_room(most.div_ceil(shared.threads.len()));
         }
         self.serial += 1;
         let serial = self.serial;
         let entry = self.links.vacant_entry();
         let id = entry.key();
         entry.insert(Link::accepted(id, serial, listener, peer, &mut self.cx));
+        while let Some(&oldest) = self.greeting.front()
+            && !is_greeting(&self.links, oldest)
+        {
+            self.greeting.pop_front();
+        }
         self.greeting.push_back((id, serial));
-        self.forget_greeted();
         self.with(id, Link::advance);
         Some(id)
     }
 
-    /// False if this thread has no link that waits to be authenticated.
-    fn close_longest_waiting(&mut self) -> bool {
-        self.forget_greeted();
-        let Some((id, _)) = self.greeting.pop_front() else {
-            return false;
-        };
-        self.with(id, Link::close);
-        true
-    }
-
-    /// Drops those at the front that have gone on or away.
-    fn forget_greeted(&mut self) {
-        while let Some(&(id, serial)) = self.greeting.front() {
-            let link = self.links.get(id);
-            if link.is_some_and(|link| link.about.serial == serial && link.is_greeting()) {
-                return;
-            }
-            self.greeting.pop_front();
+    /// Too many connections wait to be authenticated: unless this thread has less than its `share`
+    /// of them, the one that has waited longest makes room. Clients that stay silent lock nobody
+    /// out, whichever threads they are on.
+    fn make_room(&mut self, share: usize) {
+        let links = &self.links;
+        self.greeting.retain(|&waiting| is_greeting(links, waiting));
+        if self.greeting.len() >= share
+            && let Some((id, _)) = self.greeting.pop_front()
+        {
+            self.with(id, Link::close);
         }
     }
 
@@ -237,5 +233,47 @@ impl Worker {
             self.deadlines
                 .push(Reverse((deadline, id, link.about.serial)));
         }
+    }
+}
+
+/// Is it still the same link, and not authenticated yet?
+fn is_greeting(links: &Slab<Link>, (id, serial): (LinkId, u64)) -> bool {
+    let link = links.get(id);
+    link.is_some_and(|link| link.about.serial == serial && link.is_greeting())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+    use crate::planes::snapshot;
+
+    fn closed(worker: &mut Worker) -> Vec<LinkId> {
+        let ops = std::iter::from_fn(|| worker.next_op());
+        ops.filter_map(|(id, op)| matches!(op, Op::Close).then_some(id))
+            .collect()
+    }
+
+    /// Four may wait; all four are on one thread. The other has a share of its own.
+    #[test]
+    fn silent_clients_of_one_thread_take_nothing_from_another() {
+        let mut snapshot = snapshot::tests::empty();
+        snapshot.limits.pre_auth = 4;
+        let (shared, _receivers) = Shared::new(snapshot, 2).unwrap();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+        let mut crowded = Worker::new(Arc::clone(&shared), 0);
+        let first = crowded.accept(0, peer).unwrap();
+        for _ in 0..3 {
+            crowded.accept(0, peer).unwrap();
+        }
+        assert!(closed(&mut crowded).is_empty());
+        let mut other = Worker::new(shared, 1);
+        let newcomers: Vec<LinkId> = (0..2).map(|_| other.accept(0, peer).unwrap()).collect();
+        assert!(closed(&mut other).is_empty(), "they are let in");
+        other.accept(0, peer).unwrap();
+        assert_eq!(closed(&mut other), newcomers[..1]);
+        crowded.accept(0, peer).unwrap();
+        assert_eq!(closed(&mut crowded), [first]);
     }
 }

@@ -8,19 +8,10 @@ use super::super::medium::RingDisk;
 use super::super::writer::{COMPANY, Command, Writer};
 use super::*;
 use crate::config::model::AuditMode;
-use crate::planes::{Batch, Limits, Shared, Snapshot};
+use crate::planes::{Batch, Shared, snapshot};
 
 fn shared(threads: usize) -> (Arc<Shared>, crate::planes::Receivers) {
-    let snapshot = Snapshot {
-        epoch: 1,
-        listeners: Vec::new(),
-        accounts: Default::default(),
-        resources: Default::default(),
-        limits: Limits::default(),
-        tokens: Arc::new(velum_core::audit::token::TokenKey::new(&[0; 32])),
-        mock_secret: zeroize::Zeroizing::new([0; 32]),
-    };
-    Shared::new(snapshot, threads).unwrap()
+    Shared::new(snapshot::tests::empty(), threads).unwrap()
 }
 
 fn batch(thread: usize, last_sequence: u64, records: &[Record]) -> Batch {
