@@ -29,33 +29,36 @@ demo:
 	$(CARGO) run --release --locked --bin velum -- demo $(DEMO)
 
 test:
-	.ci/tools drivers
+	.ci/tools compiler drivers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -q -- -D warnings
 	$(CARGO) test --workspace --locked --no-fail-fast
 
 conformance:
-	.ci/tools conformance
+	.ci/tools compiler conformance
 	$(CARGO) build --release --locked --bin velum
 	.ci/conformance
 
 bench:
-	.ci/tools bench
+	.ci/tools compiler bench
 	$(CARGO) build --release --locked --bin velum
 	$(CARGO) bench --locked -p velum-benches
 
 fuzz:
+	.ci/tools compiler
 	FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/run
 
 soak:
-	.ci/tools drivers
+	.ci/tools compiler drivers
 	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --release --locked -p velum-proxy --test soak -- --nocapture
 
 lint:
+	.ci/tools compiler
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny@0.20.2
 	$(CARGO) deny --config .deny.toml check bans licenses sources
 
 doc:
+	.ci/tools compiler
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
