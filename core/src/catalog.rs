@@ -2,6 +2,9 @@
 //! over its own upstream session and looked up here by OID.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
+
+use crate::sql::lineage::{Flow, Origin};
 
 /// A column of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +88,45 @@ pub struct Catalog {
     /// functions, parameters), but none of what is temporary: words that an error text may quote
     /// and a record may hold without disclosing a value.
     pub words: HashSet<String>,
+    /// What flows into the computed columns of views. Of a view's column that is neither here nor
+    /// has origins, nothing flows in that any table holds.
+    pub computed: HashMap<Origin, Flow>,
+    /// Names of functions outside of `pg_catalog`.
+    pub own_functions: HashSet<String>,
+    /// Names of operators outside of `pg_catalog`.
+    pub own_operators: HashSet<String>,
+    /// Relations by name, made when it is first needed.
+    pub names: NameIndex,
+}
+
+/// OIDs of relations by name. A copy starts empty, so that what it belongs to may be changed.
+#[derive(Debug, Default)]
+pub struct NameIndex(OnceLock<HashMap<String, Vec<u32>>>);
+
+impl Clone for NameIndex {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl Catalog {
+    /// Every relation of this name, in order of OIDs.
+    pub fn named(&self, name: &str) -> Vec<(u32, &Relation)> {
+        let by_name = self.names.0.get_or_init(|| {
+            let mut by_name: HashMap<String, Vec<u32>> = HashMap::new();
+            for (oid, relation) in &self.relations {
+                by_name.entry(relation.name.clone()).or_default().push(*oid);
+            }
+            by_name.values_mut().for_each(|oids| oids.sort_unstable());
+            by_name
+        });
+        let oids = by_name.get(name).map_or(&[][..], Vec::as_slice);
+        let known = oids
+            .iter()
+            .filter_map(|oid| Some((*oid, self.relations.get(oid)?)));
+        known.collect()
+    }
+
     /// Is `word` an identifier of the catalog?
     pub fn has_word(&self, word: &[u8]) -> bool {
         std::str::from_utf8(word).is_ok_and(|word| self.words.contains(word))

@@ -55,6 +55,16 @@ pub const PRE_AUTH_DEADLINE_MS: u64 = 10_000;
 pub const RECORD_STATEMENT_BYTES: usize = 16 * 1024;
 /// Depth of arrays, composites and JSON that is followed; deeper is masked whole.
 pub const NESTING_DEPTH: usize = 64;
+/// Statement texts that are parsed, and the trees that they may have. What is larger still runs:
+/// it is judged as a text that nobody has read.
+pub const TREE: velum_parser::Limits = velum_parser::Limits {
+    text_bytes: 64 * 1024,
+    depth: velum_parser::DEPTH_MAX,
+    nodes: 50_000,
+};
+/// Steps of one analysis of what flows into a statement's output; a step is the look at a node,
+/// a column or a source.
+pub const LINEAGE_STEPS: usize = 500_000;
 
 const _: () = assert!(WINDOW_SMALL_BYTES >= STARTUP_MESSAGE_BYTES);
 const _: () = assert!(WINDOW_SMALL_BYTES >= AUTH_MESSAGE_BYTES);

@@ -7,17 +7,28 @@
 //!
 //! Both read the lexical structure only and never fail: what cannot be read with certainty is a
 //! statement that may write, and is not written down.
+//!
+//! * [`effects`] and [`lineage`] read the parse tree that PostgreSQL's own grammar makes: what a
+//!   statement touches, and which columns flow into what it returns.
+//! * [`Analyses`] keeps what was read.
 
+mod analysis;
 mod copy;
 mod effect;
+pub mod effects;
 mod functions;
 mod identifiers;
 mod keywords;
 mod lex;
+pub mod lineage;
 mod tokenise;
+pub mod tree;
 
 use std::ops::Range;
 
+#[cfg(any(test, fuzzing))]
+pub use analysis::fuzz_read;
+pub use analysis::{Analyses, Analysis, Known, Unread, read};
 pub use copy::{CopyFormat, CopyOptions, CopySource, CopyTo};
 pub(crate) use identifiers::{channels, identifiers, is_inert, literals};
 pub(crate) use keywords::is_builtin;

@@ -88,10 +88,9 @@ pub fn catalog() -> Catalog {
     };
     Catalog {
         epoch: 1,
-        unreadable: false,
         relations: HashMap::from([(PATIENTS, patients), (VIEW, view)]),
-        types: HashMap::new(),
         words: ["patients", "ssn", "name"].map(String::from).into(),
+        ..Catalog::default()
     }
 }
 

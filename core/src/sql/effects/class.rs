@@ -1,0 +1,195 @@
+//! What a statement is, by its root.
+
+use crate::sql::tree::Node;
+
+use super::NotUnderstood;
+
+/// What a statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// SELECT, VALUES, TABLE.
+    Query,
+    /// INSERT.
+    Insert,
+    /// UPDATE.
+    Update,
+    /// DELETE.
+    Delete,
+    /// MERGE.
+    Merge,
+    /// TRUNCATE.
+    Truncate,
+    /// COPY … FROM.
+    CopyIn,
+    /// COPY … TO.
+    CopyOut,
+    /// EXPLAIN.
+    Explain,
+    /// PREPARE.
+    Prepare,
+    /// EXECUTE.
+    Execute,
+    /// DEALLOCATE.
+    Deallocate,
+    /// DECLARE.
+    Declare,
+    /// FETCH and MOVE.
+    Fetch,
+    /// CLOSE.
+    Close,
+    /// BEGIN, COMMIT, SAVEPOINT and all that belongs to transactions.
+    Transaction,
+    /// SET and RESET.
+    Setting,
+    /// SHOW.
+    Show,
+    /// DISCARD.
+    Discard,
+    /// LISTEN and UNLISTEN.
+    Listen,
+    /// NOTIFY.
+    Notify,
+    /// LOCK.
+    Lock,
+    /// DO and CALL.
+    Routine,
+    /// CREATE TABLE AS, and SELECT INTO by its other name.
+    CreateAs,
+    /// CREATE, ALTER, DROP, COMMENT of things in the database.
+    Define,
+    /// GRANT, REVOKE, roles, row security.
+    Permission,
+    /// Databases, tablespaces, servers, subscriptions, settings of the server, LOAD.
+    Server,
+    /// VACUUM, ANALYZE, CLUSTER, REINDEX, REFRESH, CHECKPOINT.
+    Maintenance,
+}
+
+/// The class of the statement at `root`.
+pub(super) fn of(root: &Node) -> Result<Class, NotUnderstood> {
+    Ok(match root {
+        Node::SelectStmt(_) => Class::Query,
+        Node::InsertStmt(_) => Class::Insert,
+        Node::UpdateStmt(_) => Class::Update,
+        Node::DeleteStmt(_) => Class::Delete,
+        Node::MergeStmt(_) => Class::Merge,
+        Node::TruncateStmt(_) => Class::Truncate,
+        Node::CopyStmt(copy) if copy.is_from => Class::CopyIn,
+        Node::CopyStmt(_) => Class::CopyOut,
+        Node::ExplainStmt(_) => Class::Explain,
+        Node::PrepareStmt(_) => Class::Prepare,
+        Node::ExecuteStmt(_) => Class::Execute,
+        Node::DeallocateStmt(_) => Class::Deallocate,
+        Node::DeclareCursorStmt(_) => Class::Declare,
+        Node::FetchStmt(_) => Class::Fetch,
+        Node::ClosePortalStmt(_) => Class::Close,
+        Node::TransactionStmt(_) | Node::ConstraintsSetStmt(_) => Class::Transaction,
+        Node::VariableSetStmt(_) => Class::Setting,
+        Node::VariableShowStmt(_) => Class::Show,
+        Node::DiscardStmt(_) => Class::Discard,
+        Node::ListenStmt(_) | Node::UnlistenStmt(_) => Class::Listen,
+        Node::NotifyStmt(_) => Class::Notify,
+        Node::LockStmt(_) => Class::Lock,
+        Node::DoStmt(_) | Node::CallStmt(_) => Class::Routine,
+        Node::CreateTableAsStmt(_) => Class::CreateAs,
+        Node::ClusterStmt(_)
+        | Node::VacuumStmt(_)
+        | Node::ReindexStmt(_)
+        | Node::RefreshMatViewStmt(_)
+        | Node::CheckPointStmt(_) => Class::Maintenance,
+        _ => return of_definition(root),
+    })
+}
+
+fn of_definition(root: &Node) -> Result<Class, NotUnderstood> {
+    Ok(match root {
+        Node::GrantStmt(_)
+        | Node::GrantRoleStmt(_)
+        | Node::AlterDefaultPrivilegesStmt(_)
+        | Node::CreateRoleStmt(_)
+        | Node::AlterRoleStmt(_)
+        | Node::AlterRoleSetStmt(_)
+        | Node::DropRoleStmt(_)
+        | Node::DropOwnedStmt(_)
+        | Node::ReassignOwnedStmt(_)
+        | Node::AlterOwnerStmt(_)
+        | Node::CreatePolicyStmt(_)
+        | Node::AlterPolicyStmt(_)
+        | Node::SecLabelStmt(_) => Class::Permission,
+        Node::CreatedbStmt(_)
+        | Node::AlterDatabaseStmt(_)
+        | Node::AlterDatabaseSetStmt(_)
+        | Node::AlterDatabaseRefreshCollStmt(_)
+        | Node::DropdbStmt(_)
+        | Node::CreateTableSpaceStmt(_)
+        | Node::DropTableSpaceStmt(_)
+        | Node::AlterTableSpaceOptionsStmt(_)
+        | Node::AlterTableMoveAllStmt(_)
+        | Node::AlterSystemStmt(_)
+        | Node::LoadStmt(_)
+        | Node::CreateFdwStmt(_)
+        | Node::AlterFdwStmt(_)
+        | Node::CreateForeignServerStmt(_)
+        | Node::AlterForeignServerStmt(_)
+        | Node::CreateUserMappingStmt(_)
+        | Node::AlterUserMappingStmt(_)
+        | Node::DropUserMappingStmt(_)
+        | Node::ImportForeignSchemaStmt(_)
+        | Node::CreatePublicationStmt(_)
+        | Node::AlterPublicationStmt(_)
+        | Node::CreateSubscriptionStmt(_)
+        | Node::AlterSubscriptionStmt(_)
+        | Node::DropSubscriptionStmt(_)
+        | Node::CreateExtensionStmt(_)
+        | Node::AlterExtensionStmt(_)
+        | Node::AlterExtensionContentsStmt(_) => Class::Server,
+        Node::CreateSchemaStmt(_)
+        | Node::CreateStmt(_)
+        | Node::CreateForeignTableStmt(_)
+        | Node::AlterTableStmt(_)
+        | Node::ViewStmt(_)
+        | Node::IndexStmt(_)
+        | Node::CreateSeqStmt(_)
+        | Node::AlterSeqStmt(_)
+        | Node::RenameStmt(_)
+        | Node::AlterObjectSchemaStmt(_)
+        | Node::AlterObjectDependsStmt(_)
+        | Node::DropStmt(_)
+        | Node::CommentStmt(_)
+        | Node::RuleStmt(_)
+        | Node::CreateTrigStmt(_)
+        | Node::CreateEventTrigStmt(_)
+        | Node::AlterEventTrigStmt(_) => Class::Define,
+        _ => return of_rare_definition(root),
+    })
+}
+
+fn of_rare_definition(root: &Node) -> Result<Class, NotUnderstood> {
+    Ok(match root {
+        Node::CreateFunctionStmt(_)
+        | Node::AlterFunctionStmt(_)
+        | Node::CreatePlangStmt(_)
+        | Node::DefineStmt(_)
+        | Node::CompositeTypeStmt(_)
+        | Node::CreateEnumStmt(_)
+        | Node::AlterEnumStmt(_)
+        | Node::CreateRangeStmt(_)
+        | Node::AlterTypeStmt(_)
+        | Node::CreateDomainStmt(_)
+        | Node::AlterDomainStmt(_)
+        | Node::AlterCollationStmt(_)
+        | Node::CreateCastStmt(_)
+        | Node::CreateTransformStmt(_)
+        | Node::CreateConversionStmt(_)
+        | Node::CreateOpClassStmt(_)
+        | Node::CreateOpFamilyStmt(_)
+        | Node::AlterOpFamilyStmt(_)
+        | Node::AlterOperatorStmt(_)
+        | Node::CreateAmStmt(_)
+        | Node::CreateStatsStmt(_)
+        | Node::AlterStatsStmt(_)
+        | Node::AlterTsdictionaryStmt(_)
+        | Node::AlterTsconfigurationStmt(_) => Class::Define,
+        _ => return Err(NotUnderstood),
+    })
+}

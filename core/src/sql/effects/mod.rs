@@ -1,0 +1,163 @@
+//! What a statement does and touches, read from its parse tree.
+//!
+//! Queries and statements that change rows are walked node by node, each column with the place
+//! that it stands in. The walk is checked against the [`Census`](velum_parser::Census) of the
+//! tree: a column, a relation, a function or a query that the census has and the walk has not is
+//! an error, so that a notation which is new to this walk refuses instead of passing. Statements
+//! of other kinds (definitions, settings, …) are told by their root; what they name is taken
+//! from the census as a whole.
+
+mod class;
+mod side;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use velum_parser::Statement;
+
+pub use class::Class;
+pub use side::SideEffect;
+
+use super::tree::Node;
+
+/// The parts of a name, outermost first; empty parts are left out.
+pub type Name = Vec<String>;
+
+/// What is done with a relation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Access {
+    /// Its rows are read.
+    Read,
+    /// Its rows are changed.
+    Write,
+    /// It is made, changed, dropped, locked, or named by a statement that is not walked.
+    Define,
+}
+
+/// A relation that a statement names. Common table expressions are none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RelationUse {
+    /// Its name as the statement has it.
+    pub name: Name,
+    /// What for.
+    pub access: Access,
+}
+
+/// Where in a statement a column stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// In what a query returns.
+    Output,
+    /// In WHERE, HAVING, FILTER, WHEN of a MERGE, or what such a condition compares with.
+    Predicate,
+    /// In the condition of a join; an empty path: in whatever NATURAL finds.
+    Join,
+    /// In GROUP BY, DISTINCT ON, PARTITION BY.
+    Grouping,
+    /// In ORDER BY.
+    Ordering,
+    /// In what is written.
+    Input,
+    /// It is written.
+    Target,
+    /// In LIMIT, a frame, a sample, the arguments of a function in FROM.
+    Other,
+}
+
+/// A column that a statement names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ColumnUse {
+    /// Its name with its qualifiers; those of a row if `is_star`.
+    pub path: Name,
+    /// `*` or `t.*`.
+    pub is_star: bool,
+    /// What for.
+    pub place: Place,
+}
+
+/// How many rows a statement returns at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowLimit {
+    /// This many.
+    Rows(u64),
+    /// As many as an expression or a parameter says, or as are tied.
+    Open,
+}
+
+/// What a statement does and touches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effects {
+    /// What it is.
+    pub class: Class,
+    /// The relations that it names, sorted.
+    pub relations: Vec<RelationUse>,
+    /// The columns that it names, sorted; none for statements that are not walked.
+    pub columns: Vec<ColumnUse>,
+    /// The functions that it calls by name, sorted. Operators and casts are none.
+    pub functions: Vec<Name>,
+    /// LIMIT or FETCH FIRST at its outermost level.
+    pub row_limit: Option<RowLimit>,
+    /// What it does besides, sorted.
+    pub side_effects: Vec<SideEffect>,
+}
+
+/// The tree holds something that is not known here: nothing is certain about the statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotUnderstood;
+
+/// Reads the effects of a statement.
+///
+/// # Errors
+/// [`NotUnderstood`] for a node of an unknown kind, or in an unknown place.
+pub fn effects(statement: &Statement<'_>) -> Result<Effects, NotUnderstood> {
+    let class = class::of(statement.node)?;
+    let mut side_effects = side::of_statement(statement.node);
+    let mut found = walk::Found::default();
+    match walk::body(statement.node) {
+        Some(body) => walk::statement(body, &statement.census, &mut found)?,
+        None => {
+            for (schema, name) in &statement.census.relations {
+                let parts = [schema, name].into_iter().filter(|part| !part.is_empty());
+                let (name, access) = (parts.cloned().collect(), Access::Define);
+                found.relations.push(RelationUse { name, access });
+            }
+        }
+    }
+    for function in &statement.census.functions {
+        side::of_function(function, &mut side_effects);
+    }
+    side_effects.extend(found.side_effects);
+    Ok(Effects {
+        class,
+        relations: sorted(found.relations),
+        columns: sorted(found.columns),
+        functions: sorted(statement.census.functions.clone()),
+        row_limit: row_limit(statement.node),
+        side_effects: sorted(side_effects),
+    })
+}
+
+fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
+    items.sort_unstable();
+    items.dedup();
+    items
+}
+
+/// The limit of the rows that the statement itself returns.
+fn row_limit(root: &Node) -> Option<RowLimit> {
+    use velum_parser::tree::{LimitOption, a_const::Val};
+    let Node::SelectStmt(select) = root else {
+        return None;
+    };
+    let count = super::tree::inner(select.limit_count.as_deref())?;
+    let has_ties = select.limit_option == LimitOption::WithTies as i32;
+    match count {
+        Node::AConst(constant) if constant.isnull => None,
+        Node::AConst(constant) if !has_ties => match &constant.val {
+            Some(Val::Ival(number)) => u64::try_from(number.ival).ok().map(RowLimit::Rows),
+            // Zero is written as no value at all.
+            _ => Some(RowLimit::Open),
+        },
+        _ => Some(RowLimit::Open),
+    }
+}

@@ -1,0 +1,377 @@
+//! What flows into an expression.
+
+use std::rc::Rc;
+
+use velum_parser::tree::{self as pg, SubLinkType};
+
+use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
+
+use super::calls::{self, Call};
+use super::flow::{Flow, Kind, Members};
+use super::json::{self, Path};
+use super::scope::Scope;
+use super::{Analysis, Unresolved};
+
+type Flowing = Result<Rc<Flow>, Unresolved>;
+
+impl<'a> Analysis<'a> {
+    /// What flows into `expression`, seen from `scope`.
+    pub(super) fn expression(&self, expression: &'a Node, scope: &Scope<'_, 'a>) -> Flowing {
+        self.spend(1)?;
+        match expression {
+            Node::AConst(_)
+            | Node::ParamRef(_)
+            | Node::SqlvalueFunction(_)
+            | Node::GroupingFunc(_)
+            | Node::MergeSupportFunc(_)
+            | Node::SetToDefault(_) => Ok(Rc::new(Flow::CONSTANT)),
+            Node::ColumnRef(column) => self.column(column, scope),
+            Node::FuncCall(call) => self.call(call, scope),
+            Node::AExpr(operation) => self.operation(operation, scope),
+            Node::SubLink(link) => self.sublink(link, scope),
+            Node::TypeCast(cast) => self.cast(cast, scope),
+            Node::AIndirection(part) => self.indirection(part, scope),
+            Node::NullTest(test) => {
+                let arg = self.optional(test.arg.as_deref(), scope)?;
+                Ok(Rc::new(Flow::count([&*arg])))
+            }
+            // One of its arguments comes out as it is.
+            Node::CoalesceExpr(coalesce) => {
+                let flows = self.each(&coalesce.args, scope)?;
+                self.either(&flows)
+            }
+            Node::CollateClause(collate) => self.optional(collate.arg.as_deref(), scope),
+            Node::NamedArgExpr(named) => self.optional(named.arg.as_deref(), scope),
+            _ => self.composed(expression, scope),
+        }
+    }
+
+    /// Expressions of which all that counts is what they are composed of.
+    fn composed(&self, expression: &'a Node, scope: &Scope<'_, 'a>) -> Flowing {
+        let mut flows = Vec::new();
+        let mut name = "";
+        let mut members = Members::Lost;
+        match expression {
+            Node::BoolExpr(all) => flows = self.each(&all.args, scope)?,
+            Node::BooleanTest(test) => flows.push(self.optional(test.arg.as_deref(), scope)?),
+            Node::CaseExpr(case) => {
+                flows = self.case(case, scope)?;
+                members = Members::Shown;
+            }
+            Node::MinMaxExpr(extreme) => {
+                flows = self.each(&extreme.args, scope)?;
+                members = Members::Shown;
+            }
+            Node::RowExpr(row) => {
+                flows = self.each(&row.args, scope)?;
+                members = Members::Shown;
+            }
+            Node::AArrayExpr(array) => {
+                flows = self.each(&array.elements, scope)?;
+                members = Members::Shown;
+            }
+            Node::List(list) => {
+                flows = self.each(&list.items, scope)?;
+                members = Members::Shown;
+            }
+            Node::XmlExpr(xml) => {
+                flows = self.each(&xml.named_args, scope)?;
+                flows.extend(self.each(&xml.args, scope)?);
+                name = "xml";
+            }
+            Node::ResTarget(target) => return self.optional(target.val.as_deref(), scope),
+            Node::XmlSerialize(xml) => flows.push(self.optional(xml.expr.as_deref(), scope)?),
+            _ => (flows, name) = self.json(expression, scope)?,
+        }
+        let before = flows.iter().map(|flow| flow.members).max();
+        let before = before.unwrap_or(Members::Shown);
+        let flow = self.derive(&flows)?.with_members(before.max(members));
+        Ok(Rc::new(if name.is_empty() { flow } else { flow.by(name) }))
+    }
+
+    fn case(&self, case: &'a pg::CaseExpr, scope: &Scope<'_, 'a>) -> Flows {
+        let mut flows = vec![
+            self.optional(case.arg.as_deref(), scope)?,
+            self.optional(case.defresult.as_deref(), scope)?,
+        ];
+        for when in nodes(&case.args) {
+            let Node::CaseWhen(when) = when else {
+                return Err(Unresolved::Node);
+            };
+            flows.push(self.optional(when.expr.as_deref(), scope)?);
+            flows.push(self.optional(when.result.as_deref(), scope)?);
+        }
+        Ok(flows)
+    }
+
+    /// SQL/JSON's own notations: everything below them flows in.
+    fn json(
+        &self,
+        expression: &'a Node,
+        scope: &Scope<'_, 'a>,
+    ) -> Result<(Vec<Rc<Flow>>, &'static str), Unresolved> {
+        let value = |value: Option<&'a pg::JsonValueExpr>| {
+            let raw = value.and_then(|value| value.raw_expr.as_deref());
+            self.optional(raw, scope)
+        };
+        Ok(match expression {
+            Node::JsonValueExpr(json) => (vec![value(Some(json))?], "json"),
+            Node::JsonKeyValue(pair) => {
+                let key = self.optional(pair.key.as_deref(), scope)?;
+                (vec![key, value(pair.value.as_deref())?], "json")
+            }
+            Node::JsonObjectConstructor(object) => {
+                (self.each(&object.exprs, scope)?, "json_object")
+            }
+            Node::JsonArrayConstructor(array) => (self.each(&array.exprs, scope)?, "json_array"),
+            Node::JsonArrayQueryConstructor(array) => {
+                let query = inner(array.query.as_deref()).ok_or(Unresolved::Node)?;
+                let columns = self.query(query, scope)?;
+                (vec![Rc::new(columns.row())], "json_array")
+            }
+            Node::JsonObjectAgg(aggregate) => {
+                let pair = aggregate.arg.as_deref().ok_or(Unresolved::Node)?;
+                let key = self.optional(pair.key.as_deref(), scope)?;
+                (vec![key, value(pair.value.as_deref())?], "json_objectagg")
+            }
+            Node::JsonArrayAgg(aggregate) => {
+                (vec![value(aggregate.arg.as_deref())?], "json_arrayagg")
+            }
+            Node::JsonParseExpr(parse) => (vec![value(parse.expr.as_deref())?], "json"),
+            Node::JsonScalarExpr(scalar) => (
+                vec![self.optional(scalar.expr.as_deref(), scope)?],
+                "json_scalar",
+            ),
+            Node::JsonSerializeExpr(json) => (vec![value(json.expr.as_deref())?], "json_serialize"),
+            Node::JsonIsPredicate(test) => {
+                (vec![self.optional(test.expr.as_deref(), scope)?], "is_json")
+            }
+            Node::JsonFuncExpr(function) => {
+                let mut flows = vec![value(function.context_item.as_deref())?];
+                flows.push(self.optional(function.pathspec.as_deref(), scope)?);
+                for argument in nodes(&function.passing) {
+                    let Node::JsonArgument(argument) = argument else {
+                        return Err(Unresolved::Node);
+                    };
+                    flows.push(value(argument.val.as_deref())?);
+                }
+                for behavior in [&function.on_empty, &function.on_error] {
+                    let default = behavior.as_deref().and_then(|it| it.expr.as_deref());
+                    flows.push(self.optional(default, scope)?);
+                }
+                (flows, "json_value")
+            }
+            _ => return Err(Unresolved::Node),
+        })
+    }
+
+    /// A column, or a row by the name of its table.
+    fn column(&self, column: &'a pg::ColumnRef, scope: &Scope<'_, 'a>) -> Flowing {
+        let parts: Vec<&str> = tree::names(&column.fields).collect();
+        if parts.len() != column.fields.len() {
+            // `t.*` where a value is wanted is the row.
+            return match parts.as_slice() {
+                [.., table] if parts.len() + 1 == column.fields.len() => self.row(table, scope),
+                _ => Err(Unresolved::Column),
+            };
+        }
+        match parts.as_slice() {
+            [name] => scope.column(self, name),
+            [.., table, name] => scope.qualified(self, table, name),
+            [] => Err(Unresolved::Node),
+        }
+    }
+
+    fn row(&self, table: &str, scope: &Scope<'_, 'a>) -> Flowing {
+        let rows: Vec<_> = scope
+            .named(table)
+            .map(|named| Rc::clone(&named.row))
+            .collect();
+        match rows.is_empty() {
+            true => Err(Unresolved::Column),
+            false => self.either(&rows),
+        }
+    }
+
+    fn call(&self, call: &'a pg::FuncCall, scope: &Scope<'_, 'a>) -> Flowing {
+        let name: Vec<&str> = tree::names(&call.funcname).collect();
+        let bare = *name.last().ok_or(Unresolved::Node)?;
+        let args: Vec<&Node> = nodes(&call.args).collect();
+        let mut flows = self.each(&call.args, scope)?;
+        if call.agg_within_group {
+            // `WITHIN GROUP (ORDER BY …)` are arguments; ORDER BY elsewhere is a matter of order.
+            for sort in nodes(&call.agg_order) {
+                let Node::SortBy(sort) = sort else {
+                    return Err(Unresolved::Node);
+                };
+                flows.push(self.optional(sort.node.as_deref(), scope)?);
+            }
+        }
+        let flow = match calls::function(self.catalog, &name, &args) {
+            Call::Count if !call.agg_within_group => {
+                self.weigh(&flows)?;
+                Flow::count(flows.iter().map(|flow| &**flow))
+            }
+            Call::Count | Call::Pure => {
+                let flow = self.derive(&flows)?;
+                taken(bare, &args, flow)
+            }
+            Call::Opaque => self.derive(&flows)?.opaque(),
+        };
+        Ok(Rc::new(flow.by(bare)))
+    }
+
+    fn operation(&self, operation: &'a pg::AExpr, scope: &Scope<'_, 'a>) -> Flowing {
+        let left = self.optional(operation.lexpr.as_deref(), scope)?;
+        let right = self.optional(operation.rexpr.as_deref(), scope)?;
+        let name: Vec<&str> = tree::names(&operation.name).collect();
+        let bare = name.last().copied().unwrap_or_default();
+        let flow = self.derive(&[left, right])?;
+        let before = flow.members;
+        let right = inner(operation.rexpr.as_deref());
+        let flow = match (bare, right.map(json::operand)) {
+            ("->", Some(Path::Keys(keys))) => flow.at_keys(keys),
+            ("->>" | "#>" | "#>>", Some(Path::Keys(keys))) => {
+                flow.at_keys(keys).with_members(before.max(Members::InText))
+            }
+            _ => flow.with_members(Members::Lost),
+        };
+        let flow = match calls::operator(self.catalog, &name) {
+            Call::Opaque => flow.opaque(),
+            Call::Pure | Call::Count => flow,
+        };
+        Ok(Rc::new(flow.by(bare)))
+    }
+
+    fn cast(&self, cast: &'a pg::TypeCast, scope: &Scope<'_, 'a>) -> Flowing {
+        let arg = self.optional(cast.arg.as_deref(), scope)?;
+        let flow = self.derive(&[arg])?;
+        let members = flow.members.max(Members::InText);
+        Ok(Rc::new(flow.with_members(members).by("cast")))
+    }
+
+    /// `(row).field`, `array[1]`, `document['key']`.
+    fn indirection(&self, part: &'a pg::AIndirection, scope: &Scope<'_, 'a>) -> Flowing {
+        let arg = inner(part.arg.as_deref()).ok_or(Unresolved::Node)?;
+        let mut steps = nodes(&part.indirection);
+        // `(t).column` is `t.column`.
+        if let (Some(Node::String(field)), None) = (steps.next(), steps.next())
+            && let Some(table) = self.row_name(arg, scope)
+        {
+            return scope.qualified(self, table, &field.sval);
+        }
+        let mut flows = vec![self.expression(arg, scope)?];
+        let mut keys = Vec::new();
+        let mut members = Members::Shown;
+        for step in nodes(&part.indirection) {
+            let Node::AIndices(indices) = step else {
+                continue;
+            };
+            for index in [&indices.lidx, &indices.uidx] {
+                flows.push(self.optional(index.as_deref(), scope)?);
+                match inner(index.as_deref()).map(json::operand) {
+                    Some(Path::Keys(found)) => keys.extend(found),
+                    Some(Path::Any) => members = Members::Lost,
+                    None => {}
+                }
+            }
+        }
+        let flow = self.derive(&flows)?;
+        let members = members.max(flow.members);
+        Ok(Rc::new(flow.at_keys(keys).with_members(members)))
+    }
+
+    /// The name of the table whose row `expression` is, and nothing else.
+    pub(super) fn row_name(&self, expression: &'a Node, scope: &Scope<'_, 'a>) -> Option<&'a str> {
+        let Node::ColumnRef(row) = expression else {
+            return None;
+        };
+        let mut names = tree::names(&row.fields);
+        let (Some(table), None, 1) = (names.next(), names.next(), row.fields.len()) else {
+            return None;
+        };
+        let is_row = scope.column(self, table).is_ok_and(|flow| is_row(&flow));
+        (is_row && scope.named(table).next().is_some()).then_some(table)
+    }
+
+    fn sublink(&self, link: &'a pg::SubLink, scope: &Scope<'_, 'a>) -> Flowing {
+        let query = inner(link.subselect.as_deref()).ok_or(Unresolved::Node)?;
+        let kind = SubLinkType::try_from(link.sub_link_type).map_err(|_| Unresolved::Node)?;
+        let columns = self.query(query, scope)?;
+        let flows: Vec<Rc<Flow>> = columns
+            .list
+            .iter()
+            .map(|column| Rc::clone(&column.flow))
+            .chain(columns.rest.clone())
+            .collect();
+        match kind {
+            SubLinkType::ExistsSublink => {
+                self.weigh(&flows)?;
+                let flows = flows.iter().map(|flow| &**flow);
+                // Whether a row is there: nothing that it holds.
+                Ok(Rc::new(Flow::count(flows).by("exists")))
+            }
+            SubLinkType::ExprSublink => self.either(&flows),
+            SubLinkType::ArraySublink => Ok(Rc::new(self.derive(&flows)?)),
+            _ => {
+                let mut flows = flows;
+                flows.push(self.optional(link.testexpr.as_deref(), scope)?);
+                let flow = self.derive(&flows)?.with_members(Members::Lost);
+                let name: Vec<&str> = tree::names(&link.oper_name).collect();
+                Ok(Rc::new(match calls::operator(self.catalog, &name) {
+                    Call::Opaque if !name.is_empty() => flow.opaque(),
+                    _ => flow,
+                }))
+            }
+        }
+    }
+
+    /// What flows into an expression that may be missing.
+    pub(super) fn optional(&self, node: Option<&'a Wrapped>, scope: &Scope<'_, 'a>) -> Flowing {
+        match inner(node) {
+            Some(node) => self.expression(node, scope),
+            None => Ok(Rc::new(Flow::CONSTANT)),
+        }
+    }
+
+    /// What flows into each of a list of expressions.
+    pub(super) fn each(&self, list: &'a [Wrapped], scope: &Scope<'_, 'a>) -> Flows {
+        nodes(list)
+            .map(|node| self.expression(node, scope))
+            .collect()
+    }
+}
+
+type Flows = Result<Vec<Rc<Flow>>, Unresolved>;
+
+/// Is it the row of a table and nothing else?
+fn is_row(flow: &Flow) -> bool {
+    let is_whole = flow.sources.iter().all(|source| source.1 == 0);
+    flow.kind == Kind::Derived && is_whole && !flow.sources.is_empty()
+}
+
+/// What a function that does no more than compute makes of documents.
+fn taken(name: &str, args: &[&Node], flow: Flow) -> Flow {
+    let before = flow.members;
+    let path = match name {
+        "json_extract_path"
+        | "jsonb_extract_path"
+        | "json_extract_path_text"
+        | "jsonb_extract_path_text" => json::keys(args.iter().skip(1).copied()),
+        "jsonb_path_query"
+        | "jsonb_path_query_array"
+        | "jsonb_path_query_first"
+        | "jsonb_path_query_tz"
+        | "jsonb_path_query_array_tz"
+        | "jsonb_path_query_first_tz" => match args.get(1) {
+            Some(path) if args.len() == 2 => json::sql_path(path),
+            _ => Path::Any,
+        },
+        "json_array_elements_text" | "jsonb_array_elements_text" => Path::Keys(Vec::new()),
+        _ => return flow.with_members(calls::members(name, before)),
+    };
+    match path {
+        Path::Keys(keys) => flow.at_keys(keys).with_members(before.max(Members::InText)),
+        Path::Any => flow.with_members(Members::Lost),
+    }
+}

@@ -1,0 +1,148 @@
+//! Which base columns flow into each output column of a statement, and by which functions.
+//!
+//! The tree is read as PostgreSQL's own analysis reads it (names are looked up level by level,
+//! `*` is expanded, common table expressions and subqueries become columns of their own), over
+//! sets of columns in the place of values. Where the meaning of a name is not certain, every
+//! meaning counts: what comes out can be more than flows in fact, never less. What cannot be
+//! worked out at all is [`Unresolved`], and whoever asked has to assume the worst.
+//!
+//! Conditions are no part of it: a row that is there or not tells something of the columns in
+//! WHERE, JOIN and ORDER BY. [`effects`](super::effects) lists those.
+//!
+//! What is assumed of the database, because no text and no catalog of ours shows it: an operator
+//! or a function of `pg_catalog` is what PostgreSQL put there, and a cast to a type of a user's
+//! own reads no table.
+
+mod calls;
+mod expression;
+mod flow;
+mod from;
+mod json;
+mod names;
+mod query;
+mod scope;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+pub use flow::{Flow, Kind, Members, Origin};
+
+use crate::catalog::Catalog;
+use crate::limits;
+
+use super::tree::Node;
+
+/// Where unqualified names are looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SearchPath {
+    /// In these schemas in order, after those of temporary tables and `pg_catalog`.
+    Known(Vec<String>),
+    /// In any schema: a name stands for everything of that name.
+    Unknown,
+}
+
+/// Why it is not known what flows into a statement's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unresolved {
+    /// The tree holds something that is not known here.
+    Node,
+    /// A column that nothing in sight has.
+    Column,
+    /// A common table expression is used before its definition, or in a circle.
+    Circle,
+    /// The rows are those of another statement: a cursor's, a prepared statement's.
+    Elsewhere,
+    /// More work than [`limits::LINEAGE_STEPS`].
+    Work,
+}
+
+/// The output columns of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outputs {
+    /// It returns no rows.
+    None,
+    /// One for each column.
+    Each(Vec<Flow>),
+    /// How many columns there are is not known; this flows into any of them.
+    Any(Flow),
+}
+
+/// What flows into the output of the statement at `root`. Pure; time and memory are bounded by
+/// [`limits::LINEAGE_STEPS`], stack by the depth of the tree.
+///
+/// # Errors
+/// See [`Unresolved`].
+pub fn outputs(root: &Node, catalog: &Catalog, path: &SearchPath) -> Result<Outputs, Unresolved> {
+    let analysis = Analysis {
+        catalog,
+        path,
+        steps: Cell::new(0),
+    };
+    analysis.statement(root)
+}
+
+/// What flows into the columns of the query that a view is made of.
+///
+/// # Errors
+/// See [`Unresolved`].
+pub fn view_columns(definition: &[u8], catalog: &Catalog) -> Result<Vec<Flow>, Unresolved> {
+    // PostgreSQL writes a definition with every name qualified that this path does not find.
+    let path = SearchPath::Known(Vec::new());
+    let lexing = velum_parser::Lexing::default();
+    let read = velum_parser::read(
+        definition,
+        lexing,
+        &limits::TREE,
+        |statements| match statements {
+            [statement] => outputs(statement.node, catalog, &path),
+            _ => Err(Unresolved::Node),
+        },
+    );
+    match read {
+        Ok(Ok(Outputs::Each(flows))) => Ok(flows),
+        Ok(Err(unresolved)) => Err(unresolved),
+        Ok(Ok(_)) | Err(_) => Err(Unresolved::Node),
+    }
+}
+
+/// What an analysis is made with.
+pub(super) struct Analysis<'a> {
+    catalog: &'a Catalog,
+    path: &'a SearchPath,
+    steps: Cell<usize>,
+}
+
+impl Analysis<'_> {
+    /// Counts work, and ends an analysis that takes too much of it.
+    fn spend(&self, steps: usize) -> Result<(), Unresolved> {
+        let spent = self.steps.get().saturating_add(steps);
+        self.steps.set(spent);
+        match spent > limits::LINEAGE_STEPS {
+            true => Err(Unresolved::Work),
+            false => Ok(()),
+        }
+    }
+
+    /// A value that is one of `flows`.
+    fn either(&self, flows: &[Rc<Flow>]) -> Result<Rc<Flow>, Unresolved> {
+        if let [only] = flows {
+            self.spend(1)?;
+            return Ok(Rc::clone(only));
+        }
+        self.weigh(flows)?;
+        Ok(Rc::new(Flow::either(flows.iter().map(|flow| &**flow))))
+    }
+
+    /// A value that is computed from `flows`.
+    fn derive(&self, flows: &[Rc<Flow>]) -> Result<Flow, Unresolved> {
+        self.weigh(flows)?;
+        Ok(Flow::derive(flows.iter().map(|flow| &**flow)))
+    }
+
+    fn weigh(&self, flows: &[Rc<Flow>]) -> Result<(), Unresolved> {
+        self.spend(flows.iter().map(|flow| flow.weight()).sum::<usize>() + 1)
+    }
+}
