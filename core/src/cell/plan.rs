@@ -153,11 +153,17 @@ impl ColumnPlan {
     pub(super) fn keeping_length(&self) -> Cow<'_, Self> {
         match self.strategy {
             Strategy::Redact | Strategy::Partial { .. } => Cow::Borrowed(self),
-            Strategy::Constant(_) | Strategy::Null => Cow::Owned(Self {
+            Strategy::Constant(_) | Strategy::Null | Strategy::Uniform => Cow::Owned(Self {
                 strategy: Strategy::Redact,
                 ..self.clone()
             }),
         }
+    }
+
+    /// True if all of its values are to look alike.
+    pub(super) fn is_uniform(&self) -> bool {
+        let is_masked = matches!(self.decision, Decision::Mask(_) | Decision::MaskByDefault);
+        is_masked && self.strategy == Strategy::Uniform
     }
 
     /// True if its values have to be remembered while the row is judged.

@@ -90,7 +90,7 @@ impl<I: Inspect> Scanner<'_, I> {
             grammar,
             self.policy.content.as_ref().unwrap_or(&Strategy::Redact),
         ) {
-            (_, Strategy::Null) => return Verdict::Null,
+            (_, Strategy::Null | Strategy::Uniform) => return Verdict::Null,
             (Grammar::Json, _) => {}
             (_, Strategy::Constant(constant)) => {
                 span::constant(text, self.findings, constant, out);

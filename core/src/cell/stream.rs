@@ -79,6 +79,8 @@ impl StreamedCell {
             }
             mode => mode,
         };
+        // Its length was announced, and would tell of the value.
+        let mode = mode.filter(|_| !column.is_uniform());
         let mode = mode.ok_or_else(|| too_large(value_bytes))?;
         Ok(Self {
             mode,
@@ -93,7 +95,8 @@ impl StreamedCell {
     /// else does not stream is never long.
     pub(crate) fn may_need_whole(policy: &Policy, column: &ColumnPlan, encoding: Encoding) -> bool {
         let shape = column.shape.unwrap_or(Shape::Opaque);
-        (!matches!(shape, Shape::Scalar(_)) || shape == Shape::Scalar(Scalar::Bit))
+        let is_long = !matches!(shape, Shape::Scalar(_)) || shape == Shape::Scalar(Scalar::Bit);
+        (is_long || column.is_uniform())
             && Self::begin(policy, column, encoding, usize::MAX).is_err()
     }
 

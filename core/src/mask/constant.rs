@@ -64,6 +64,43 @@ pub(crate) fn write(
     Ok(())
 }
 
+/// Appends the one value of the type that stands for every other; an error if there is none.
+pub(crate) fn uniform(
+    scalar: Scalar,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    let text: &[u8] = match scalar {
+        Scalar::Text | Scalar::Bytea | Scalar::Json | Scalar::Jsonb => b"XXXX",
+        Scalar::Char => b"X",
+        Scalar::Bool => b"f",
+        Scalar::Int2
+        | Scalar::Int4
+        | Scalar::Int8
+        | Scalar::Oid
+        | Scalar::Xid8
+        | Scalar::Float4
+        | Scalar::Float8
+        | Scalar::Numeric => b"0",
+        Scalar::Date => b"2000-01-01",
+        Scalar::Time => b"00:00:00",
+        Scalar::Timestamp => b"2000-01-01 00:00:00",
+        Scalar::Uuid => b"00000000-0000-0000-0000-000000000000",
+        // In text these depend on settings of the session, or have no value that says nothing.
+        Scalar::Timestamptz
+        | Scalar::Timetz
+        | Scalar::Xml
+        | Scalar::Inet
+        | Scalar::OidName
+        | Scalar::Money
+        | Scalar::Interval
+        | Scalar::Macaddr
+        | Scalar::Macaddr8
+        | Scalar::Bit => return Err(Malformed),
+    };
+    write(scalar, encoding, text, out)
+}
+
 /// The types whose constant is parsed to find out whether it fits.
 fn binary(scalar: Scalar, text: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     match scalar {

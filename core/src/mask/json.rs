@@ -41,7 +41,8 @@ impl JsonKeys {
         self.keys.is_empty()
     }
 
-    fn find(&self, key: &[u8]) -> Option<RuleId> {
+    /// The first rule about this key.
+    pub(crate) fn find(&self, key: &[u8]) -> Option<RuleId> {
         self.keys
             .iter()
             .find(|(glob, _)| glob.matches(key))

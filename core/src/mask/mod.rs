@@ -87,6 +87,11 @@ impl Whole<'_> {
                 Encoding::Text => scalar_text::mask(scalar, strategy, value, out),
                 Encoding::Binary => scalar_binary::mask(scalar, strategy, value, out),
             },
+            // How many parts there are is a part of what is hidden.
+            (
+                Strategy::Uniform,
+                Shape::Array { .. } | Shape::Vector { .. } | Shape::Composite { .. },
+            ) => Outcome::Null,
             // NULL for every element would say how many there are, and no more.
             (_, Shape::Array { element })
                 if types::shape(self.catalog, element) == Shape::Opaque =>

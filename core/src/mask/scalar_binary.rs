@@ -25,6 +25,7 @@ pub(crate) fn mask(
         } => partial(scalar, strategy, value, *keep_first, *keep_last, out),
         Strategy::Constant(text) => constant::write(scalar, Encoding::Binary, text, out),
         Strategy::Null => Err(Malformed),
+        Strategy::Uniform => constant::uniform(scalar, Encoding::Binary, out),
     };
     match written {
         Ok(()) => Outcome::Masked,

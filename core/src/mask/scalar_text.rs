@@ -20,6 +20,7 @@ pub(crate) fn mask(
         } => partial(scalar, value, *keep_first, *keep_last, out),
         Strategy::Constant(text) => constant::write(scalar, Encoding::Text, text, out),
         Strategy::Null => Err(Malformed),
+        Strategy::Uniform => constant::uniform(scalar, Encoding::Text, out),
     };
     match written {
         Ok(()) => Outcome::Masked,

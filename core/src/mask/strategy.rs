@@ -18,4 +18,8 @@ pub enum Strategy {
     Constant(Vec<u8>),
     /// NULL.
     Null,
+    /// One value of the type for all, whatever it stands for: `XXXX`, zero, 2000-01-01; NULL where
+    /// the type has none. Not even the length of the value is told. For what is computed from
+    /// a column under a rule: the statement could have written the value into the length.
+    Uniform,
 }

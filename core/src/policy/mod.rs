@@ -5,7 +5,9 @@
 //!
 //! * [`Glob`]: patterns of names.
 //! * [`Policy::plan`]: from the facts of a column to its [`ColumnPlan`](crate::cell::ColumnPlan).
+//! * [`Policy::plan_computed`]: the same for a column that a statement computes.
 
+mod derived;
 mod glob;
 mod plan;
 #[cfg(test)]

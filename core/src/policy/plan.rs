@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::{Policy, Selector, rule_id};
+use super::derived::{VIEW_DEPTH, strictest};
+use super::{Policy, Rule, Selector, rule_id};
 use crate::catalog::{Catalog, Column, Relation, TypeKind};
 use crate::cell::{Base, ColumnFacts, ColumnPlan, Decision, Evidence};
 use crate::mask::types::{self, Shape};
+use crate::sql::lineage::{Flow, Origin};
 
 /// `anyarray` and `pg_mcv_list`: no table of a user's own can have them. The planner's
 /// statistics do, and quote values of every column.
@@ -38,16 +40,27 @@ impl Policy {
             return plan(Decision::Pass, None);
         }
         let origins = Origins::of(catalog, column);
-        for (index, rule) in self.rules.iter().enumerate() {
-            if origins.match_rule(catalog, column, &rule.selector) {
-                return plan(Decision::Mask(rule_id(index)), Some(rule.strategy.clone()));
-            }
+        if let Some((index, rule)) = self.first_match(catalog, column, &origins) {
+            return plan(Decision::Mask(rule_id(index)), Some(rule.strategy.clone()));
         }
         let hides = catalog.unreadable && origins.may_hide(catalog, column);
         if self.has_rules() && (hides || origins.quotes_others(catalog, column)) {
             return plan(Decision::MaskByDefault, None);
         }
-        plan(self.without_rule(shape), None)
+        let taint = origins.computed(catalog);
+        let taint = taint.map(|flow| self.taint(catalog, flow, VIEW_DEPTH));
+        self.tainted(plan(self.without_rule(shape), None), strictest(taint))
+    }
+
+    /// The first rule that matches the column.
+    pub(super) fn first_match(
+        &self,
+        catalog: &Catalog,
+        column: &ColumnFacts,
+        origins: &Origins<'_>,
+    ) -> Option<(usize, &Rule)> {
+        let mut rules = self.rules.iter().enumerate();
+        rules.find(|(_, rule)| origins.match_rule(catalog, column, &rule.selector))
     }
 
     /// The decision about a column that no rule matches.
@@ -76,16 +89,35 @@ fn evidence(catalog: &Catalog, column: &ColumnFacts) -> Evidence {
 }
 
 /// Every column that a result column is known to show.
-struct Origins<'a> {
+pub(super) struct Origins<'a> {
     known: Vec<(&'a Relation, &'a Column)>,
+    /// The same by their numbers.
+    numbers: Vec<Origin>,
     /// Somewhere on the way stood a table or a column that the catalog does not have.
     incomplete: bool,
 }
 
 impl<'a> Origins<'a> {
-    fn of(catalog: &'a Catalog, facts: &ColumnFacts) -> Self {
+    /// What flows into those of them that views compute.
+    pub(super) fn computed(&self, catalog: &'a Catalog) -> impl Iterator<Item = &'a Flow> {
+        let numbers = self.numbers.iter();
+        numbers.filter_map(|number| catalog.computed.get(number))
+    }
+
+    /// Is one of them a document?
+    pub(super) fn hold_json(&self, catalog: &Catalog) -> bool {
+        let mut types = self.known.iter().map(|(_, column)| column.type_oid);
+        types.any(|oid| {
+            types::inside(catalog, oid)
+                .iter()
+                .any(|(_, name)| matches!(*name, "json" | "jsonb"))
+        })
+    }
+
+    pub(super) fn of(catalog: &'a Catalog, facts: &ColumnFacts) -> Self {
         let mut origins = Origins {
             known: Vec::new(),
+            numbers: Vec::new(),
             incomplete: false,
         };
         let mut open = Vec::new();
@@ -105,6 +137,7 @@ impl<'a> Origins<'a> {
                 continue;
             };
             origins.known.push((relation, column));
+            origins.numbers.push((table_oid, attnum));
             let is_read = read.contains(&(table_oid, attnum));
             let mut follow = |next, is_read: bool| {
                 // Met from below before: it is gone through once more for what is below it.
@@ -143,12 +176,12 @@ impl<'a> Origins<'a> {
 
     /// Could a rule match the column if the catalog were complete? System columns such as
     /// `ctid` are in no catalog.
-    fn may_hide(&self, catalog: &Catalog, facts: &ColumnFacts) -> bool {
+    pub(super) fn may_hide(&self, catalog: &Catalog, facts: &ColumnFacts) -> bool {
         self.incomplete && facts.attnum >= 0 || !types::is_known(catalog, facts.type_oid)
     }
 
     /// Does the server quote values of other columns in it?
-    fn quotes_others(&self, catalog: &Catalog, facts: &ColumnFacts) -> bool {
+    pub(super) fn quotes_others(&self, catalog: &Catalog, facts: &ColumnFacts) -> bool {
         let by_type = types::inside(catalog, facts.type_oid)
             .iter()
             .any(|(oid, _)| STATISTICS_TYPES.contains(oid));
@@ -156,7 +189,14 @@ impl<'a> Origins<'a> {
             relation.schema == "pg_catalog"
                 && QUOTING_COLUMNS.contains(&(relation.name.as_str(), column.name.as_str()))
         };
-        by_type || STATISTICS_TYPES.contains(&facts.type_oid) || self.known.iter().any(by_name)
+        let of_known =
+            |(_, column): &(&Relation, &Column)| STATISTICS_TYPES.contains(&column.type_oid);
+        by_type
+            || STATISTICS_TYPES.contains(&facts.type_oid)
+            || self
+                .known
+                .iter()
+                .any(|known| by_name(known) || of_known(known))
     }
 
     /// A reference to a whole row (`SELECT t FROM t`) shows every column of the table.

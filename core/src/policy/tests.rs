@@ -1,5 +1,7 @@
 //! Which rule decides about which column.
 
+mod derivations;
+
 use super::*;
 use crate::catalog::{Catalog, Column, Relation, TypeKind};
 use crate::cell::{ColumnFacts, Decision};

@@ -379,6 +379,51 @@ fn null_is_null() {
 }
 
 #[test]
+fn uniform_values_tell_nothing_of_what_they_stand_for() {
+    let zeros = [0_u8; 8];
+    type Case<'a> = (u32, Encoding, [&'a [u8]; 2], Option<&'a [u8]>);
+    let cases: [Case<'_>; 17] = [
+        (25, Text, [b"x", b"531-77-0294"], Some(b"XXXX")),
+        (1043, Binary, [b"x", b"531-77-0294"], Some(b"XXXX")),
+        (114, Text, [b"1", b"{\"ssn\": 1}"], Some(b"\"XXXX\"")),
+        (
+            3802,
+            Binary,
+            [b"\x011", b"\x01[1, 2]"],
+            Some(b"\x01\"XXXX\""),
+        ),
+        (17, Text, [b"\\x00", b"\\x616263"], Some(b"\\x58585858")),
+        (16, Text, [b"t", b"f"], Some(b"f")),
+        (20, Text, [b"7", b"531770294"], Some(b"0")),
+        (20, Binary, [&[1; 8], &[2; 8]], Some(&zeros)),
+        (1700, Text, [b"7", b"53177.0294"], Some(b"0")),
+        (
+            1082,
+            Text,
+            [b"1957-03-14", b"infinity"],
+            Some(b"2000-01-01"),
+        ),
+        (1114, Binary, [&[1; 8], &[2; 8]], Some(&zeros)),
+        (2950, Binary, [&[1; 16], &[2; 16]], Some(&[0; 16])),
+        (790, Text, [b"$7", b"$531,770,294.00"], None),
+        (1009, Text, [b"{x}", b"{x,y,z}"], None),
+        (ROW_OF_INT_AND_TEXT, Text, [b"(1,x)", b"(2,abc)"], None),
+        (ENUM, Text, [b"a", b"bb"], None),
+        (UNKNOWN, Binary, [b"a", b"bb"], None),
+    ];
+    for (type_oid, encoding, values, masked) in cases {
+        for value in values {
+            let got = mask(Strategy::Uniform, type_oid, encoding, value);
+            assert_eq!(
+                got.value.as_deref(),
+                masked,
+                "type {type_oid} in {encoding:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn columns_of_which_nothing_is_known_are_masked_by_default() {
     let policy = policy(&[], Some(Strategy::Redact));
     for (type_oid, masked) in [(25, Some("XXX")), (23, Some("000")), (UNKNOWN, None)] {

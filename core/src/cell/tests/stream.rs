@@ -255,6 +255,16 @@ fn small_values_of_large_rows_keep_their_length() {
 }
 
 #[test]
+fn uniform_values_of_large_rows_are_refused_whatever_their_length() {
+    for bytes in [1, 11, STREAM_BLOCK_BYTES + 1, usize::MAX] {
+        let policy = policy(&[("c", Strategy::Uniform)], None);
+        let plan = policy.plan(&catalog(), &facts("c", 25));
+        assert!(StreamedCell::begin(&policy, &plan, Text, bytes).is_err());
+        assert!(StreamedCell::may_need_whole(&policy, &plan, Text));
+    }
+}
+
+#[test]
 fn small_values_of_large_rows_are_refused_if_they_must_change_length() {
     for (type_oid, encoding) in [(UNKNOWN, Text), (ENUM, Binary), (3904, Binary), (600, Text)] {
         let policy = policy(&[("c", Strategy::Redact)], None);
