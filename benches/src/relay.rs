@@ -8,8 +8,9 @@ use velum_core::audit::token::TokenKey;
 use velum_core::bytes::Window;
 use velum_core::catalog::{Catalog, Column, Relation};
 use velum_core::identity::{Identity, Method};
-use velum_core::limits::WINDOW_BULK_BYTES;
+use velum_core::limits::{ANALYSES_BYTES, WINDOW_BULK_BYTES};
 use velum_core::policy::{Glob, Messages, Policy, Rule, Selector, Strategy};
+use velum_core::sql::SharedAnalyses;
 use velum_core::time::Timestamp;
 use velum_core::wire::postgres::session::{Session, SessionSetup, Step};
 use velum_detectors::Detectors;
@@ -52,6 +53,7 @@ impl Relay {
             server_tls: false,
             policy: Arc::new(policy(asked)),
             catalog: Arc::new(catalog()),
+            analyses: SharedAnalyses::new(ANALYSES_BYTES),
             inspector: Arc::clone(detectors),
             tokens: Arc::new(TokenKey::new(&[0; 32])),
             cancel_key: vec![0; 4],

@@ -88,12 +88,15 @@ pub struct Catalog {
     /// functions, parameters), but none of what is temporary: words that an error text may quote
     /// and a record may hold without disclosing a value.
     pub words: HashSet<String>,
-    /// What flows into the computed columns of views. Of a view's column that is neither here nor
-    /// has origins, nothing flows in that any table holds.
+    /// What flows into the computed columns of views and the generated ones of tables. Of a view's
+    /// column that is neither here nor has origins, nothing flows in that any table holds.
     pub computed: HashMap<Origin, Flow>,
-    /// Names of functions outside of `pg_catalog`.
+    /// Names of functions outside of `pg_catalog` that may do anything.
     pub own_functions: HashSet<String>,
-    /// Names of operators outside of `pg_catalog`.
+    /// Names of functions outside of `pg_catalog` that compute from their arguments and no more,
+    /// as far as no other of the name is among `own_functions`.
+    pub computing_functions: HashSet<String>,
+    /// Names of operators outside of `pg_catalog` that may do anything.
     pub own_operators: HashSet<String>,
     /// Relations by name, made when it is first needed.
     pub names: NameIndex,

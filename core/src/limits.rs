@@ -62,6 +62,10 @@ pub const TREE: velum_parser::Limits = velum_parser::Limits {
     depth: velum_parser::DEPTH_MAX,
     nodes: 50_000,
 };
+/// Cursors and statements of one session that were declared or prepared in SQL and are known.
+pub const HANDLES: usize = 1_024;
+/// Statement texts whose analyses the sessions of a thread keep for a database.
+pub const ANALYSES_BYTES: usize = 8 * 1024 * 1024;
 /// Steps of one analysis of what flows into a statement's output; a step is the look at a node,
 /// a column or a source.
 pub const LINEAGE_STEPS: usize = 500_000;

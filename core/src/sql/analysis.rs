@@ -1,6 +1,7 @@
 //! What was read of statement texts, kept by text.
 #![deny(clippy::indexing_slicing)]
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -9,7 +10,7 @@ use std::rc::Rc;
 use velum_parser::{Lexing, ParseError};
 
 use super::effects::{self, Effects, NotUnderstood};
-use super::lineage::{self, Outputs, SearchPath, Unresolved};
+use super::lineage::{self, Lineage, Outputs, SearchPath, Unresolved};
 use crate::catalog::Catalog;
 use crate::limits;
 
@@ -20,6 +21,8 @@ pub enum Unread {
     NoTree(ParseError),
     /// The tree is not understood.
     NotUnderstood,
+    /// How the server reads it depends on a setting of the session.
+    Ambiguous,
 }
 
 impl fmt::Display for Unread {
@@ -27,6 +30,7 @@ impl fmt::Display for Unread {
         match self {
             Unread::NoTree(error) => error.fmt(f),
             Unread::NotUnderstood => f.write_str("the statement holds what is not understood"),
+            Unread::Ambiguous => f.write_str("the text reads differently under other settings"),
         }
     }
 }
@@ -38,15 +42,36 @@ impl std::error::Error for Unread {}
 pub struct Analysis {
     /// What it does and touches.
     pub effects: Effects,
-    /// What flows into its output, if that is known.
-    pub outputs: Result<Outputs, Unresolved>,
+    /// What flows into its output.
+    pub lineage: Lineage,
 }
 
-/// Reads the statements of a text.
+/// Reads the statements of a text, whatever the session's settings are: a text that means another
+/// thing where `standard_conforming_strings` is off, or may mean one in an encoding in which a
+/// byte of a character looks like a backslash, is not read. `backslash_quote` decides only
+/// whether a text is an error, and all other bytes of ASCII are themselves in every encoding.
 ///
 /// # Errors
 /// See [`Unread`]: then nothing is known of any of them.
-pub fn read(
+pub fn read(text: &[u8], catalog: &Catalog, path: &SearchPath) -> Result<Vec<Analysis>, Unread> {
+    let lexing = Lexing::default();
+    let statements = read_under(text, lexing, catalog, path)?;
+    if !text.contains(&b'\\') {
+        return Ok(statements);
+    }
+    let hides = |pair: &[u8]| matches!(pair, [byte, b'\\'] if !byte.is_ascii());
+    let old = Lexing {
+        standard_conforming_strings: false,
+        ..lexing
+    };
+    let is_same = || read_under(text, old, catalog, path).is_ok_and(|other| other == statements);
+    match !text.windows(2).any(hides) && is_same() {
+        true => Ok(statements),
+        false => Err(Unread::Ambiguous),
+    }
+}
+
+fn read_under(
     text: &[u8],
     lexing: Lexing,
     catalog: &Catalog,
@@ -55,8 +80,8 @@ pub fn read(
     let read = velum_parser::read(text, lexing, &limits::TREE, |statements| {
         let each = statements.iter().map(|statement| {
             let effects = effects::effects(statement)?;
-            let outputs = lineage::outputs(statement.node, catalog, path);
-            Ok(Analysis { effects, outputs })
+            let lineage = lineage::lineage(statement.node, catalog, path);
+            Ok(Analysis { effects, lineage })
         });
         each.collect::<Result<Vec<_>, NotUnderstood>>()
     });
@@ -70,8 +95,24 @@ pub fn read(
 /// What is known of a text.
 pub type Known = Result<Rc<[Analysis]>, Unread>;
 
-/// Analyses by text, for one catalog at a time and the settings that they were made under. Holds
-/// a bounded number of texts of a bounded size; the older half goes when it is full.
+/// [`Analyses`] that the sessions of one thread share, all of the same database.
+#[derive(Clone)]
+pub struct SharedAnalyses(Rc<RefCell<Analyses>>);
+
+impl SharedAnalyses {
+    /// See [`Analyses::new`].
+    pub fn new(capacity_bytes: usize) -> Self {
+        Self(Rc::new(RefCell::new(Analyses::new(capacity_bytes))))
+    }
+
+    /// See [`Analyses::get`].
+    pub fn get(&self, text: &[u8], catalog: &Catalog, path: &SearchPath) -> Known {
+        self.0.borrow_mut().get(text, catalog, path)
+    }
+}
+
+/// Analyses by text, for one catalog at a time. Holds a bounded number of texts of a bounded
+/// size; the older half goes when it is full.
 pub struct Analyses {
     hasher: RandomState,
     /// Of the catalog; another one makes everything stale.
@@ -84,7 +125,6 @@ pub struct Analyses {
 
 struct Entry {
     text: Box<[u8]>,
-    lexing: Lexing,
     path: SearchPath,
     known: Known,
 }
@@ -102,24 +142,17 @@ impl Analyses {
         }
     }
 
-    /// What is known of `text`; read anew unless it was read before under the same settings and
-    /// the same catalog.
-    pub fn get(
-        &mut self,
-        text: &[u8],
-        lexing: Lexing,
-        catalog: &Catalog,
-        path: &SearchPath,
-    ) -> Known {
+    /// What is known of `text`; read anew unless it was read before for the same path and the same
+    /// catalog.
+    pub fn get(&mut self, text: &[u8], catalog: &Catalog, path: &SearchPath) -> Known {
         if self.epoch != catalog.epoch {
             self.young.clear();
             self.old.clear();
             self.young_bytes = 0;
             self.epoch = catalog.epoch;
         }
-        let key = self.hasher.hash_one((text, lexing, path));
-        let is_same =
-            |entry: &Entry| *entry.text == *text && entry.lexing == lexing && entry.path == *path;
+        let key = self.hasher.hash_one((text, path));
+        let is_same = |entry: &Entry| *entry.text == *text && entry.path == *path;
         if let Some(entry) = self.young.get(&key).filter(|entry| is_same(entry)) {
             return entry.known.clone();
         }
@@ -127,9 +160,8 @@ impl Analyses {
             Some(entry) => entry,
             None => Entry {
                 text: text.into(),
-                lexing,
                 path: path.clone(),
-                known: read(text, lexing, catalog, path).map(Into::into),
+                known: read(text, catalog, path).map(Into::into),
             },
         };
         let known = entry.known.clone();
@@ -170,7 +202,7 @@ fn entry_bytes(entry: &Entry) -> usize {
     let known = entry.known.as_deref().unwrap_or_default();
     let flows: usize = known
         .iter()
-        .map(|analysis| outputs_bytes(&analysis.outputs))
+        .map(|analysis| outputs_bytes(&analysis.lineage.outputs))
         .sum();
     OVERHEAD_BYTES + 4 * entry.text.len() + flows
 }
@@ -196,13 +228,13 @@ pub fn fuzz_read(text: &[u8]) {
         SearchPath::Unknown,
         SearchPath::Known(vec!["public".to_owned()]),
     ] {
-        let Ok(statements) = read(text, Lexing::default(), &catalog, &path) else {
+        let Ok(statements) = read(text, &catalog, &path) else {
             continue;
         };
         for statement in statements {
             let names = statement.effects.columns.len() + statement.effects.relations.len();
             assert!(names <= 8 * limits::TREE.nodes);
-            assert!(outputs_bytes(&statement.outputs) <= 1 << 26);
+            assert!(outputs_bytes(&statement.lineage.outputs) <= 1 << 26);
         }
     }
 }
@@ -215,12 +247,7 @@ mod tests {
 
     fn get(analyses: &mut Analyses, text: &str) -> Known {
         let catalog = Catalog::default();
-        analyses.get(
-            text.as_bytes(),
-            Lexing::default(),
-            &catalog,
-            &SearchPath::Unknown,
-        )
+        analyses.get(text.as_bytes(), &catalog, &SearchPath::Unknown)
     }
 
     fn is_kept(analyses: &mut Analyses, text: &str) -> bool {
@@ -231,26 +258,41 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_read_once_under_the_same_settings() {
+    fn a_text_is_read_once_for_a_path_and_a_catalog() {
         let mut analyses = Analyses::new(CAPACITY_BYTES);
         let mut catalog = Catalog::default();
-        let text = b"select 'a\\' from t";
-        let lexing = Lexing::default();
-        let old = Lexing {
-            standard_conforming_strings: false,
-            ..lexing
-        };
+        let text = b"select a from t";
         let path = SearchPath::Known(vec!["a".to_owned()]);
-        let first = analyses.get(text, lexing, &catalog, &path);
-        let again = analyses.get(text, lexing, &catalog, &path);
+        let first = analyses.get(text, &catalog, &path);
+        let again = analyses.get(text, &catalog, &path);
         assert!(Rc::ptr_eq(&first.unwrap(), &again.unwrap()));
-        for (lexing, path) in [(old, path.clone()), (lexing, SearchPath::Unknown)] {
-            let _ = analyses.get(text, lexing, &catalog, &path);
-        }
-        assert_eq!(analyses.len(), 3);
+        let _ = analyses.get(text, &catalog, &SearchPath::Unknown);
+        assert_eq!(analyses.len(), 2);
         catalog.epoch = 7;
-        let _ = analyses.get(text, lexing, &catalog, &path);
+        let _ = analyses.get(text, &catalog, &path);
         assert_eq!(analyses.len(), 1);
+    }
+
+    #[test]
+    fn a_text_that_settings_give_another_meaning_is_not_read() {
+        let known = |text: &str| {
+            let catalog = Catalog::default();
+            read(text.as_bytes(), &catalog, &SearchPath::Unknown).map(|_| ())
+        };
+        for text in [
+            r"select '\', a || ' from t --' from t",
+            r"select '\' || b, 'c' from t; select ' || d'",
+            "select E'\u{e4}\\n' from t",
+        ] {
+            assert_eq!(known(text), Err(Unread::Ambiguous), "{text}");
+        }
+        for text in [
+            r"select regexp_replace(a, '\d+\s*', '') from t",
+            r"select E'\n' || a from t",
+            "select 'caf\u{e9}', a from t",
+        ] {
+            assert_eq!(known(text), Ok(()), "{text}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ use std::ops::Range;
 
 #[cfg(any(test, fuzzing))]
 pub use analysis::fuzz_read;
-pub use analysis::{Analyses, Analysis, Known, Unread, read};
+pub use analysis::{Analyses, Analysis, Known, SharedAnalyses, Unread, read};
 pub use copy::{CopyFormat, CopyOptions, CopySource, CopyTo};
 pub(crate) use identifiers::{channels, identifiers, is_inert, literals};
 pub(crate) use keywords::is_builtin;

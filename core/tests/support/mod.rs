@@ -14,7 +14,9 @@ use velum_core::bytes::Window;
 use velum_core::catalog::{Catalog, Column, Relation};
 use velum_core::identity::{Identity, Method};
 use velum_core::inspect::{DetectorId, Finding, Inspect, Surroundings};
+use velum_core::limits::ANALYSES_BYTES;
 use velum_core::policy::{Glob, Messages, Policy, Rule, Selector, Strategy};
+use velum_core::sql::SharedAnalyses;
 use velum_core::time::Timestamp;
 use velum_core::wire::postgres::frame;
 use velum_core::wire::postgres::session::{Session, SessionSetup, Step};
@@ -169,6 +171,7 @@ impl<I: Inspect> Harness<I> {
             server_tls: false,
             policy: Arc::clone(&policy),
             catalog: Arc::clone(&catalog),
+            analyses: SharedAnalyses::new(ANALYSES_BYTES),
             inspector: Arc::new(inspector),
             tokens: Arc::new(TokenKey::new(&[1; 32])),
             cancel_key: b"ours".to_vec(),

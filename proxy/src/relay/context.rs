@@ -1,15 +1,17 @@
 //! What the links of one data thread share.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use velum_core::limits::ANALYSES_BYTES;
+use velum_core::sql::SharedAnalyses;
 use velum_core::time::Timestamp;
 
 use super::journal::Journal;
 use super::op::{LinkId, Op};
 use super::pool::Pool;
-use crate::planes::{CancelTarget, Shared};
+use crate::planes::{CancelTarget, CatalogSlot, Shared};
 
 /// Buffers for TLS records that a thread keeps; they are as large as they have grown.
 const SEAL_BUFFERS: usize = 16;
@@ -29,6 +31,8 @@ pub(super) struct Context {
     /// Links to look at again when the control thread signals.
     pub(super) parked: Vec<LinkId>,
     seal_buffers: Vec<Vec<u8>>,
+    /// What was read of statements, by the database that they were for.
+    analyses: Vec<(Weak<CatalogSlot>, SharedAnalyses)>,
 }
 
 impl Context {
@@ -43,6 +47,7 @@ impl Context {
             orphans: Vec::new(),
             parked: Vec::new(),
             seal_buffers: Vec::new(),
+            analyses: Vec::new(),
         };
         context.read_clock();
         context
@@ -58,6 +63,19 @@ impl Context {
 
     pub(super) fn after_ms(&self, ms: u64) -> Instant {
         self.now + Duration::from_millis(ms)
+    }
+
+    /// What was read of statements for the database of this catalog.
+    pub(super) fn analyses(&mut self, slot: &Arc<CatalogSlot>) -> SharedAnalyses {
+        let is_it =
+            |(of, _): &&(Weak<CatalogSlot>, _)| std::ptr::eq(of.as_ptr(), &raw const **slot);
+        if let Some((_, known)) = self.analyses.iter().find(is_it) {
+            return known.clone();
+        }
+        self.analyses.retain(|(of, _)| of.strong_count() > 0);
+        let new = SharedAnalyses::new(ANALYSES_BYTES);
+        self.analyses.push((Arc::downgrade(slot), new.clone()));
+        new
     }
 
     pub(super) fn seal_buffer(&mut self) -> Vec<u8> {

@@ -227,6 +227,7 @@ impl Dialing {
             server_tls: legs.server.tls.is_some(),
             policy: Arc::clone(&self.policy),
             catalog: self.slot.load(),
+            analyses: cx.analyses(&self.slot),
             inspector: self.resource.detectors_for(&self.startup.identity.name),
             tokens: Arc::clone(&about.snapshot.tokens),
             cancel_key: key.to_vec(),

@@ -137,9 +137,9 @@ fn policy() -> Policy {
 
 fn plans_of(catalog: &Catalog, policy: &Policy, text: &str, type_oid: u32) -> Vec<ColumnPlan> {
     let path = SearchPath::Known(vec!["ehr".to_owned()]);
-    let statements = crate::sql::read(text.as_bytes(), Default::default(), catalog, &path);
+    let statements = crate::sql::read(text.as_bytes(), catalog, &path);
     let statements = statements.unwrap_or_else(|error| panic!("{text}: {error}"));
-    let flows = match &statements[0].outputs {
+    let flows = match &statements[0].lineage.outputs {
         Ok(Outputs::Each(flows)) => flows.clone(),
         Ok(Outputs::Any(flow)) => vec![flow.clone()],
         other => panic!("{text}: {other:?}"),
@@ -345,9 +345,8 @@ fn a_rule_about_the_output_does_not_weaken_what_flows_in() {
         type_oid: TEXT,
     };
     let path = SearchPath::Known(vec!["ehr".to_owned()]);
-    let statements =
-        crate::sql::read(text.as_bytes(), Default::default(), &catalog, &path).unwrap();
-    let Ok(Outputs::Each(flows)) = &statements[0].outputs else {
+    let statements = crate::sql::read(text.as_bytes(), &catalog, &path).unwrap();
+    let Ok(Outputs::Each(flows)) = &statements[0].lineage.outputs else {
         panic!("{statements:?}");
     };
     let plan = named.plan_computed(&catalog, &column, &flows[0]);

@@ -65,6 +65,30 @@ pub enum Class {
     Maintenance,
 }
 
+impl Class {
+    /// Does a statement of this class run no code but what stands in its text, or in that of the
+    /// statement which it names? The end of a transaction runs deferred triggers.
+    pub(super) fn runs_itself_only(self) -> bool {
+        matches!(
+            self,
+            Class::Query
+                | Class::CopyOut
+                | Class::Explain
+                | Class::Prepare
+                | Class::Execute
+                | Class::Deallocate
+                | Class::Declare
+                | Class::Fetch
+                | Class::Close
+                | Class::Setting
+                | Class::Show
+                | Class::Listen
+                | Class::Notify
+                | Class::Lock
+        )
+    }
+}
+
 /// The class of the statement at `root`.
 pub(super) fn of(root: &Node) -> Result<Class, NotUnderstood> {
     Ok(match root {

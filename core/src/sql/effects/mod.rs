@@ -18,7 +18,9 @@ use velum_parser::Statement;
 pub use class::Class;
 pub use side::SideEffect;
 
+use super::lineage::is_opaque;
 use super::tree::Node;
+use crate::catalog::Catalog;
 
 /// The parts of a name, outermost first; empty parts are left out.
 pub type Name = Vec<String>;
@@ -99,6 +101,17 @@ pub struct Effects {
     pub row_limit: Option<RowLimit>,
     /// What it does besides, sorted.
     pub side_effects: Vec<SideEffect>,
+}
+
+impl Effects {
+    /// May the statement run code that its text does not show? What no text shows is assumed of
+    /// views, row security, operators and casts: that no function behind them declares cursors or
+    /// prepares statements.
+    pub fn may_run_unseen(&self, catalog: &Catalog) -> bool {
+        let writes = self.relations.iter().any(|it| it.access == Access::Write);
+        let calls = self.functions.iter().any(|name| is_opaque(catalog, name));
+        !self.class.runs_itself_only() || writes || calls
+    }
 }
 
 /// The tree holds something that is not known here: nothing is certain about the statement.

@@ -99,6 +99,7 @@ pub(super) fn function(catalog: &Catalog, name: &[&str], args: &[&Node]) -> Call
         ["pg_catalog", bare] => bare,
         // A function of a user's own may be the better match.
         [bare] if !catalog.own_functions.contains(*bare) => bare,
+        [.., bare] if computes(catalog, bare) => return Call::Pure,
         _ => return Call::Opaque,
     };
     match *bare {
@@ -110,8 +111,14 @@ pub(super) fn function(catalog: &Catalog, name: &[&str], args: &[&Node]) -> Call
         bare if COUNTS.binary_search(&bare).is_ok() => Call::Count,
         bare if VALUED.binary_search(&bare).is_ok() => Call::Pure,
         bare if functions::is_harmless(bare.as_bytes()) => Call::Pure,
+        bare if computes(catalog, bare) => Call::Pure,
         _ => Call::Opaque,
     }
+}
+
+/// Do all functions of this name that are not built in compute from their arguments alone?
+fn computes(catalog: &Catalog, name: &str) -> bool {
+    catalog.computing_functions.contains(name) && !catalog.own_functions.contains(name)
 }
 
 /// What the operator of this name does.
@@ -173,6 +180,19 @@ mod tests {
                 Call::Opaque,
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn a_function_of_a_known_extension_computes_unless_another_has_its_name() {
+        let mut catalog = Catalog::default();
+        catalog.computing_functions.insert("similarity".to_owned());
+        for name in [&["similarity"][..], &["ext", "similarity"]] {
+            assert_eq!(function(&catalog, name, &[]), Call::Pure, "{name:?}");
+        }
+        catalog.own_functions.insert("similarity".to_owned());
+        for name in [&["similarity"][..], &["ext", "similarity"]] {
+            assert_eq!(function(&catalog, name, &[]), Call::Opaque, "{name:?}");
         }
     }
 

@@ -97,6 +97,16 @@ impl Flow {
         }
     }
 
+    /// Computed from these columns, in ways that nobody knows.
+    pub fn derived(sources: impl IntoIterator<Item = Origin>) -> Self {
+        let sources: BTreeSet<_> = sources.into_iter().collect();
+        Self {
+            sources: sources.into_iter().collect(),
+            members: Members::Lost,
+            ..Self::of_kind(Kind::Derived)
+        }
+    }
+
     /// Of something that is not known.
     pub fn unknown() -> Self {
         Self {

@@ -151,6 +151,7 @@ impl<'a> Analysis<'a> {
     fn table_columns(&self, candidates: &[(u32, &'a Relation)]) -> Result<Columns<'a>, Unresolved> {
         let mut columns = Columns::default();
         let Some((oid, first)) = candidates.first() else {
+            self.is_ahead.set(true);
             return Ok(Columns::unknown(Flow::unknown()));
         };
         self.spend(candidates.iter().map(|(_, it)| it.columns.len()).sum())?;

@@ -59,6 +59,27 @@ pub enum Unresolved {
     Work,
 }
 
+/// Something that a statement gives a name, and others get rows by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Handle {
+    /// DECLARE, FETCH.
+    Cursor(Box<str>),
+    /// PREPARE, EXECUTE.
+    Prepared(Box<str>),
+}
+
+/// What flows into the output of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lineage {
+    /// Its columns; of DECLARE and PREPARE those of the query within, which come later.
+    pub outputs: Result<Outputs, Unresolved>,
+    /// What it names: by DECLARE and PREPARE, to come back to; by FETCH and EXECUTE, whose rows it
+    /// returns.
+    pub handle: Option<Handle>,
+    /// It names a relation or a column that the catalog does not have.
+    pub is_ahead: bool,
+}
+
 /// The output columns of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outputs {
@@ -72,16 +93,19 @@ pub enum Outputs {
 
 /// What flows into the output of the statement at `root`. Pure; time and memory are bounded by
 /// [`limits::LINEAGE_STEPS`], stack by the depth of the tree.
-///
-/// # Errors
-/// See [`Unresolved`].
-pub fn outputs(root: &Node, catalog: &Catalog, path: &SearchPath) -> Result<Outputs, Unresolved> {
+pub fn lineage(root: &Node, catalog: &Catalog, path: &SearchPath) -> Lineage {
     let analysis = Analysis {
         catalog,
         path,
         steps: Cell::new(0),
+        is_ahead: Cell::new(false),
     };
-    analysis.statement(root)
+    let outputs = analysis.statement(root);
+    Lineage {
+        is_ahead: analysis.is_ahead.get() || outputs == Err(Unresolved::Column),
+        outputs,
+        handle: statement::handle(root),
+    }
 }
 
 /// What flows into the columns of the query that a view is made of.
@@ -97,7 +121,7 @@ pub fn view_columns(definition: &[u8], catalog: &Catalog) -> Result<Vec<Flow>, U
         lexing,
         &limits::TREE,
         |statements| match statements {
-            [statement] => outputs(statement.node, catalog, &path),
+            [statement] => lineage(statement.node, catalog, &path).outputs,
             _ => Err(Unresolved::Node),
         },
     );
@@ -108,11 +132,18 @@ pub fn view_columns(definition: &[u8], catalog: &Catalog) -> Result<Vec<Flow>, U
     }
 }
 
+/// May a function of this name know more than its arguments?
+pub fn is_opaque(catalog: &Catalog, name: &[String]) -> bool {
+    let name: Vec<&str> = name.iter().map(String::as_str).collect();
+    calls::function(catalog, &name, &[]) == calls::Call::Opaque
+}
+
 /// What an analysis is made with.
 pub(super) struct Analysis<'a> {
     catalog: &'a Catalog,
     path: &'a SearchPath,
     steps: Cell<usize>,
+    is_ahead: Cell<bool>,
 }
 
 impl Analysis<'_> {

@@ -2,12 +2,12 @@
 
 use velum_parser::tree as pg;
 
-use crate::sql::tree::{self, Node, inner};
+use crate::sql::tree::{self, Node, Wrapped, inner};
 
 use super::flow::Flow;
 use super::query::all;
 use super::scope::{Columns, Scope};
-use super::{Analysis, Outputs, Unresolved};
+use super::{Analysis, Handle, Outputs, Unresolved};
 
 impl<'a> Analysis<'a> {
     pub(super) fn statement(&self, root: &'a Node) -> Result<Outputs, Unresolved> {
@@ -36,8 +36,15 @@ impl<'a> Analysis<'a> {
             }),
             Node::CallStmt(_) => Ok(Outputs::Any(Flow::unknown())),
             Node::ExecuteStmt(_) | Node::FetchStmt(_) => Err(Unresolved::Elsewhere),
+            Node::DeclareCursorStmt(declare) => self.within(declare.query.as_deref()),
+            Node::PrepareStmt(prepare) => self.within(prepare.query.as_deref()),
             _ => Ok(Outputs::None),
         }
+    }
+
+    /// The statement that another one holds.
+    fn within(&self, statement: Option<&'a Wrapped>) -> Result<Outputs, Unresolved> {
+        self.statement(inner(statement).ok_or(Unresolved::Node)?)
     }
 
     fn copy(&self, copy: &'a pg::CopyStmt) -> Result<Outputs, Unresolved> {
@@ -63,6 +70,19 @@ impl<'a> Analysis<'a> {
         let flows: Result<Vec<Flow>, Unresolved> =
             named.map(|flow| flow.map(|flow| (*flow).clone())).collect();
         flows.map(Outputs::Each)
+    }
+}
+
+/// See [`Lineage::handle`](super::Lineage::handle).
+pub(super) fn handle(root: &Node) -> Option<Handle> {
+    let cursor = |name: &str| Some(Handle::Cursor(name.into()));
+    let prepared = |name: &str| Some(Handle::Prepared(name.into()));
+    match root {
+        Node::DeclareCursorStmt(declare) => cursor(&declare.portalname),
+        Node::FetchStmt(fetch) => cursor(&fetch.portalname),
+        Node::PrepareStmt(prepare) => prepared(&prepare.name),
+        Node::ExecuteStmt(execute) => prepared(&execute.name),
+        _ => None,
     }
 }
 

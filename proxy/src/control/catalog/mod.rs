@@ -2,8 +2,10 @@
 //!
 //! * [`upstream`]: how the gateway logs in for itself.
 //! * `tables`: relations, columns, types and words.
-//! * `views`: which base column each column of a view shows.
+//! * `views`: which base column each column of a view shows, or what it is computed from.
+//! * `functions`: what is called by a name that somebody gave.
 
+mod functions;
 mod guard;
 mod tables;
 #[cfg(test)]
@@ -80,6 +82,7 @@ pub async fn load(
             return Ok(None);
         }
         let mut catalog = tables::read(&client).await?;
+        functions::read(&client, &mut catalog).await?;
         let complete = views::resolve(&client, &mut catalog).await?;
         catalog.epoch = epoch;
         // Never found again, so that the next load reads what was locked.
@@ -98,7 +101,7 @@ pub async fn load(
 
 /// Every change to a row of these tables gives it a new xmin.
 async fn fingerprint(client: &Client) -> Result<Fingerprint, LoadError> {
-    const TABLES: [&str; 10] = [
+    const TABLES: [&str; 13] = [
         "pg_class",
         "pg_attribute",
         "pg_type",
@@ -109,6 +112,9 @@ async fn fingerprint(client: &Client) -> Result<Fingerprint, LoadError> {
         "pg_constraint",
         "pg_proc",
         "pg_trigger",
+        "pg_operator",
+        "pg_extension",
+        "pg_attrdef",
     ];
     let parts = TABLES.map(|table| {
         format!(

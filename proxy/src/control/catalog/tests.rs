@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use velum_core::catalog::{Catalog, Relation, TypeKind};
+use velum_core::sql::lineage::Kind;
 
 use super::*;
 use crate::config::Secret;
@@ -30,6 +31,8 @@ const SCHEMA: &str = "
     create table clinic.log (at date, ssn text) partition by range (at);
     create table clinic.log_2026 partition of clinic.log
         for values from ('2026-01-01') to ('2027-01-01');
+    create function clinic.shuffle(text, text) returns text language sql return $1;
+    create operator clinic.<~> (leftarg = text, rightarg = text, function = clinic.shuffle);
     create role reader login password 'reader';
     create view clinic.closed as select name from clinic.patient;
 ";
@@ -87,6 +90,18 @@ fn origins(catalog: &Catalog, table: &str, name: &str) -> Vec<(u32, i16)> {
     let mut origins = catalog.column(oid, attnum).unwrap().1.origins.clone();
     origins.sort();
     origins
+}
+
+/// What the column is computed from, and how.
+fn computed(catalog: &Catalog, table: &str, name: &str) -> (Kind, Vec<(u32, i16)>) {
+    let flow = &catalog.computed[&column(catalog, table, name)];
+    (flow.kind, flow.sources.clone())
+}
+
+fn columns<const N: usize>(catalog: &Catalog, table: &str, names: [&str; N]) -> Vec<(u32, i16)> {
+    let mut columns = names.map(|name| column(catalog, table, name)).to_vec();
+    columns.sort();
+    columns
 }
 
 #[test]
@@ -156,6 +171,15 @@ fn views_are_followed(catalog: &Catalog) {
     let ssn = column(catalog, "patient", "ssn");
     assert_eq!(origins(catalog, "plain", "number"), [ssn]);
     assert_eq!(origins(catalog, "plain", "shout"), []);
+    let name = columns(catalog, "patient", ["name"]);
+    assert_eq!(
+        computed(catalog, "plain", "shout"),
+        (Kind::Derived, name.clone())
+    );
+    assert_eq!(
+        computed(catalog, "patient", "initials"),
+        (Kind::Derived, name)
+    );
     assert_eq!(
         origins(catalog, "over", "number"),
         [column(catalog, "plain", "number")]
@@ -163,11 +187,12 @@ fn views_are_followed(catalog: &Catalog) {
     assert_eq!(origins(catalog, "kept", "ssn"), [ssn]);
     let mut either = vec![ssn, column(catalog, "note", "body")];
     either.sort();
-    assert_eq!(
-        origins(catalog, "both", "t"),
-        either,
-        "a set operation shows all branches"
-    );
+    let (kind, sources) = computed(catalog, "both", "t");
+    assert_eq!(sources, either, "a set operation shows all branches");
+    assert_eq!(kind, Kind::Plain);
+    assert!(catalog.own_functions.contains("shuffle"));
+    assert!(catalog.own_operators.contains("<~>"));
+    assert!(catalog.computing_functions.is_empty() && !catalog.own_functions.contains("upper"));
 }
 
 fn changes_are_seen(cluster: &Cluster, upstream: &Upstream, known: &Fingerprint) {
@@ -192,22 +217,18 @@ fn changes_are_seen(cluster: &Cluster, upstream: &Upstream, known: &Fingerprint)
 
 /// A role that may not look into a schema still learns what its views could show.
 #[test]
-fn a_view_that_cannot_be_prepared_shows_all_that_it_depends_on() {
+fn a_view_that_cannot_be_prepared_is_followed_by_its_text() {
     let cluster = Cluster::start(ClusterOptions::default()).unwrap();
     cluster.psql(SCHEMA).unwrap();
     let resource = resource(&cluster, "reader", "reader");
     let upstream = Upstream::home(&resource, Duration::from_secs(10)).unwrap();
     let (catalog, _) = run(load(&upstream, None, 1)).unwrap().unwrap();
+    let name = columns(&catalog, "patient", ["name"]);
     assert_eq!(
-        origins(&catalog, "closed", "name"),
-        [column(&catalog, "patient", "name")]
+        computed(&catalog, "closed", "name"),
+        (Kind::Plain, name.clone())
     );
-    let mut both = vec![
-        column(&catalog, "patient", "name"),
-        column(&catalog, "patient", "ssn"),
-    ];
-    both.sort();
-    assert_eq!(origins(&catalog, "kept", "name"), both);
+    assert_eq!(computed(&catalog, "kept", "name"), (Kind::Plain, name));
 }
 
 /// Neither a migration nor somebody who only wants to hold us up does, and what they lock is
@@ -234,24 +255,24 @@ fn locks_are_not_waited_for() {
         let start = std::time::Instant::now();
         let (catalog, known) = load(&upstream, None, 1).await.unwrap().unwrap();
         assert!(start.elapsed() < Duration::from_secs(5));
-        let (name, ssn) = (
-            column(&catalog, "patient", "name"),
-            column(&catalog, "patient", "ssn"),
-        );
-        assert_eq!(origins(&catalog, "closed", "name"), [name]);
-        assert!(origins(&catalog, "plain", "shout").contains(&ssn));
+        let name = columns(&catalog, "patient", ["name"]);
+        assert_eq!(computed(&catalog, "closed", "name"), (Kind::Derived, name));
+        let all = columns(&catalog, "patient", ["id", "ssn", "name"]);
+        assert_eq!(computed(&catalog, "plain", "shout"), (Kind::Derived, all));
         assert_eq!(
             origins(&catalog, "notes", "id"),
             [column(&catalog, "note", "id")]
         );
-        let trap = catalog.relations.values().find(|it| it.name == "trap");
-        let mut columns = trap.unwrap().columns.iter();
-        assert!(columns.all(|column| column.origins.len() == 2));
+        let trap = catalog.relations.iter().find(|(_, it)| it.name == "trap");
+        let trap = *trap.unwrap().0;
+        let flows = [1, 2].map(|attnum| &catalog.computed[&(trap, attnum)]);
+        assert!(flows.iter().all(|flow| flow.sources.len() == 2));
 
         other.batch_execute("commit").await.unwrap();
         let fresh = load(&upstream, Some(&known), 2).await.unwrap();
         let (catalog, known) = fresh.expect("what was locked is read again");
-        assert_eq!(origins(&catalog, "plain", "shout"), []);
+        let name = columns(&catalog, "patient", ["name"]);
+        assert_eq!(computed(&catalog, "plain", "shout"), (Kind::Derived, name));
         let unchanged = load(&upstream, Some(&known), 3).await.unwrap();
         assert!(unchanged.is_none());
     });

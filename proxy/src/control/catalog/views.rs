@@ -1,9 +1,12 @@
-//! Which base column each column of a view shows.
+//! Which base column each column of a view shows, or what it is computed from.
 //!
-//! PostgreSQL itself knows: the definition of a view, prepared as a statement of its own, is
-//! described with the table and the attribute number of every plain column. Where that says
-//! nothing (a set operation, whose branches differ; a definition that our role may not
-//! prepare), a column shows whatever the view depends on: ambiguity widens the mask.
+//! PostgreSQL itself knows the first: the definition of a view, prepared as a statement of its
+//! own, is described with the table and the attribute number of every plain column. What flows
+//! into the others is read from the definition. Where that is not known (a definition that is
+//! not understood, or that our role may not see), a column is computed from whatever the view
+//! depends on: ambiguity widens the mask.
+//!
+//! The same holds for the generated columns of tables and their expressions.
 //!
 //! Reading a definition locks the view and what it names, so each is read by itself, waits for
 //! no lock for long, and holds none while the next one is read: a migration is never in our way
@@ -14,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use velum_core::catalog::Catalog;
+use velum_core::sql::lineage::{Flow, Origin, view_columns};
 
 use super::LoadError;
 
@@ -36,11 +40,20 @@ const DEPENDENCIES: &str = "
       and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
       and d.refobjsubid >= 0 and d.refobjid <> r.ev_class";
 
-type Origin = (u32, i16);
+/// Generated columns of tables, with a query that computes each.
+const GENERATED: &str = "
+    select a.attrelid, a.attnum,
+           pg_catalog.format('select %s from %I.%I',
+               pg_catalog.pg_get_expr(d.adbin, d.adrelid), n.nspname, c.relname)
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    join pg_catalog.pg_class c on c.oid = a.attrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where a.attgenerated <> '' and not a.attisdropped";
 
 /// What is known of a view.
 enum View {
-    /// Its definition, and the origin of each output column where the server describes it.
+    /// Its definition, and the origin of each output column if the server described them.
     Read(String, Option<Vec<Option<Origin>>>),
     /// Nothing, and another load will know no more.
     Closed,
@@ -50,10 +63,11 @@ enum View {
     Gone,
 }
 
-/// Fills in the origins of all views' columns. False if some were locked, which then count as
+/// Fills in what flows into the columns of views, and into generated columns. False if some were locked, which then count as
 /// showing all that they could.
 pub(super) async fn resolve(client: &Client, catalog: &mut Catalog) -> Result<bool, LoadError> {
     let failed = |error: tokio_postgres::Error| LoadError::new(DOING, &error);
+    generated(client, catalog).await?;
     let views = client.query(VIEWS, &[]).await.map_err(failed)?;
     if views.is_empty() {
         return Ok(true);
@@ -113,31 +127,52 @@ async fn dependencies(
 }
 
 fn fill_in(catalog: &mut Catalog, oid: u32, view: View, everything: Option<HashSet<Origin>>) {
+    let (definition, origins) = match view {
+        View::Gone => return,
+        View::Read(definition, origins) => (Some(definition), origins),
+        View::Closed | View::Locked => (None, None),
+    };
+    let flows = definition.and_then(|text| view_columns(text.as_bytes(), catalog).ok());
     let Some(relation) = catalog.relations.get_mut(&oid) else {
         return;
     };
-    let origins = match view {
-        View::Gone => return,
-        View::Read(definition, Some(origins))
-            if origins.len() == relation.columns.len() && !is_set_operation(&definition) =>
-        {
-            Some(origins)
+    let count = relation.columns.len();
+    let flows = flows.filter(|flows| flows.len() == count);
+    let origins = origins.filter(|origins| origins.len() == count);
+    let everything = Flow::derived(everything.unwrap_or_default());
+    for (at, column) in relation.columns.iter_mut().enumerate() {
+        let described = origins
+            .as_ref()
+            .and_then(|all| all.get(at).copied().flatten());
+        if let Some(origin) = described {
+            column.origins = vec![origin];
+            continue;
         }
-        View::Read(..) | View::Closed | View::Locked => None,
-    };
-    let everything: Vec<Origin> = everything.unwrap_or_default().into_iter().collect();
-    match origins {
-        Some(origins) => {
-            for (column, origin) in relation.columns.iter_mut().zip(origins) {
-                column.origins = origin.into_iter().collect();
-            }
-        }
-        None => {
-            for column in &mut relation.columns {
-                column.origins = everything.clone();
-            }
-        }
+        let flow = flows.as_ref().and_then(|all| all.get(at));
+        let flow = flow.unwrap_or(&everything).clone();
+        catalog.computed.insert((oid, column.attnum), flow);
     }
+}
+
+/// Fills in what flows into the generated columns of tables.
+async fn generated(client: &Client, catalog: &mut Catalog) -> Result<(), LoadError> {
+    let failed = |error: tokio_postgres::Error| LoadError::new(DOING, &error);
+    for row in client.query(GENERATED, &[]).await.map_err(failed)? {
+        let (table, attnum) = (row.try_get(0), row.try_get(1));
+        let (table, attnum): (u32, i16) = (table.map_err(failed)?, attnum.map_err(failed)?);
+        let query: Option<&str> = row.try_get(2).map_err(failed)?;
+        let flows = query.and_then(|query| view_columns(query.as_bytes(), catalog).ok());
+        let flow = match flows.as_deref() {
+            Some([flow]) => flow.clone(),
+            _ => {
+                let columns = catalog.relations.get(&table);
+                let columns = columns.into_iter().flat_map(|it| &it.columns);
+                Flow::derived(columns.map(|column| (table, column.attnum)))
+            }
+        };
+        catalog.computed.insert((table, attnum), flow);
+    }
+    Ok(())
 }
 
 /// Reads one view; every lock is free again when this returns.
@@ -152,7 +187,10 @@ async fn read(client: &Client, oid: u32) -> Result<View, LoadError> {
         None => Ok(View::Gone),
         Some(definition) => match describe(client, &definition).await {
             Ok(origins) => Ok(View::Read(definition, Some(origins))),
-            Err(error) => unread(client, &error),
+            Err(error) => match unread(client, &error)? {
+                View::Closed => Ok(View::Read(definition, None)),
+                other => Ok(other),
+            },
         },
     }
 }
@@ -183,40 +221,4 @@ async fn describe(
         Some((table, column.column_id().filter(|attnum| *attnum != 0)?))
     };
     Ok(statement.columns().iter().map(origin).collect())
-}
-
-/// Does the text name a set operation outside of quotes? PostgreSQL wrote it, so keywords are in
-/// upper case and comments are gone.
-fn is_set_operation(definition: &str) -> bool {
-    let mut outside = String::with_capacity(definition.len());
-    let mut quote = None;
-    for char in definition.chars() {
-        match (quote, char) {
-            (None, '\'' | '"') => quote = Some(char),
-            (None, _) => outside.push(char),
-            (Some(open), _) if char == open => quote = None,
-            _ => {}
-        }
-    }
-    let mut words = outside.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
-    words.any(|word| matches!(word, "UNION" | "INTERSECT" | "EXCEPT"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_set_operation;
-
-    #[test]
-    fn set_operations_are_seen_outside_of_quotes_only() {
-        assert!(is_set_operation(
-            " SELECT a FROM b\nUNION ALL\n SELECT c FROM d;"
-        ));
-        assert!(is_set_operation(
-            "SELECT x.a FROM (SELECT 1 EXCEPT SELECT 2) x"
-        ));
-        assert!(!is_set_operation(
-            "SELECT 'a UNION b' AS \"EXCEPT\" FROM reunion"
-        ));
-        assert!(!is_set_operation("SELECT 'it''s UNION' FROM unions"));
-    }
 }

@@ -24,7 +24,10 @@ impl<I: Inspect> Session<I> {
         let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
         let (shape, formats) = RowShape::parse(body)?;
         self.expect_catalog()?;
-        let unknown = self.rules.unknown(shape.facts());
+        let source = shape.has_computed().then(|| self.source()).flatten();
+        let shape = shape.computed(source);
+        let mut unknown = self.rules.unknown(shape.facts());
+        unknown.extend(self.unknown_names(&shape));
         if unknown.iter().any(|unknown| !self.asked.contains(unknown)) {
             if self.asked.len() > limits::COLUMNS {
                 self.asked.clear();

@@ -12,6 +12,7 @@ use crate::identity::{Identity, Method};
 use crate::inspect::Nothing;
 use crate::limits;
 use crate::policy::{Glob, Messages, Policy, Rule, Selector, Strategy};
+use crate::sql::SharedAnalyses;
 use crate::time::Timestamp;
 
 /// A table that a seed may name: OID 20000, column 2 is ruled.
@@ -104,6 +105,7 @@ fn setup() -> SessionSetup<Nothing> {
         server_tls: false,
         policy: Arc::new(policy()),
         catalog: Arc::new(catalog()),
+        analyses: SharedAnalyses::new(limits::ANALYSES_BYTES),
         inspector: Arc::new(Nothing),
         tokens: Arc::new(TokenKey::new(&[0; 32])),
         cancel_key: vec![0; 4],

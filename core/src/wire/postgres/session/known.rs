@@ -12,7 +12,6 @@ use std::sync::LazyLock;
 use crate::audit::record::Effect;
 use crate::audit::token::Token;
 use crate::catalog::Catalog;
-use crate::limits;
 use crate::sql;
 
 use super::statements::{Statement, StatementText};
@@ -109,14 +108,14 @@ pub(super) struct Spoken {
 impl Spoken {
     fn read(text: &StatementText) -> Self {
         // Of a longer text only the beginning is kept.
-        let is_whole = !text.raw.is_empty() && text.raw.len() < limits::RECORD_STATEMENT_BYTES;
-        let is_inert = is_whole && sql::is_inert(&text.raw);
-        let literals = sql::literals(&text.raw).filter(|_| is_inert);
+        let (raw, is_whole) = text.beginning();
+        let is_inert = is_whole && sql::is_inert(raw);
+        let literals = sql::literals(raw).filter(|_| is_inert);
         Self {
             literals: literals.collect(),
             token: text.token,
-            names: sql::identifiers(&text.raw).collect(),
-            channels: sql::channels(&text.raw),
+            names: sql::identifiers(raw).collect(),
+            channels: sql::channels(raw),
             is_inert,
         }
     }

@@ -14,7 +14,7 @@
 //! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
 //! `changes` what the session changed in the catalog, `quoting` statements that quote other
 //! sessions, `notices` the texts of errors and notices, `sentences` how their words are judged,
-//! `known` those that tell nothing, `parameters` what the server reports of its settings, `probe`
+//! `known` those that tell nothing, `lineage` which statement computed a result, `parameters` what the server reports of its settings, `probe`
 //! the columns of a COPY, `journal` the records.
 
 mod bind;
@@ -26,6 +26,7 @@ mod describe;
 mod fuzz;
 mod journal;
 mod known;
+mod lineage;
 mod notices;
 mod parameters;
 mod pipeline;
@@ -56,12 +57,14 @@ use crate::identity::Identity;
 use crate::inspect::Inspect;
 use crate::limits;
 use crate::policy::Policy;
+use crate::sql::SharedAnalyses;
 use crate::time::Timestamp;
 
 use super::message;
 use bind::BindStream;
 use changes::Change;
 use journal::Journal;
+use lineage::Handles;
 use pipeline::Pipeline;
 use probe::Probe;
 use rulebook::{Rulebook, Unknown};
@@ -90,6 +93,8 @@ pub struct SessionSetup<I> {
     pub policy: Arc<Policy>,
     /// What the policy's names refer to.
     pub catalog: Arc<Catalog>,
+    /// What was read of statements.
+    pub analyses: SharedAnalyses,
     /// Finds PHI in content.
     pub inspector: Arc<I>,
     /// Key of the tokens in records.
@@ -149,6 +154,7 @@ pub struct Session<I> {
     upstream_key: Option<(u32, Vec<u8>)>,
     journal: Journal,
     names: Names,
+    handles: Handles,
     /// Grows with whatever makes the server run code: by it a name of a portal may change its
     /// meaning out of sight.
     epoch: u64,
@@ -205,12 +211,13 @@ impl<I: Inspect> Session<I> {
         );
         Self {
             decision: format!("allow: policy {}", setup.policy.name),
-            rules: Rulebook::new(setup.policy, setup.catalog, setup.inspector),
+            rules: Rulebook::new(setup.policy, setup.catalog, setup.analyses, setup.inspector),
             tokens: setup.tokens,
             cancel_key: setup.cancel_key,
             upstream_key: None,
             journal,
             names: Names::default(),
+            handles: Handles::default(),
             epoch: 1,
             pipeline: Pipeline::new(),
             transaction: b'I',

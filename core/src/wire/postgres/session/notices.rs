@@ -13,6 +13,7 @@ use crate::error::{Fault, Peer, Refusal, SqlState, Violation};
 use crate::inspect::Inspect;
 
 use super::known::{Known, is_lower_context_word};
+use super::lineage::Lineage;
 use super::parameters::{self, Show};
 use super::rulebook::Rulebook;
 use super::sentences::{veil_field, veil_words};
@@ -214,7 +215,7 @@ impl<I: Inspect> Rulebook<I> {
             attnum: 0,
             type_oid,
         };
-        let plan = self.plan(&facts);
+        let plan = self.plan(&facts, Lineage::Described);
         let verdict = self.judge().cell(&plan, Encoding::Binary, value);
         matches!(verdict, Verdict::Unchanged | Verdict::InPlace)
     }

@@ -4,14 +4,18 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::audit::token::Token;
 use crate::catalog::Catalog;
 use crate::cell::{ColumnFacts, ColumnPlan, Decision, Judge, Masker, Scratch, SharedWatch, Tally};
 use crate::inspect::{Inspect, Prior};
 use crate::limits;
 use crate::mask::types;
 use crate::policy::{Messages, Policy};
+use crate::sql::lineage::{Kind, Outputs, SearchPath};
+use crate::sql::{self, Analysis, SharedAnalyses};
 
 use super::known::{Known, Speaker, Spoken, is_generated_name};
+use super::lineage::{Lineage, Source};
 use super::statements::Statement;
 
 /// Tags of commands that name columns: of cursors, of prepared statements, of temporary tables.
@@ -24,12 +28,15 @@ pub(super) enum Unknown {
     Column(u32, i16),
     /// A type.
     Type(u32),
+    /// Something that the text of this token names.
+    Names(Token),
 }
 
 /// Everything that judging needs, with the scratch space and the counts of masked cells.
 pub(super) struct Rulebook<I> {
     policy: Arc<Policy>,
     catalog: Arc<Catalog>,
+    analyses: SharedAnalyses,
     inspector: Arc<I>,
     epoch: u64,
     /// The session has changed the catalog and none was read since.
@@ -44,10 +51,16 @@ pub(super) struct Rulebook<I> {
 }
 
 impl<I: Inspect> Rulebook<I> {
-    pub(super) fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, inspector: Arc<I>) -> Self {
+    pub(super) fn new(
+        policy: Arc<Policy>,
+        catalog: Arc<Catalog>,
+        analyses: SharedAnalyses,
+        inspector: Arc<I>,
+    ) -> Self {
         Self {
             policy,
             catalog,
+            analyses,
             inspector,
             epoch: 1,
             in_flux: false,
@@ -172,9 +185,31 @@ impl<I: Inspect> Rulebook<I> {
         self.policy.has_rules() && !is_scanned
     }
 
-    pub(super) fn plan(&self, facts: &ColumnFacts) -> ColumnPlan {
-        let mut plan = self.policy.plan(&self.catalog, facts);
-        if self.in_flux && !self.is_settled(facts) && !matches!(plan.decision, Decision::Mask(_)) {
+    /// True if some column may be masked for what flows into it.
+    pub(super) fn needs_lineage(&self) -> bool {
+        self.policy.has_rules() && !self.judges_nothing()
+    }
+
+    /// Asks for something of what is known of a statement.
+    pub(super) fn look_up<R>(
+        &self,
+        source: &Source,
+        ask: impl FnOnce(&Analysis) -> R,
+    ) -> Option<R> {
+        let known = self.analyses(source).ok()?;
+        source.find(&known).map(ask)
+    }
+
+    pub(super) fn plan(&self, facts: &ColumnFacts, lineage: Lineage<'_>) -> ColumnPlan {
+        let mut plan = match lineage {
+            Lineage::Described => self.policy.plan(&self.catalog, facts),
+            Lineage::Flow(flow) => self.policy.plan_computed(&self.catalog, facts, flow),
+            Lineage::Unknown => self.policy.plan_unknown(&self.catalog, facts),
+        };
+        let is_unsure = self.in_flux || self.catalog.unreadable;
+        let hides = self.in_flux && !self.is_settled(facts)
+            || is_unsure && self.needs_lineage() && !is_settled_flow(lineage);
+        if hides && !matches!(plan.decision, Decision::Mask(_)) {
             plan.decision = Decision::MaskByDefault;
         }
         if let Some(strategy) = self.policy.content.as_ref().filter(|_| !plan.is_pass()) {
@@ -192,9 +227,28 @@ impl<I: Inspect> Rulebook<I> {
         plan
     }
 
-    /// The plans of all columns of a result.
-    pub(super) fn plans(&self, facts: &[ColumnFacts]) -> Vec<ColumnPlan> {
-        let mut plans: Vec<_> = facts.iter().map(|facts| self.plan(facts)).collect();
+    /// The plans of all columns of a result; `source` computes those that have no table.
+    pub(super) fn plans(&self, facts: &[ColumnFacts], source: Option<&Source>) -> Vec<ColumnPlan> {
+        let is_needed = self.needs_lineage() && facts.iter().any(|facts| facts.table_oid == 0);
+        let source = source.filter(|_| is_needed);
+        let known = source.and_then(|source| Some((source, self.analyses(source).ok()?)));
+        let analysis = known
+            .as_ref()
+            .and_then(|(source, known)| source.find(known));
+        let outputs = analysis.and_then(|analysis| analysis.lineage.outputs.as_ref().ok());
+        let flow = |index| match outputs {
+            Some(Outputs::Each(flows)) if flows.len() == facts.len() => flows.get(index),
+            Some(Outputs::Any(flow)) => Some(flow),
+            _ => None,
+        };
+        let lineage = |(index, facts): (usize, &ColumnFacts)| match facts.table_oid {
+            0 if is_needed => flow(index).map_or(Lineage::Unknown, Lineage::Flow),
+            _ => Lineage::Described,
+        };
+        let each = facts.iter().enumerate();
+        let mut plans: Vec<_> = each
+            .map(|(index, facts)| self.plan(facts, lineage((index, facts))))
+            .collect();
         if self.policy.content.is_some() {
             self.find_keys(&mut plans);
         }
@@ -257,6 +311,11 @@ impl<I: Inspect> Rulebook<I> {
             && relation.is_none_or(|relation| !relation.is_view)
     }
 
+    fn analyses(&self, source: &Source) -> sql::Known {
+        let path = &SearchPath::Unknown;
+        self.analyses.get(&source.text, &self.catalog, path)
+    }
+
     pub(super) fn judge(&mut self) -> Judge<'_, I> {
         Judge {
             policy: &self.policy,
@@ -289,5 +348,15 @@ impl<I: Inspect> Rulebook<I> {
             Masker::Detector(id) => format!("detector:{}", self.inspector.detector_name(id)),
             Masker::Default => "default".to_owned(),
         }
+    }
+}
+
+/// Does what flows into a computed column stay the same whatever the session has changed? Any
+/// function and any view may be another now.
+fn is_settled_flow(lineage: Lineage<'_>) -> bool {
+    match lineage {
+        Lineage::Described => true,
+        Lineage::Flow(flow) => flow.kind <= Kind::Count && flow.functions.is_empty(),
+        Lineage::Unknown => false,
     }
 }

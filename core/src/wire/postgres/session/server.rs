@@ -45,7 +45,9 @@ pub(super) struct Answering {
     pub(super) result: Option<ResultPlan>,
     /// The COPY TO STDOUT whose rows are coming.
     pub(super) copy_out: Option<CopyOut>,
-    /// COPY TO STDOUTs of this statement that are over.
+    /// Statements of this text that are over.
+    pub(super) statements: usize,
+    /// COPY TO STDOUTs of this text that are over.
     pub(super) copies: usize,
     /// COPY FROM STDIN is going on.
     pub(super) copy_in: bool,
@@ -79,6 +81,7 @@ impl Answering {
 
     fn end_of_statement(&mut self) {
         self.end_of_result();
+        self.statements = 0;
         self.copies = 0;
         self.failed = false;
     }
@@ -226,6 +229,8 @@ impl<I: Inspect> Session<I> {
         self.rules.veil_command(tag);
         self.journal.command(tag);
         self.note_change(tag);
+        self.note_handles(tag);
+        self.answering.statements += 1;
         window.pass(header.frame_bytes);
         self.end_result(Status::Completed, now)
     }

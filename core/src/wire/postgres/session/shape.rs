@@ -9,6 +9,7 @@ use crate::error::{Peer, Violation};
 use crate::inspect::Inspect;
 use crate::limits;
 
+use super::lineage::Source;
 use super::quoting::hide_quoted;
 use super::rulebook::Rulebook;
 
@@ -23,6 +24,8 @@ const COLUMN_BYTES: usize = 640;
 /// A RowDescription without its formats, and the plans made from it.
 pub(super) struct RowShape {
     facts: Vec<ColumnFacts>,
+    /// The statement that computes what has no table, if its text is known.
+    source: Option<Source>,
     /// The statement may quote others.
     quotes_others: bool,
     /// Plans with the rulebook's epoch that they were made at.
@@ -101,11 +104,32 @@ impl RowShape {
         Ok((
             Self {
                 facts,
+                source: None,
                 quotes_others: false,
                 plans: RefCell::new(None),
             },
             Formats::from_codes(&codes),
         ))
+    }
+
+    /// True if a column has no table.
+    pub(super) fn has_computed(&self) -> bool {
+        self.facts.iter().any(|facts| facts.table_oid == 0)
+    }
+
+    /// Of rows that this statement computes.
+    pub(super) fn computed(self, source: Option<Source>) -> Self {
+        Self { source, ..self }
+    }
+
+    /// The statement that computes what has no table.
+    pub(super) fn computed_by(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+
+    /// The same columns of the same statement.
+    pub(super) fn looks_like(&self, other: &Self) -> bool {
+        self.facts == other.facts && self.source == other.source
     }
 
     /// Of a statement that may quote others, or not.
@@ -120,6 +144,7 @@ impl RowShape {
     pub(super) fn unseen() -> Rc<Self> {
         Rc::new(Self {
             facts: Vec::new(),
+            source: None,
             quotes_others: false,
             plans: RefCell::new(None),
         })
@@ -138,7 +163,7 @@ impl RowShape {
         {
             return Rc::clone(plans);
         }
-        let mut plans = rules.plans(&self.facts);
+        let mut plans = rules.plans(&self.facts, self.source.as_ref());
         if self.quotes_others && rules.policy().has_rules() {
             for (plan, facts) in plans.iter_mut().zip(&self.facts) {
                 hide_quoted(plan, facts);

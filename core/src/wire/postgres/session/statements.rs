@@ -16,10 +16,13 @@ use crate::sql::{self, Command, CopySource, CopyTo};
 use super::quoting::quotes_others;
 use super::shape::{Formats, RowShape};
 
+/// Bytes of a text that are kept.
+const RAW_BYTES: usize = limits::TREE.text_bytes;
+
 /// A statement's text, analysed once.
 pub(super) struct StatementText {
-    /// The first bytes as the client sent them: words that an error may quote.
-    pub(super) raw: Box<[u8]>,
+    /// As the client sent it, as far as it is kept.
+    raw: Rc<[u8]>,
     /// Literals and unknown names replaced by tokens.
     pub(super) record: String,
     /// Token of the whole text.
@@ -36,7 +39,7 @@ impl StatementText {
     pub(super) fn new(text: &[u8], key: &TokenKey, catalog: &Catalog) -> Self {
         let (effect, copies) = analysed(text);
         Self {
-            raw: text[..text.len().min(limits::RECORD_STATEMENT_BYTES)].into(),
+            raw: text[..text.len().min(RAW_BYTES)].into(),
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES, |name| {
                 catalog.has_word(name)
             }),
@@ -50,13 +53,26 @@ impl StatementText {
     /// A statement that was prepared out of sight (PREPARE in SQL).
     pub(super) fn unknown() -> Self {
         Self {
-            raw: Box::default(),
+            raw: Rc::default(),
             record: "<prepared in SQL>".to_owned(),
             token: Token([0; 12]),
             effect: Effect::MayWrite,
             quotes_others: false,
             copies: Vec::new(),
         }
+    }
+
+    /// The text, if all of it is kept.
+    pub(super) fn whole(&self) -> Option<Rc<[u8]>> {
+        let is_whole = (1..RAW_BYTES).contains(&self.raw.len());
+        is_whole.then(|| Rc::clone(&self.raw))
+    }
+
+    /// Its first bytes, and whether that is all: words that an error may quote.
+    pub(super) fn beginning(&self) -> (&[u8], bool) {
+        let quoted = self.raw.len().min(limits::RECORD_STATEMENT_BYTES);
+        let is_whole = (1..limits::RECORD_STATEMENT_BYTES).contains(&self.raw.len());
+        (&self.raw[..quoted], is_whole)
     }
 
     /// A FunctionCall.
@@ -76,17 +92,19 @@ fn analysed(text: &[u8]) -> (Effect, Vec<Copy>) {
     }
     let mut effect = Effect::Read;
     let mut copies = Copies::default();
-    for statement in sql::statements(text) {
+    for (index, statement) in sql::statements(text).enumerate() {
         if statement.effect == Effect::MayWrite {
             effect = Effect::MayWrite;
         }
-        copies.add(statement, text);
+        copies.add(statement, index, text);
     }
     (effect, copies.known())
 }
 
 /// A `COPY … TO STDOUT` of a text.
 pub(super) struct Copy {
+    /// Which statement of the text it is.
+    pub(super) index: usize,
     pub(super) to: CopyTo,
     /// The query that describes its columns. `None` if what it names may be another thing by the
     /// time it runs: statements before it in the text run code, and the question goes before all.
@@ -110,7 +128,7 @@ struct Copies {
 }
 
 impl Copies {
-    fn add(&mut self, statement: sql::Statement, text: &[u8]) {
+    fn add(&mut self, statement: sql::Statement, index: usize, text: &[u8]) {
         if statement.command != Command::Copy {
             self.code_ran |= !matches!(
                 statement.command,
@@ -122,7 +140,7 @@ impl Copies {
             Some(to) if self.found.len() < limits::COPIES => {
                 let probe = (!self.code_ran).then(|| to.probe(text));
                 self.code_ran |= matches!(to.source, CopySource::Query(_));
-                self.found.push(Copy { to, probe });
+                self.found.push(Copy { index, to, probe });
             }
             _ => self.unclear = true,
         }
@@ -233,7 +251,7 @@ impl Statement {
     pub(super) fn recall(&self, shape: RowShape) -> Rc<RowShape> {
         let mut last = self.shape.borrow_mut();
         match &*last {
-            Some(known) if known.facts() == shape.facts() => Rc::clone(known),
+            Some(known) if known.looks_like(&shape) => Rc::clone(known),
             _ => Rc::clone(last.insert(Rc::new(shape))),
         }
     }

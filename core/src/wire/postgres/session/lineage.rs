@@ -1,0 +1,154 @@
+//! Which statement computed a result, for those of its columns that the server names no table of.
+//!
+//! A result belongs to a statement of the text that is being answered. The rows of FETCH and
+//! EXECUTE are those of a statement that was declared or prepared in SQL before. Its text is known
+//! by its name as long as nothing ran since that could have given the name to another: a function
+//! of a user's own, a trigger, a block.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::inspect::Inspect;
+use crate::limits;
+use crate::sql::Analysis;
+use crate::sql::effects::Class;
+use crate::sql::lineage::{Flow, Handle};
+
+use super::Session;
+use super::pipeline::{Awaited, Target};
+use super::rulebook::Unknown;
+use super::shape::RowShape;
+use super::statements::Statement;
+
+/// A statement, by its text and its place in it.
+#[derive(Clone)]
+pub(super) struct Source {
+    pub(super) text: Rc<[u8]>,
+    pub(super) index: usize,
+    /// Only if it is of this kind: the place was found by other means than the tree.
+    pub(super) class: Option<Class>,
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.text, &other.text) && self.index == other.index
+    }
+}
+
+impl Source {
+    fn of(statement: &Statement, index: usize) -> Option<Self> {
+        let text = statement.text.whole()?;
+        Some(Self {
+            text,
+            index,
+            class: None,
+        })
+    }
+
+    /// What a COPY of the text copies.
+    fn of_copy(statement: &Statement, copy: usize) -> Option<Self> {
+        let index = statement.text.copies.get(copy)?.index;
+        let class = Some(Class::CopyOut);
+        Some(Self {
+            class,
+            ..Self::of(statement, index)?
+        })
+    }
+
+    /// Its analysis among those of its text.
+    pub(super) fn find<'a>(&self, analyses: &'a [Analysis]) -> Option<&'a Analysis> {
+        let found = analyses.get(self.index)?;
+        let is_it = self.class.is_none_or(|class| class == found.effects.class);
+        is_it.then_some(found)
+    }
+}
+
+/// What is known of where a column's values come from.
+#[derive(Clone, Copy)]
+pub(super) enum Lineage<'f> {
+    /// The server says it, or nobody has to know.
+    Described,
+    /// By the statement's text.
+    Flow(&'f Flow),
+    /// Nothing.
+    Unknown,
+}
+
+/// Statements that were declared or prepared in SQL, by name.
+#[derive(Default)]
+pub(super) struct Handles(HashMap<Handle, Source>);
+
+impl Handles {
+    /// `handle` stands for `source` from now on.
+    fn give(&mut self, handle: Handle, source: Source) {
+        if self.0.len() >= limits::HANDLES {
+            self.0.clear();
+        }
+        self.0.insert(handle, source);
+    }
+}
+
+impl<I: Inspect> Session<I> {
+    /// The statement that computes the rows which are described now; `None` if no text says it.
+    pub(super) fn source(&mut self) -> Option<Source> {
+        let source = self.answered().filter(|_| self.rules.needs_lineage())?;
+        let handle = self.rules.look_up(&source, |analysis| {
+            let is_use = matches!(analysis.effects.class, Class::Fetch | Class::Execute);
+            analysis.lineage.handle.clone().filter(|_| is_use)
+        });
+        match handle.flatten() {
+            Some(handle) => self.handles.0.get(&handle).cloned(),
+            None => Some(source),
+        }
+    }
+
+    /// The statement that the server answers, by its own text.
+    fn answered(&mut self) -> Option<Source> {
+        let index = self.answering.statements;
+        match self.pipeline.front()? {
+            Awaited::Query { statement, .. } => Source::of(statement, index),
+            Awaited::Execute { portal, .. } => Source::of(&portal.statement, 0),
+            Awaited::Describe { target, .. } => match target {
+                Target::Statement(statement) => Source::of(statement, 0),
+                Target::Portal(portal) => Source::of(&portal.statement, 0),
+                Target::Copy(statement, copy) => Source::of_copy(statement, *copy),
+            },
+            _ => None,
+        }
+    }
+
+    /// The statement of the result names what the catalog does not have.
+    pub(super) fn unknown_names(&self, shape: &RowShape) -> Option<Unknown> {
+        let source = shape.computed_by()?;
+        let is_ahead = self
+            .rules
+            .look_up(source, |analysis| analysis.lineage.is_ahead)?;
+        is_ahead.then(|| Unknown::Names(self.tokens.token(&source.text)))
+    }
+
+    /// A statement has ended with this tag: notes what it declared or prepared, and forgets what
+    /// it may have declared anew without saying so.
+    pub(super) fn note_handles(&mut self, tag: &[u8]) {
+        let gives = matches!(tag, b"DECLARE CURSOR" | b"PREPARE");
+        if self.handles.0.is_empty() && !gives {
+            return;
+        }
+        let Some(source) = self.answered().filter(|_| self.rules.needs_lineage()) else {
+            return self.handles.0.clear();
+        };
+        let catalog = self.rules.catalog();
+        let seen = self.rules.look_up(&source, |analysis| {
+            let is_seen = !analysis.effects.may_run_unseen(catalog);
+            is_seen.then(|| (analysis.effects.class, analysis.lineage.handle.clone()))
+        });
+        match seen.flatten() {
+            Some((Class::Declare | Class::Prepare, Some(handle))) => {
+                self.handles.give(handle, source);
+            }
+            Some((_, None)) => {}
+            Some((_, Some(handle))) if self.handles.0.contains_key(&handle) => {}
+            // What ran is not known, or not whose rows came.
+            _ => self.handles.0.clear(),
+        }
+    }
+}
