@@ -83,7 +83,8 @@ fn a_text_that_is_not_understood_shows_nothing_computed() {
 fn each_statement_of_a_text_has_its_own_result() {
     let mut harness = rules_alone();
     harness.client(&query(
-        "SELECT lower(ssn) FROM patients;; SELECT 'a'; UPDATE t SET a = 1; SELECT ssn || '' FROM patients",
+        "SELECT lower(ssn) FROM patients;; SELECT 'a'; UPDATE t SET a = 1; \
+         SELECT ssn || '' FROM patients",
     ));
     for (answer, shown) in [
         (result(), false),
@@ -172,6 +173,8 @@ fn a_cursor_that_may_have_been_declared_anew_shows_nothing() {
     for (text, tag) in [
         ("DO $$ BEGIN END $$", "DO"),
         ("SELECT my_function()", "SELECT 1"),
+        ("SELECT label FROM people", "SELECT 1"),
+        ("SELECT a FROM unheard_of", "SELECT 1"),
         ("UPDATE patients SET id = 1", "UPDATE 1"),
         ("EXECUTE p", "SELECT 1"),
         ("COMMIT", "COMMIT"),

@@ -5,6 +5,7 @@
 //! gateway wrote to its log and to its disk. The same question asked past the gateway must show
 //! the canary: a trial that could not fail would prove nothing.
 
+mod derived;
 mod renamed;
 #[path = "../support/mod.rs"]
 mod support;
@@ -28,11 +29,13 @@ fn main() -> ExitCode {
         ("04_copy_to_stdout", v04_copy),
         ("05_an_error_that_quotes_a_row", v05_error),
         ("06_a_notice", v06_notice),
+        ("07_a_reversed_value", derived::reversed),
         ("08_a_binary_number_by_content", v08_binary_by_content),
         (
             "09_a_binary_number_by_rule_keeps_its_type",
             v09_binary_by_rule,
         ),
+        ("10_an_encoded_value", derived::encoded),
         ("11_a_key_inside_of_json", v11_json),
         ("13_a_notification", v13_notification),
         ("14_a_function_call", v14_function_call),
@@ -50,6 +53,9 @@ fn main() -> ExitCode {
         ("24_a_view_that_was_replaced", renamed::a_view),
         ("25_a_copy_of_another_table", renamed::a_table),
         ("26_a_copy_in_another_encoding", renamed::an_encoding),
+        ("27_any_expression", derived::by_any_expression),
+        ("28_harmless_expressions_stay", derived::harmless),
+        ("29_results_of_other_statements", derived::elsewhere),
     ];
     let mut trials = Vec::new();
     for (name, body) in vectors {

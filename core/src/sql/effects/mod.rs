@@ -104,13 +104,18 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// May the statement run code that its text does not show? What no text shows is assumed of
-    /// views, row security, operators and casts: that no function behind them declares cursors or
-    /// prepares statements.
+    /// May the statement run code that its text does not show? A view may call any function. Of
+    /// row security, operators and casts it is assumed that no function behind them declares
+    /// cursors or prepares statements.
     pub fn may_run_unseen(&self, catalog: &Catalog) -> bool {
         let writes = self.relations.iter().any(|it| it.access == Access::Write);
         let calls = self.functions.iter().any(|name| is_opaque(catalog, name));
-        !self.class.runs_itself_only() || writes || calls
+        let reads_views = self.relations.iter().any(|it| {
+            let named = it.name.last().map(|name| catalog.named(name));
+            let named = named.unwrap_or_default();
+            named.is_empty() || named.iter().any(|(_, relation)| relation.is_view)
+        });
+        !self.class.runs_itself_only() || writes || calls || reads_views
     }
 }
 

@@ -40,16 +40,19 @@ const DEPENDENCIES: &str = "
       and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
       and d.refobjsubid >= 0 and d.refobjid <> r.ev_class";
 
-/// Generated columns of tables, with a query that computes each.
+/// Generated columns of tables.
 const GENERATED: &str = "
-    select a.attrelid, a.attnum,
-           pg_catalog.format('select %s from %I.%I',
-               pg_catalog.pg_get_expr(d.adbin, d.adrelid), n.nspname, c.relname)
-    from pg_catalog.pg_attribute a
-    join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-    join pg_catalog.pg_class c on c.oid = a.attrelid
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    select a.attrelid, a.attnum
+    from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
     where a.attgenerated <> '' and not a.attisdropped";
+
+/// A query that computes one. Like a view's definition, its expression locks the table.
+const EXPRESSION: &str = "
+    select pg_catalog.format('select %s from %I.%I',
+        pg_catalog.pg_get_expr(d.adbin, d.adrelid), n.nspname, c.relname)
+    from pg_catalog.pg_attrdef d join pg_catalog.pg_class c on c.oid = d.adrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where d.adrelid = $1 and d.adnum = $2";
 
 /// What is known of a view.
 enum View {
@@ -63,18 +66,13 @@ enum View {
     Gone,
 }
 
-/// Fills in what flows into the columns of views, and into generated columns. False if some were locked, which then count as
-/// showing all that they could.
+/// Fills in what flows into the columns of views, and into generated columns. False if some were
+/// locked, which then count as showing all that they could.
 pub(super) async fn resolve(client: &Client, catalog: &mut Catalog) -> Result<bool, LoadError> {
-    let failed = |error: tokio_postgres::Error| LoadError::new(DOING, &error);
-    generated(client, catalog).await?;
-    let views = client.query(VIEWS, &[]).await.map_err(failed)?;
-    if views.is_empty() {
-        return Ok(true);
-    }
-    let mut dependencies = dependencies(client, catalog).await?;
     wait_for_locks(client, "50ms").await?;
-    let mut locked = 0;
+    let mut locked = generated(client, catalog).await?;
+    let views = client.query(VIEWS, &[]).await.map_err(failed)?;
+    let mut dependencies = dependencies(client, catalog).await?;
     for row in views {
         let oid: u32 = row.try_get(0).map_err(failed)?;
         // A session may lock what is its own alone for as long as it likes.
@@ -84,20 +82,36 @@ pub(super) async fn resolve(client: &Client, catalog: &mut Catalog) -> Result<bo
             false => read(client, oid).await?,
         };
         if matches!(view, View::Locked) {
-            locked += 1;
-            if locked == WAITS {
-                wait_for_locks(client, "1ms").await?;
-            }
+            locked.note(client).await?;
         }
         fill_in(catalog, oid, view, dependencies.remove(&oid));
     }
-    Ok(locked == 0)
+    Ok(locked.0 == 0)
+}
+
+fn failed(error: tokio_postgres::Error) -> LoadError {
+    LoadError::new(DOING, &error)
+}
+
+/// How much of it was locked.
+#[derive(Default)]
+struct Locked(usize);
+
+impl Locked {
+    /// Something more.
+    async fn note(&mut self, client: &Client) -> Result<(), LoadError> {
+        self.0 += 1;
+        match self.0 {
+            WAITS => wait_for_locks(client, "1ms").await,
+            _ => Ok(()),
+        }
+    }
 }
 
 async fn wait_for_locks(client: &Client, timeout: &str) -> Result<(), LoadError> {
     let sql = format!("set lock_timeout to '{timeout}'");
     let set = client.batch_execute(&sql).await;
-    set.map_err(|error| LoadError::new(DOING, &error))
+    set.map_err(failed)
 }
 
 /// What each view depends on; a relation as a whole stands for all of its columns.
@@ -105,7 +119,6 @@ async fn dependencies(
     client: &Client,
     catalog: &Catalog,
 ) -> Result<HashMap<u32, HashSet<Origin>>, LoadError> {
-    let failed = |error: tokio_postgres::Error| LoadError::new(DOING, &error);
     let mut dependencies: HashMap<u32, HashSet<Origin>> = HashMap::new();
     for row in client.query(DEPENDENCIES, &[]).await.map_err(failed)? {
         let view: u32 = row.try_get(0).map_err(failed)?;
@@ -155,24 +168,34 @@ fn fill_in(catalog: &mut Catalog, oid: u32, view: View, everything: Option<HashS
 }
 
 /// Fills in what flows into the generated columns of tables.
-async fn generated(client: &Client, catalog: &mut Catalog) -> Result<(), LoadError> {
-    let failed = |error: tokio_postgres::Error| LoadError::new(DOING, &error);
+async fn generated(client: &Client, catalog: &mut Catalog) -> Result<Locked, LoadError> {
+    let mut locked = Locked::default();
     for row in client.query(GENERATED, &[]).await.map_err(failed)? {
         let (table, attnum) = (row.try_get(0), row.try_get(1));
         let (table, attnum): (u32, i16) = (table.map_err(failed)?, attnum.map_err(failed)?);
-        let query: Option<&str> = row.try_get(2).map_err(failed)?;
+        let query = match client.query_opt(EXPRESSION, &[&table, &attnum]).await {
+            Ok(row) => row.map(|row| row.try_get::<_, Option<String>>(0)),
+            Err(error) => {
+                if matches!(unread(client, &error)?, View::Locked) {
+                    locked.note(client).await?;
+                }
+                None
+            }
+        };
+        let query = query.transpose().map_err(failed)?.flatten();
         let flows = query.and_then(|query| view_columns(query.as_bytes(), catalog).ok());
         let flow = match flows.as_deref() {
             Some([flow]) => flow.clone(),
             _ => {
                 let columns = catalog.relations.get(&table);
                 let columns = columns.into_iter().flat_map(|it| &it.columns);
-                Flow::derived(columns.map(|column| (table, column.attnum)))
+                let others = columns.filter(|column| column.attnum != attnum);
+                Flow::derived(others.map(|column| (table, column.attnum)))
             }
         };
         catalog.computed.insert((table, attnum), flow);
     }
-    Ok(())
+    Ok(locked)
 }
 
 /// Reads one view; every lock is free again when this returns.
@@ -183,7 +206,7 @@ async fn read(client: &Client, oid: u32) -> Result<View, LoadError> {
         Ok(None) => Ok(None),
         Err(error) => return unread(client, &error),
     };
-    match definition.map_err(|error| LoadError::new(DOING, &error))? {
+    match definition.map_err(failed)? {
         None => Ok(View::Gone),
         Some(definition) => match describe(client, &definition).await {
             Ok(origins) => Ok(View::Read(definition, Some(origins))),
