@@ -12,6 +12,7 @@ pub mod relay;
 pub mod result;
 pub mod rows;
 pub mod shapes;
+pub mod statements;
 pub mod texts;
 
 /// FNV-1a over 64 bits: names a content, holds off no adversary.
