@@ -218,6 +218,7 @@ impl<I: Inspect> Harness<I> {
             self.now += 1_000;
             let before = (self.client.unjudged().len(), self.server.unjudged().len());
             let sent = (self.to_server.len(), self.to_client.len());
+            let recorded = self.records.len();
             self.steps.0 = self
                 .session
                 .on_client(&mut self.client, Timestamp(self.now));
@@ -234,7 +235,9 @@ impl<I: Inspect> Harness<I> {
                     .refresh(Arc::clone(&self.policy), Arc::clone(&self.catalog));
             }
             let after = (self.client.unjudged().len(), self.server.unjudged().len());
-            let moved = before != after || sent != (self.to_server.len(), self.to_client.len());
+            let moved = before != after
+                || sent != (self.to_server.len(), self.to_client.len())
+                || recorded != self.records.len();
             if !moved && !asked {
                 break;
             }

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         ("27_any_expression", derived::by_any_expression),
         ("28_harmless_expressions_stay", derived::harmless),
         ("29_results_of_other_statements", derived::elsewhere),
+        ("30_rows_left_over", renamed::rows_left_over),
     ];
     let mut trials = Vec::new();
     for (name, body) in vectors {

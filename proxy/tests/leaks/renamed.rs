@@ -3,6 +3,7 @@
 
 use crate::compare;
 use crate::support::bed::Bed;
+use crate::support::client::rows;
 use crate::support::clinic;
 use crate::support::gateway::Driver;
 
@@ -19,6 +20,35 @@ pub(crate) fn a_statement(bed: &Bed, driver: Driver, tls: bool) {
         client.prepare("kept", "SELECT 'nobody'::text AS x")?;
         client.simple("SELECT * FROM trap")?;
         client.execute("kept", 0).map(drop)
+    });
+}
+
+/// Rows that a FETCH and an EXECUTE have fetched are there still when the name that they came by
+/// is another's, or nobody's.
+pub(crate) fn rows_left_over(bed: &Bed, driver: Driver, tls: bool) {
+    compare(bed, driver, tls, clinic::MASKED, |client| {
+        for (make, first, again) in [
+            (
+                "DECLARE kept CURSOR FOR",
+                "FETCH ALL FROM kept",
+                "CLOSE kept",
+            ),
+            ("PREPARE kept AS", "EXECUTE kept", "DEALLOCATE kept"),
+        ] {
+            let harmless = format!("{again}; {make} SELECT city AS x FROM clinic.patients");
+            for redefine in [again, &harmless] {
+                client.simple("BEGIN")?;
+                client.simple(&format!("{make} SELECT nick AS x FROM clinic.patients"))?;
+                client.open("rows", first)?;
+                let first = client.more("rows", 1)?;
+                assert_eq!(rows(&first).len(), 1);
+                client.simple(redefine)?;
+                let rest = client.more("rows", 2)?;
+                assert_eq!(rows(&rest).len(), 2, "{redefine}");
+                client.simple("ROLLBACK; DEALLOCATE ALL")?;
+            }
+        }
+        Ok(())
     });
 }
 

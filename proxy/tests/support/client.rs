@@ -227,6 +227,26 @@ impl Client {
         self.until_ready()
     }
 
+    /// Parses a statement without a name and binds it to a portal, for text.
+    pub fn open(&mut self, portal: &str, sql: &str) -> io::Result<()> {
+        self.write(|out| {
+            let none = |_: &str, _: &mut BytesMut| Ok(postgres_protocol::IsNull::Yes);
+            frontend::parse("", sql, [], out)?;
+            let bound = frontend::bind(portal, "", [], [] as [&str; 0], none, [0], out);
+            bound.map_err(|_| io::Error::other("bind"))
+        })
+    }
+
+    /// Executes a portal for so many rows, without describing anything.
+    pub fn more(&mut self, portal: &str, max_rows: i32) -> io::Result<Vec<Frame>> {
+        self.write(|out| {
+            frontend::execute(portal, max_rows, out)?;
+            frontend::sync(out);
+            Ok(())
+        })?;
+        self.until_ready()
+    }
+
     /// No more bytes will come from this side.
     pub fn shut_writing(&self) -> io::Result<()> {
         self.stream.tcp().shutdown(Shutdown::Write)

@@ -26,6 +26,11 @@ const LARGE_OBJECT_FUNCTIONS: [u32; 16] = [
     715, 764, 765, 767, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172,
 ];
 
+fn too_many_portals() -> Refusal {
+    let text = "too many portals in one session";
+    Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, text)
+}
+
 fn violation(what: &'static str) -> Violation {
     Violation {
         peer: Peer::Client,
@@ -98,7 +103,7 @@ impl<I: Inspect> Session<I> {
         if bind.left() == 0
             && let Some(bind) = self.bind.take()
         {
-            self.bound(bind)?;
+            self.bound(bind, window)?;
         }
         Ok(true)
     }
@@ -313,19 +318,18 @@ impl<I: Inspect> Session<I> {
         check_name(&bind.portal)?;
         window.pass(available);
         if bind.left() == 0 {
-            return self.bound(bind);
+            return self.bound(bind, window);
         }
         self.bind = Some(bind);
         Ok(())
     }
 
-    fn bound(&mut self, bind: BindStream) -> Result<(), Halt> {
+    fn bound(&mut self, bind: BindStream, window: &mut Window) -> Result<(), Halt> {
         if self.pipeline.is_skipping() {
             return Ok(());
         }
         if !self.names.has_room() {
-            let text = "too many portals in one session";
-            return Err(Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, text).into());
+            return Err(too_many_portals().into());
         }
         let statement = self
             .names
@@ -335,7 +339,14 @@ impl<I: Inspect> Session<I> {
         let portal = bind.into_portal(statement);
         self.epoch += 1;
         let undo = Some(self.names.set_portal(&name, Some(Rc::clone(&portal))));
-        self.pipeline.push(Awaited::Bind { portal, undo });
+        let is_indirect = portal.statement.text.is_indirect;
+        self.pipeline.push(Awaited::Bind {
+            portal: Rc::clone(&portal),
+            undo,
+        });
+        if is_indirect && !self.rules.judges_nothing() {
+            self.ask_about(&portal, &name, window);
+        }
         Ok(())
     }
 
@@ -352,7 +363,7 @@ impl<I: Inspect> Session<I> {
                 Target::Statement(statement)
             }
             _ => {
-                let portal = self.portal_or_cursor(name);
+                let portal = self.portal_or_cursor(name)?;
                 portal.set_described(Described::Pending, self.epoch);
                 Target::Portal(portal)
             }
@@ -375,31 +386,55 @@ impl<I: Inspect> Session<I> {
         if self.pipeline.is_skipping() {
             return Ok(());
         }
-        let portal = self.portal_or_cursor(name);
+        let portal = self.portal_or_cursor(name)?;
         let statement = Rc::clone(&portal.statement);
         let ordinal = self.intend(&statement.text, Channel::Extended, &portal.binds, now)?;
         // Each time: the server looks the table up when it copies, not when it parses.
         self.inject_copy_probes(&statement, window);
-        if !self.rules.judges_nothing() && !portal.is_described(self.epoch) {
+        let is_indirect = statement.text.is_indirect;
+        let is_stale = !self.rules.judges_nothing() && !portal.is_described(self.epoch);
+        if is_stale && !is_indirect {
             // Rows of a portal that nobody described just now could not be judged: Velum asks.
-            window.insert_with(|out| message::write_describe(out, b'P', name));
-            portal.set_described(Described::Pending, self.epoch);
-            let target = Target::Portal(Rc::clone(&portal));
-            self.pipeline.push(Awaited::Describe {
-                target,
-                injected: true,
-            });
+            self.ask_about(&portal, name, window);
         }
         self.epoch += 1;
-        self.pipeline.push(Awaited::Execute { portal, ordinal });
+        if is_indirect && !is_stale {
+            // What runs now is all that it ever runs.
+            portal.stay_described(self.epoch);
+        }
+        self.pipeline.push(Awaited::Execute {
+            portal,
+            ordinal,
+            is_doubtful: is_stale && is_indirect,
+        });
         Ok(())
     }
 
+    /// Asks what the portal's rows look like, at this place of the client's messages. Not to be
+    /// asked of rows that are another's (FETCH, EXECUTE) but right behind their Bind: the answer
+    /// would be about whatever has the name now, and where nothing has, the server crashes.
+    fn ask_about(&mut self, portal: &Rc<Portal>, name: &[u8], window: &mut Window) {
+        window.insert_with(|out| message::write_describe(out, b'P', name));
+        portal.set_described(Described::Pending, self.epoch);
+        let target = Target::Portal(Rc::clone(portal));
+        self.pipeline.push(Awaited::Describe {
+            target,
+            injected: true,
+        });
+    }
+
     /// The portal of this name. One that no Bind made may be a cursor declared in SQL.
-    fn portal_or_cursor(&mut self, name: &[u8]) -> Rc<Portal> {
-        self.names
-            .portal(name)
-            .unwrap_or_else(Portal::unknown_cursor)
+    fn portal_or_cursor(&mut self, name: &[u8]) -> Result<Rc<Portal>, Halt> {
+        if let Some(portal) = self.names.portal(name) {
+            return Ok(portal);
+        }
+        if !self.names.has_room() {
+            return Err(too_many_portals().into());
+        }
+        // Remembered for how its first rows look.
+        let cursor = Portal::unknown_cursor();
+        self.names.set_portal(name, Some(Rc::clone(&cursor)));
+        Ok(cursor)
     }
 
     fn close(&mut self, body: &[u8]) -> Result<(), Halt> {

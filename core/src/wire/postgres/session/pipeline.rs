@@ -37,7 +37,12 @@ pub(super) enum Awaited {
     /// Describe → [ParameterDescription] (RowDescription | NoData)
     Describe { target: Target, injected: bool },
     /// Execute → a result
-    Execute { portal: Rc<Portal>, ordinal: u64 },
+    Execute {
+        portal: Rc<Portal>,
+        ordinal: u64,
+        /// What it was described as may not be what it returns.
+        is_doubtful: bool,
+    },
     /// Close → CloseComplete
     Close { undo: Option<Undo>, injected: bool },
     /// Sync → ReadyForQuery

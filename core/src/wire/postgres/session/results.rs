@@ -81,7 +81,15 @@ impl<I: Inspect> Session<I> {
         }
         let (shape, formats) = match (self.answering.result.take(), self.pipeline.front()) {
             (Some(old), _) => (old.shape, old.formats),
-            (None, Some(Awaited::Execute { portal, .. })) => match portal.shape() {
+            (
+                None,
+                Some(Awaited::Execute {
+                    portal,
+                    is_doubtful,
+                    ..
+                }),
+            ) => match portal.shape() {
+                Some((shape, formats)) if *is_doubtful => (Rc::new(shape.doubted()), formats),
                 Some(described) => described,
                 None if self.rules.judges_nothing() => (RowShape::unseen(), Formats::TEXT),
                 None => return Err(violation("rows without a description").into()),

@@ -255,6 +255,12 @@ impl<I: Inspect> Rulebook<I> {
         plans
     }
 
+    /// The plans of columns that may show anything.
+    pub(super) fn plans_in_doubt(&self, facts: &[ColumnFacts]) -> Vec<ColumnPlan> {
+        let plan = |facts| self.plan(facts, Lineage::Unknown);
+        facts.iter().map(plan).collect()
+    }
+
     /// Marks the columns that say what others are. A result has one such column: of several, the
     /// first that is named.
     fn find_keys(&self, plans: &mut [ColumnPlan]) {

@@ -26,6 +26,8 @@ pub(super) struct RowShape {
     facts: Vec<ColumnFacts>,
     /// The statement that computes what has no table, if its text is known.
     source: Option<Source>,
+    /// What the columns show may be another thing than what they are described as.
+    is_doubtful: bool,
     /// The statement may quote others.
     quotes_others: bool,
     /// Plans with the rulebook's epoch that they were made at.
@@ -105,6 +107,7 @@ impl RowShape {
             Self {
                 facts,
                 source: None,
+                is_doubtful: false,
                 quotes_others: false,
                 plans: RefCell::new(None),
             },
@@ -132,6 +135,17 @@ impl RowShape {
         self.facts == other.facts && self.source == other.source
     }
 
+    /// The same columns, of which nobody knows what they show.
+    pub(super) fn doubted(&self) -> Self {
+        Self {
+            facts: self.facts.clone(),
+            source: None,
+            is_doubtful: true,
+            quotes_others: self.quotes_others,
+            plans: RefCell::new(None),
+        }
+    }
+
     /// Of a statement that may quote others, or not.
     pub(super) fn quoting(self, quotes_others: bool) -> Self {
         Self {
@@ -145,6 +159,7 @@ impl RowShape {
         Rc::new(Self {
             facts: Vec::new(),
             source: None,
+            is_doubtful: false,
             quotes_others: false,
             plans: RefCell::new(None),
         })
@@ -163,7 +178,10 @@ impl RowShape {
         {
             return Rc::clone(plans);
         }
-        let mut plans = rules.plans(&self.facts, self.source.as_ref());
+        let mut plans = match self.is_doubtful {
+            true => rules.plans_in_doubt(&self.facts),
+            false => rules.plans(&self.facts, self.source.as_ref()),
+        };
         if self.quotes_others && rules.policy().has_rules() {
             for (plan, facts) in plans.iter_mut().zip(&self.facts) {
                 hide_quoted(plan, facts);

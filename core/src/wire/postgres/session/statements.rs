@@ -28,6 +28,9 @@ pub(super) struct StatementText {
     /// Token of the whole text.
     pub(super) token: Token,
     pub(super) effect: Effect,
+    /// Its rows are those of a cursor or of another prepared statement (FETCH, EXECUTE), or may
+    /// be. The server looks that up anew for each Describe, but fetches all rows when it runs.
+    pub(super) is_indirect: bool,
     /// It may return the texts of other sessions' statements.
     pub(super) quotes_others: bool,
     /// Each `COPY … TO STDOUT` in order.
@@ -37,7 +40,11 @@ pub(super) struct StatementText {
 impl StatementText {
     /// `catalog` tells names from values in the record.
     pub(super) fn new(text: &[u8], key: &TokenKey, catalog: &Catalog) -> Self {
-        let (effect, copies) = analysed(text);
+        let Analysed {
+            effect,
+            is_indirect,
+            copies,
+        } = analysed(text);
         Self {
             raw: text[..text.len().min(RAW_BYTES)].into(),
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES, |name| {
@@ -45,6 +52,7 @@ impl StatementText {
             }),
             token: key.token(text),
             effect,
+            is_indirect,
             quotes_others: quotes_others(text),
             copies,
         }
@@ -57,6 +65,7 @@ impl StatementText {
             record: "<prepared in SQL>".to_owned(),
             token: Token([0; 12]),
             effect: Effect::MayWrite,
+            is_indirect: false,
             quotes_others: false,
             copies: Vec::new(),
         }
@@ -84,21 +93,38 @@ impl StatementText {
     }
 }
 
+/// What is told by the statements of a text.
+struct Analysed {
+    effect: Effect,
+    is_indirect: bool,
+    copies: Vec<Copy>,
+}
+
 /// What the statements of a text may do, and their COPYs. Of a text that would take long to read
 /// the worst is assumed.
-fn analysed(text: &[u8]) -> (Effect, Vec<Copy>) {
+fn analysed(text: &[u8]) -> Analysed {
     if text.len() > limits::STATEMENT_ANALYSED_BYTES {
-        return (Effect::MayWrite, Vec::new());
+        return Analysed {
+            effect: Effect::MayWrite,
+            is_indirect: true,
+            copies: Vec::new(),
+        };
     }
     let mut effect = Effect::Read;
+    let mut is_indirect = false;
     let mut copies = Copies::default();
     for (index, statement) in sql::statements(text).enumerate() {
         if statement.effect == Effect::MayWrite {
             effect = Effect::MayWrite;
         }
+        is_indirect |= matches!(statement.command, Command::Fetch | Command::Execute);
         copies.add(statement, index, text);
     }
-    (effect, copies.known())
+    Analysed {
+        effect,
+        is_indirect,
+        copies: copies.known(),
+    }
 }
 
 /// A `COPY … TO STDOUT` of a text.
@@ -267,6 +293,8 @@ pub(super) struct Portal {
     described: RefCell<Described>,
     /// Epoch at which it was described, see [`Portal::is_described`].
     described_at: Cell<u64>,
+    /// How its first rows looked.
+    first: RefCell<Option<Rc<RowShape>>>,
     size: Size,
 }
 
@@ -284,6 +312,7 @@ impl Portal {
             binds,
             described: RefCell::new(Described::Unknown),
             described_at: Cell::new(0),
+            first: RefCell::new(None),
         })
     }
 
@@ -311,17 +340,30 @@ impl Portal {
         self.described_at.set(epoch);
     }
 
+    /// What it was described as holds on at this epoch.
+    pub(super) fn stay_described(&self, epoch: u64) {
+        self.described_at.set(epoch);
+    }
+
     /// True if it was described, or will be, and the server ran nothing since: not even planning,
     /// which runs functions. Whatever runs could give the portal's name another meaning.
     pub(super) fn is_described(&self, epoch: u64) -> bool {
         self.described_at.get() == epoch && !matches!(*self.described.borrow(), Described::Unknown)
     }
 
-    /// What its rows look like; `None` if that is not known, or if it returns none.
+    /// What its rows look like; `None` if that is not known, or if it returns none. Rows that were
+    /// left over look as the first ones did: where it was described otherwise meanwhile, what
+    /// they show is not known.
     pub(super) fn shape(&self) -> Option<(Rc<RowShape>, Formats)> {
-        match &*self.described.borrow() {
-            Described::Rows(shape) => Some((Rc::clone(shape), self.formats.borrow().clone())),
-            _ => None,
+        let Described::Rows(shape) = &*self.described.borrow() else {
+            return None;
+        };
+        let formats = self.formats.borrow().clone();
+        let mut first = self.first.borrow_mut();
+        let first = first.get_or_insert_with(|| Rc::clone(shape));
+        match Rc::ptr_eq(first, shape) || first.looks_like(shape) {
+            true => Some((Rc::clone(shape), formats)),
+            false => Some((Rc::new(shape.doubted()), formats)),
         }
     }
 }
