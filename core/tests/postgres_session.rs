@@ -439,7 +439,7 @@ fn a_lost_upstream_is_told_between_frames_and_ends_the_record() {
     assert!(matches!(
         harness.outcomes()[..],
         [Body::Outcome {
-            status: Status::Aborted,
+            status: Status::Unknown,
             ..
         }]
     ));

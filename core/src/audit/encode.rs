@@ -253,7 +253,7 @@ impl Encoder<'_> {
                     Status::Suspended => 1,
                     Status::Failed => 2,
                     Status::Skipped => 3,
-                    Status::Aborted => 4,
+                    Status::Unknown => 4,
                 });
                 self.str(command);
                 self.u8(u8::from(sqlstate.is_some()));
@@ -390,7 +390,7 @@ impl<'a> Decoder<'a> {
                 1 => Status::Suspended,
                 2 => Status::Failed,
                 3 => Status::Skipped,
-                4 => Status::Aborted,
+                4 => Status::Unknown,
                 _ => return Err(DecodeError::Invalid("status")),
             },
             command: self.string()?,

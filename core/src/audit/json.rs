@@ -137,7 +137,7 @@ fn outcome(object: &mut Object, body: &Body) {
             Status::Suspended => "suspended",
             Status::Failed => "failed",
             Status::Skipped => "skipped",
-            Status::Aborted => "aborted",
+            Status::Unknown => "unknown",
         },
     );
     object.text("command", command);

@@ -56,8 +56,8 @@ pub enum Status {
     Failed,
     /// Skipped by the server after an earlier error in the same pipeline
     Skipped,
-    /// The session ended before the answer was complete
-    Aborted,
+    /// The session ended before the answer was complete: whether it took effect is not known
+    Unknown,
 }
 
 /// What happened.
@@ -82,7 +82,7 @@ pub enum Body {
     },
     /// The session is over.
     SessionClosed {
-        /// A fixed text.
+        /// A fixed text; it says so if a transaction was open, which the server then rolls back.
         reason: String,
         /// Statements begun.
         statements: u64,

@@ -62,23 +62,24 @@ impl PlainDisk {
 }
 
 impl Medium for PlainDisk {
-    type File = File;
+    type File = Made;
 
-    async fn create(&self, sequence: u64, bytes: u64) -> io::Result<File> {
+    async fn create(&self, sequence: u64, bytes: u64) -> io::Result<Made> {
         create_segment(&self.directory, sequence, bytes, OFlags::empty())
     }
 
-    async fn write_at(&self, file: &File, bytes: Vec<u8>, at: u64) -> (io::Result<usize>, Vec<u8>) {
-        (file.write_at(&bytes, at), bytes)
+    async fn write_at(&self, file: &Made, bytes: Vec<u8>, at: u64) -> (io::Result<usize>, Vec<u8>) {
+        (file.file.write_at(&bytes, at), bytes)
     }
 
-    async fn sync(&self, file: &File) -> io::Result<()> {
-        file.sync_data()
+    async fn sync(&self, file: &Made) -> io::Result<()> {
+        file.file.sync_data()?;
+        file.check()
     }
 
-    async fn finish(&self, file: File, bytes: u64) -> io::Result<()> {
-        file.set_len(bytes)?;
-        file.sync_all()
+    async fn finish(&self, file: Made, bytes: u64) -> io::Result<()> {
+        file.file.set_len(bytes)?;
+        file.file.sync_all()
     }
 }
 
@@ -102,7 +103,7 @@ impl RingDisk {
 pub struct RingFile {
     ring: tokio_uring::fs::File,
     /// For what tokio-uring has no operation.
-    plain: File,
+    plain: Made,
 }
 
 impl Medium for RingDisk {
@@ -111,7 +112,7 @@ impl Medium for RingDisk {
     async fn create(&self, sequence: u64, bytes: u64) -> io::Result<RingFile> {
         let plain = create_segment(&self.directory, sequence, bytes, OFlags::DSYNC)?;
         Ok(RingFile {
-            ring: tokio_uring::fs::File::from_std(plain.try_clone()?),
+            ring: tokio_uring::fs::File::from_std(plain.file.try_clone()?),
             plain,
         })
     }
@@ -125,21 +126,41 @@ impl Medium for RingDisk {
         file.ring.write_at(bytes, at).submit().await
     }
 
-    async fn sync(&self, _: &RingFile) -> io::Result<()> {
+    async fn sync(&self, file: &RingFile) -> io::Result<()> {
         // O_DSYNC: the write has ended with a sync, and with the error of that sync. Two
         // operations would cross to the kernel's workers and back twice.
-        Ok(())
+        file.plain.check()
     }
 
     async fn finish(&self, file: RingFile, bytes: u64) -> io::Result<()> {
-        file.plain.set_len(bytes)?;
+        file.plain.file.set_len(bytes)?;
         file.ring.sync_all().await?;
         file.ring.close().await
     }
 }
 
+/// A segment as it was made.
+pub struct Made {
+    file: File,
+    size_bytes: u64,
+}
+
+impl Made {
+    /// What was written is still there for a reader to find.
+    fn check(&self) -> io::Result<()> {
+        let now = rustix::fs::fstat(&self.file)?;
+        if now.st_nlink == 0 {
+            return Err(io::Error::other("the segment was removed"));
+        }
+        match u64::try_from(now.st_size) {
+            Ok(size_bytes) if size_bytes >= self.size_bytes => Ok(()),
+            _ => Err(io::Error::other("the segment was cut")),
+        }
+    }
+}
+
 /// Once in a segment's life, so it may block.
-fn create_segment(directory: &Path, sequence: u64, bytes: u64, flags: OFlags) -> io::Result<File> {
+fn create_segment(directory: &Path, sequence: u64, bytes: u64, flags: OFlags) -> io::Result<Made> {
     let path = directory.join(segment::file_name(sequence));
     let file = OpenOptions::new()
         .write(true)
@@ -151,7 +172,8 @@ fn create_segment(directory: &Path, sequence: u64, bytes: u64, flags: OFlags) ->
     file.write_all_at(&segment::header(sequence), 0)?;
     file.sync_all()?;
     sync_directory(directory)?;
-    Ok(file)
+    let size_bytes = file.metadata()?.len();
+    Ok(Made { file, size_bytes })
 }
 
 /// Takes the space now, so that a full disk shows before anything was promised.

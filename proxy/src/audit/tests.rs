@@ -11,7 +11,7 @@ use velum_core::audit::token::TokenKey;
 use velum_core::time::Timestamp;
 
 use super::log::Log;
-use super::medium::{Medium, PlainDisk};
+use super::medium::{Made, Medium, PlainDisk, RingDisk};
 use super::read::{self, ReadError};
 use super::recover::{self, RecoverError};
 use super::segment::{self, HEADER_BYTES, Place};
@@ -344,22 +344,51 @@ impl Faulty {
     }
 }
 
-impl Medium for Faulty {
-    type File = fs::File;
+/// A segment that is spoilt between two writes.
+async fn fails_once_spoilt<M: Medium>(disk: M, path: PathBuf, spoil: fn(&Path) -> io::Result<()>) {
+    let file = disk.create(1, SEGMENT_BYTES).await.unwrap();
+    let write = async |at| {
+        let (written, _) = disk.write_at(&file, vec![1; 10], at).await;
+        assert_eq!(written.unwrap(), 10);
+        disk.sync(&file).await
+    };
+    write(100).await.unwrap();
+    spoil(&path).unwrap();
+    assert!(write(110).await.is_err());
+}
 
-    async fn create(&self, sequence: u64, bytes: u64) -> io::Result<fs::File> {
+#[test]
+fn a_segment_that_was_removed_or_cut_is_noticed_by_the_next_sync() {
+    let cut = |path: &Path| fs::OpenOptions::new().write(true).open(path)?.set_len(50);
+    let remove = |path: &Path| fs::remove_file(path);
+    for spoil in [cut as fn(&Path) -> io::Result<()>, remove] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(segment::file_name(1));
+        run(fails_once_spoilt(
+            PlainDisk::new(directory.path()),
+            path,
+            spoil,
+        ));
+        if io_uring::IoUring::new(2).is_ok() {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(segment::file_name(1));
+            let disk = RingDisk::new(directory.path());
+            tokio_uring::start(fails_once_spoilt(disk, path, spoil));
+        }
+    }
+}
+
+impl Medium for Faulty {
+    type File = Made;
+
+    async fn create(&self, sequence: u64, bytes: u64) -> io::Result<Made> {
         if self.fails() {
             return Err(Self::error());
         }
         self.disk.create(sequence, bytes).await
     }
 
-    async fn write_at(
-        &self,
-        file: &fs::File,
-        bytes: Vec<u8>,
-        at: u64,
-    ) -> (io::Result<usize>, Vec<u8>) {
+    async fn write_at(&self, file: &Made, bytes: Vec<u8>, at: u64) -> (io::Result<usize>, Vec<u8>) {
         if self.fails() {
             if self.short {
                 let half = bytes[..bytes.len() / 2].to_vec();
@@ -371,7 +400,7 @@ impl Medium for Faulty {
         self.disk.write_at(file, bytes, at).await
     }
 
-    async fn sync(&self, file: &fs::File) -> io::Result<()> {
+    async fn sync(&self, file: &Made) -> io::Result<()> {
         if self.fails() {
             Err(Self::error())
         } else {
@@ -379,7 +408,7 @@ impl Medium for Faulty {
         }
     }
 
-    async fn finish(&self, file: fs::File, bytes: u64) -> io::Result<()> {
+    async fn finish(&self, file: Made, bytes: u64) -> io::Result<()> {
         if self.fails() {
             Err(Self::error())
         } else {

@@ -25,6 +25,7 @@ pub mod tls;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -96,6 +97,11 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         return Err(unreadable(format!(
             "it is larger than {CONFIG_BYTES} bytes"
         )));
+    }
+    if metadata.permissions().mode() & 0o002 != 0 {
+        return Err(unreadable(
+            "anybody may write it; take that away: chmod o-w".to_owned(),
+        ));
     }
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
     let directory = match path.parent() {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use super::run::Ended;
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// 0 drained, 1 failed, 2 a configuration that cannot be used.
 pub fn serve(path: &Path) -> u8 {
     harden();
-    let mut signals = match Signals::new([SIGHUP, SIGINT, SIGTERM]) {
+    let mut signals = match Signals::new([SIGHUP, SIGINT, SIGTERM, SIGXFSZ]) {
         Ok(signals) => signals,
         Err(error) => {
             observe::event("not-started", &[("cause", Field::Cause(&error))]);
@@ -45,6 +45,8 @@ pub fn serve(path: &Path) -> u8 {
         for signal in signals.pending() {
             match signal {
                 SIGHUP => reload(&gateway, path),
+                // The write that met the limit has failed, and says so itself.
+                SIGXFSZ => {}
                 // The second time somebody means it.
                 _ if draining => std::process::exit(1),
                 _ => {

@@ -39,7 +39,7 @@ pub(crate) fn rows_left_over(bed: &Bed, driver: Driver, tls: bool) {
             for redefine in [again, &harmless] {
                 client.simple("BEGIN")?;
                 client.simple(&format!("{make} SELECT nick AS x FROM clinic.patients"))?;
-                client.open("rows", first)?;
+                client.open_portal("rows", first)?;
                 let first = client.more("rows", 1)?;
                 assert_eq!(rows(&first).len(), 1);
                 client.simple(redefine)?;

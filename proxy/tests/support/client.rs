@@ -228,7 +228,7 @@ impl Client {
     }
 
     /// Parses a statement without a name and binds it to a portal, for text.
-    pub fn open(&mut self, portal: &str, sql: &str) -> io::Result<()> {
+    pub fn open_portal(&mut self, portal: &str, sql: &str) -> io::Result<()> {
         self.write(|out| {
             let none = |_: &str, _: &mut BytesMut| Ok(postgres_protocol::IsNull::Yes);
             frontend::parse("", sql, [], out)?;

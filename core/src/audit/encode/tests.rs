@@ -87,7 +87,7 @@ fn outcome() -> impl Strategy<Value = Body> {
         Status::Suspended,
         Status::Failed,
         Status::Skipped,
-        Status::Aborted,
+        Status::Unknown,
     ];
     (
         any::<[u64; 4]>(),

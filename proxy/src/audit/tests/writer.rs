@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::medium::RingDisk;
 use super::super::writer::{COMPANY, Command, Writer};
 use super::*;
 use crate::config::model::AuditMode;

@@ -16,6 +16,8 @@ struct Open {
     began: Timestamp,
     rows: u64,
     bytes: u64,
+    /// Rows when its last command ended.
+    rows_before: u64,
     command: String,
     sqlstate: Option<[u8; 5]>,
 }
@@ -119,6 +121,7 @@ impl Journal {
             began: now,
             rows: 0,
             bytes: 0,
+            rows_before: 0,
             command: String::new(),
             sqlstate: None,
         });
@@ -134,11 +137,16 @@ impl Journal {
         }
     }
 
-    /// Notes a command tag of the statement that is answered now: its words, not its numbers.
+    /// Notes a command tag of the statement that is answered now: its words, and how many rows it
+    /// changed where it returned none.
     pub(super) fn command(&mut self, tag: &[u8]) {
         let Some(open) = self.open.front_mut() else {
             return;
         };
+        if open.rows == open.rows_before {
+            open.rows = open.rows.saturating_add(rows_changed(tag));
+        }
+        open.rows_before = open.rows;
         if open.command.len() >= COMMAND_BYTES {
             return;
         }
@@ -193,14 +201,14 @@ impl Journal {
         );
     }
 
-    /// The session is over: statements without an answer are aborted. Does nothing if called
+    /// The session is over: of statements without an answer nobody knows. Does nothing if called
     /// again.
     pub(super) fn close(&mut self, now: Timestamp, reason: &str, mut masked: Vec<(String, u64)>) {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
         while let Some(ordinal) = self.open.front().map(|open| open.ordinal) {
-            self.outcome(now, ordinal, Status::Aborted, std::mem::take(&mut masked));
+            self.outcome(now, ordinal, Status::Unknown, std::mem::take(&mut masked));
         }
         self.push(
             now,
@@ -210,5 +218,38 @@ impl Journal {
                 bytes: self.total_bytes,
             },
         );
+    }
+}
+
+/// The number at the end of the tag of a command that changes rows.
+fn rows_changed(tag: &[u8]) -> u64 {
+    let mut words = tag.split(|&byte| byte == b' ');
+    let changes = matches!(
+        words.next(),
+        Some(b"INSERT" | b"UPDATE" | b"DELETE" | b"MERGE" | b"COPY")
+    );
+    let number = words.next_back().filter(|_| changes);
+    let number = number.and_then(|number| std::str::from_utf8(number).ok());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rows_changed;
+
+    #[test]
+    fn tags_say_how_many_rows_were_changed() {
+        for (tag, rows) in [
+            ("INSERT 0 5", 5),
+            ("UPDATE 12", 12),
+            ("COPY 7", 7),
+            ("SELECT 3", 0),
+            ("INSERT", 0),
+            ("UPDATE x", 0),
+            ("CREATE TABLE", 0),
+            ("", 0),
+        ] {
+            assert_eq!(rows_changed(tag.as_bytes()), rows, "{tag}");
+        }
     }
 }

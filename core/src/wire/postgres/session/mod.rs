@@ -326,7 +326,11 @@ impl<I: Inspect> Session<I> {
             "the database closed the connection unexpectedly",
         );
         let was_expected = self.answering.took_leave || self.leaving;
-        self.finish("upstream lost", (!was_expected).then_some(refusal), now);
+        let reason = match self.leaving {
+            true => "client terminated",
+            false => "upstream lost",
+        };
+        self.finish(reason, (!was_expected).then_some(refusal), now);
         Step::Finished
     }
 
@@ -364,7 +368,11 @@ impl<I: Inspect> Session<I> {
             message::write_fatal(self.to_client.writer(), &refusal);
         }
         let masked = self.rules.take_tally();
-        self.journal.close(now, reason, masked);
+        let open = match self.transaction == b'I' && !self.pipeline.is_unsynced() {
+            true => "",
+            false => "; a transaction was open",
+        };
+        self.journal.close(now, &format!("{reason}{open}"), masked);
     }
 
     /// Ends the record of `awaited`, which the server will not answer.
