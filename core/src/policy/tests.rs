@@ -376,6 +376,33 @@ fn without_a_rule_content_and_keys_decide() {
 }
 
 #[test]
+fn numbers_that_the_server_counts_up_are_no_content() {
+    let redact = Some(Strategy::Redact);
+    let policy = Policy::new("p".to_owned(), vec![], redact, Messages::Strict, [0; 32]);
+    let decide = |table, type_oid| {
+        policy
+            .plan(&catalog(), &facts("oid", table, 1, type_oid))
+            .decision
+    };
+    for type_oid in [26, 28, 1028] {
+        assert_eq!(
+            decide(1259, type_oid),
+            Decision::Pass,
+            "pg_class {type_oid}"
+        );
+        // A user's own table holds what a user likes, and so does what is computed.
+        for table in [0, 16_384, 2613, 2995] {
+            assert_eq!(
+                decide(table, type_oid),
+                Decision::Scan,
+                "{table} {type_oid}"
+            );
+        }
+    }
+    assert_eq!(decide(1259, 25), Decision::Scan);
+}
+
+#[test]
 fn policies_say_what_they_do() {
     assert!(Policy::exempt().judges_nothing());
     let new = |rules, content| Policy::new("p".to_owned(), rules, content, Messages::Scan, [0; 32]);

@@ -459,6 +459,18 @@ fn the_example_works_as_it_stands() {
     assert_eq!(config.path, path);
 }
 
+#[test]
+fn a_file_that_anybody_may_write_is_refused() {
+    let house = House::new();
+    let path = house.0.path().join("velum.toml");
+    house.file("velum.toml", 0o666, b"");
+    let refused = load(&path).err().map(|error| error.to_string());
+    assert!(refused.is_some_and(|text| text.contains("chmod o-w")));
+    house.file("velum.toml", 0o644, b"");
+    let refused = load(&path).err().map(|error| error.to_string());
+    assert!(refused.is_some_and(|text| !text.contains("chmod")));
+}
+
 proptest::proptest! {
     /// Whatever stands in the file, the answer is a list of mistakes and never a panic.
     #[test]
