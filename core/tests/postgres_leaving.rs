@@ -55,7 +55,10 @@ fn terminate_in_an_open_transaction_ends_at_once() {
     harness.server(&concat(&[complete("BEGIN"), ready(b'T')]));
     harness.client(&terminate());
     assert!(harness.is_finished());
-    assert_eq!(reason(&harness), "client terminated");
+    assert_eq!(
+        reason(&harness),
+        "client terminated; a transaction was open"
+    );
 }
 
 #[test]

@@ -61,6 +61,13 @@ fn what_derives_from_a_ruled_column_is_masked_and_nothing_else() {
         ("SELECT to_char(id, '999') FROM patients", true),
         ("SELECT lower('Miller')", true),
         ("SELECT lower(label) FROM people", false),
+        (
+            "SELECT CASE WHEN ssn LIKE '5%' THEN 'a' END FROM patients",
+            false,
+        ),
+        ("SELECT ssn = 'x' FROM patients", false),
+        ("EXPLAIN VERBOSE SELECT lower(ssn) FROM patients", true),
+        ("EXPLAIN VERBOSE SELECT my_function(1)", false),
     ] {
         assert_eq!(shows(&mut rules_alone(), text), shown, "{text}");
     }

@@ -7,7 +7,7 @@ use crate::inspect::{Finding, Inspect, Surroundings};
 use crate::limits::NESTING_DEPTH;
 use crate::mask::json::KeyMasker;
 use crate::mask::types::{self, Scalar, Shape};
-use crate::mask::{Malformed, Outcome, Strategy, Visit, Whole, bytea, decode, parts, span};
+use crate::mask::{Malformed, Outcome, Strategy, Visit, Whole, bytea, decode, parts, range, span};
 use crate::policy::Policy;
 
 /// One scan of one cell.
@@ -152,6 +152,11 @@ impl<I: Inspect> Scanner<'_, I> {
                 // Its elements may be delimited by something else than commas.
                 self.opaque(Shape::Opaque, encoding, value, out)
             }
+            (Shape::Range { subtype } | Shape::Multirange { subtype }, Encoding::Text)
+                if self.finds_in_bounds(subtype, value, depth, out) =>
+            {
+                range::mask_as(shape, encoding, out)
+            }
             (Shape::Opaque, _)
             | (Shape::Range { .. } | Shape::Multirange { .. }, Encoding::Text) => {
                 self.opaque(shape, encoding, value, out)
@@ -245,6 +250,22 @@ impl<I: Inspect> Scanner<'_, I> {
             strategy,
         }
         .mask(shape, encoding, value, 0, out)
+    }
+
+    /// Is anything found in a bound of the range, or of the ranges, by itself?
+    fn finds_in_bounds(
+        &mut self,
+        subtype: u32,
+        value: &[u8],
+        depth: usize,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let (mark, shape) = (out.len(), types::shape(self.catalog, subtype));
+        range::bounds_in_text(value).iter().any(|bound| {
+            let outcome = self.rewrite(shape, Encoding::Text, bound, depth + 1, out);
+            out.truncate(mark);
+            outcome != Outcome::Kept
+        })
     }
 
     /// A value of unknown structure: NULL if anything is found or a ruled key is in it.

@@ -147,6 +147,15 @@ fn parts_are_seen_one_by_one() {
     assert_eq!(scanned(3904, Binary, &range).unwrap(), [1]);
     let multi = [&[0, 0, 0, 1, 0, 0, 0, 17][..], &range].concat();
     assert_eq!(scanned(4451, Binary, &multi).unwrap(), [0; 4]);
+    for (type_oid, value, masked) in [
+        (3904, "[1,531770294)", "empty"),
+        (4451, "{[1,2),[531770294,)}", "{}"),
+        (3904, "[1,2)", "[1,2)"),
+        (4451, "{[1,2),[3,4)}", "{[1,2),[3,4)}"),
+    ] {
+        let got = scanned(type_oid, Text, value.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(got).unwrap(), masked);
+    }
 }
 
 #[test]

@@ -8,11 +8,12 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::audit::token::Token;
 use crate::inspect::Inspect;
 use crate::limits;
 use crate::sql::Analysis;
 use crate::sql::effects::Class;
-use crate::sql::lineage::{Flow, Handle};
+use crate::sql::lineage::{Flow, Handle, Outputs};
 
 use super::Session;
 use super::pipeline::{Awaited, Target};
@@ -74,6 +75,18 @@ pub(super) enum Lineage<'f> {
     Unknown,
 }
 
+impl<'f> Lineage<'f> {
+    /// Of the column at `index` among `count`.
+    pub(super) fn of(outputs: Option<&'f Outputs>, index: usize, count: usize) -> Self {
+        let flow = match outputs {
+            Some(Outputs::Each(flows)) if flows.len() == count => flows.get(index),
+            Some(Outputs::Any(flow)) => Some(flow),
+            _ => None,
+        };
+        flow.map_or(Lineage::Unknown, Lineage::Flow)
+    }
+}
+
 /// Statements that were declared or prepared in SQL, by name.
 #[derive(Default)]
 pub(super) struct Handles(HashMap<Handle, Source>);
@@ -123,7 +136,12 @@ impl<I: Inspect> Session<I> {
         let is_ahead = self
             .rules
             .look_up(source, |analysis| analysis.lineage.is_ahead)?;
-        is_ahead.then(|| Unknown::Names(self.tokens.token(&source.text)))
+        // What the session made in its open transaction nobody else can see: once is enough.
+        let token = match self.transaction {
+            b'I' => self.tokens.token(&source.text),
+            _ => Token([0; 12]),
+        };
+        is_ahead.then_some(Unknown::Names(token))
     }
 
     /// A statement has ended with this tag: notes what it declared or prepared, and forgets what

@@ -11,7 +11,7 @@ use crate::inspect::{Inspect, Prior};
 use crate::limits;
 use crate::mask::types;
 use crate::policy::{Messages, Policy};
-use crate::sql::lineage::{Kind, Outputs, SearchPath};
+use crate::sql::lineage::{Kind, SearchPath};
 use crate::sql::{self, Analysis, SharedAnalyses};
 
 use super::known::{Known, Speaker, Spoken, is_generated_name};
@@ -229,26 +229,21 @@ impl<I: Inspect> Rulebook<I> {
 
     /// The plans of all columns of a result; `source` computes those that have no table.
     pub(super) fn plans(&self, facts: &[ColumnFacts], source: Option<&Source>) -> Vec<ColumnPlan> {
-        let is_needed = self.needs_lineage() && facts.iter().any(|facts| facts.table_oid == 0);
-        let source = source.filter(|_| is_needed);
-        let known = source.and_then(|source| Some((source, self.analyses(source).ok()?)));
-        let analysis = known
-            .as_ref()
-            .and_then(|(source, known)| source.find(known));
+        let needs_lineage = self.needs_lineage();
+        let has_computed = facts.iter().any(|column| column.table_oid == 0);
+        let source = source.filter(|_| needs_lineage && has_computed);
+        let known = source.and_then(|source| self.analyses(source).ok());
+        let analysis = source.zip(known.as_deref());
+        let analysis = analysis.and_then(|(source, known)| source.find(known));
         let outputs = analysis.and_then(|analysis| analysis.lineage.outputs.as_ref().ok());
-        let flow = |index| match outputs {
-            Some(Outputs::Each(flows)) if flows.len() == facts.len() => flows.get(index),
-            Some(Outputs::Any(flow)) => Some(flow),
-            _ => None,
+        let plan = |(index, column): (usize, &ColumnFacts)| {
+            let lineage = match column.table_oid {
+                0 if needs_lineage => Lineage::of(outputs, index, facts.len()),
+                _ => Lineage::Described,
+            };
+            self.plan(column, lineage)
         };
-        let lineage = |(index, facts): (usize, &ColumnFacts)| match facts.table_oid {
-            0 if is_needed => flow(index).map_or(Lineage::Unknown, Lineage::Flow),
-            _ => Lineage::Described,
-        };
-        let each = facts.iter().enumerate();
-        let mut plans: Vec<_> = each
-            .map(|(index, facts)| self.plan(facts, lineage((index, facts))))
-            .collect();
+        let mut plans: Vec<_> = facts.iter().enumerate().map(plan).collect();
         if self.policy.content.is_some() {
             self.find_keys(&mut plans);
         }
