@@ -244,6 +244,14 @@ fn what_was_prepared_in_sql_is_followed() {
         assert_eq!(contains(&harness.take_client(), VALUE), shown);
     }
     assert!(!shows(&mut rules_alone(), "EXECUTE p"));
+    let mut harness = rules_alone();
+    run(&mut harness, "PREPARE p (text) AS SELECT $1", "PREPARE");
+    assert!(shows(&mut harness, "EXECUTE p('a')"));
+    assert!(!shows(
+        &mut harness,
+        "EXECUTE p(query_to_xml('table patients', true, true, ''))"
+    ));
+    assert!(!shows(&mut harness, "EXPLAIN VERBOSE EXECUTE p('a')"));
 }
 
 /// A view that computes, and one that computes from that.

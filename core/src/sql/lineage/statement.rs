@@ -27,7 +27,11 @@ impl<'a> Analysis<'a> {
             }
             Node::CopyStmt(copy) => self.copy(copy),
             // A plan names columns and quotes the statement; estimates are no values.
-            Node::ExplainStmt(_) => Ok(Outputs::Each(vec![Flow::count([])])),
+            Node::ExplainStmt(explain) => Ok(match inner(explain.query.as_deref()) {
+                // Its arguments have been computed, by whatever functions, and stand in the plan.
+                Some(Node::ExecuteStmt(_)) => Outputs::Any(Flow::unknown()),
+                _ => Outputs::Each(vec![Flow::count([])]),
+            }),
             // Settings of a name with a dot hold whatever a session has put there.
             Node::VariableShowStmt(show) => Ok(match show.name.as_str() {
                 "all" => Outputs::Any(Flow::CONSTANT),

@@ -105,12 +105,16 @@ impl<I: Inspect> Session<I> {
     /// The statement that computes the rows which are described now; `None` if no text says it.
     pub(super) fn source(&mut self) -> Option<Source> {
         let source = self.answered().filter(|_| self.rules.needs_lineage())?;
+        let catalog = self.rules.catalog();
         let handle = self.rules.look_up(&source, |analysis| {
             let is_use = matches!(analysis.effects.class, Class::Fetch | Class::Execute);
-            analysis.lineage.handle.clone().filter(|_| is_use)
+            let handle = analysis.lineage.handle.clone().filter(|_| is_use)?;
+            // An argument of EXECUTE may come from anywhere, and the statement returns it.
+            Some((handle, !analysis.effects.may_run_unseen(catalog)))
         });
         match handle.flatten() {
-            Some(handle) => self.handles.0.get(&handle).cloned(),
+            Some((handle, true)) => self.handles.0.get(&handle).cloned(),
+            Some((_, false)) => None,
             None => Some(source),
         }
     }
