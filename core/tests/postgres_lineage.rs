@@ -254,6 +254,32 @@ fn what_was_prepared_in_sql_is_followed() {
     assert!(!shows(&mut harness, "EXPLAIN VERBOSE EXECUTE p('a')"));
 }
 
+/// A name may stand for either of two tables, and what neither has as a column is a function.
+#[test]
+fn a_function_in_the_notation_of_a_column_is_one_for_any_of_its_tables() {
+    let mut harness = rules_alone();
+    let mut newer = catalog();
+    newer.epoch = 2;
+    for (oid, schema, column) in [(30_000, "public", "what"), (30_001, "other", "when")] {
+        let mut visits = newer.relations[&VIEW].clone();
+        visits.schema = schema.into();
+        visits.name = "visits".into();
+        visits.is_view = false;
+        visits.columns[0].name = column.into();
+        visits.columns[0].origins.clear();
+        newer.relations.insert(oid, visits);
+    }
+    harness.catalog = Arc::new(newer);
+    harness.session.renew(Arc::clone(&harness.catalog));
+    assert!(shows(&mut harness, "SELECT v.what || '' FROM visits v"));
+    for text in [
+        "SELECT v.zed FROM visits v",
+        "SELECT v.zed || '' FROM visits v",
+    ] {
+        assert!(!shows(&mut harness, text), "{text}");
+    }
+}
+
 /// A view that computes, and one that computes from that.
 #[test]
 fn what_views_compute_is_followed_through_the_catalog() {

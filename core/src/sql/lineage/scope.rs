@@ -228,15 +228,16 @@ impl<'s, 'a> Scope<'s, 'a> {
         let mut seen = false;
         for named in self.named(qualifier) {
             seen = true;
-            let found = named.columns.find(name).settle();
-            if !found.is_empty() {
-                flows.extend(found);
-            } else if named.is_table && SYSTEM_COLUMNS.contains(&name) {
+            let found = named.columns.find(name);
+            // `t.f` is `f(t)` where t has no column f; only what has a name of its own in the
+            // catalog is an argument of a function.
+            let may_be_call = found.sure.is_empty() && (named.is_table || found.maybe.is_empty());
+            if may_be_call && named.is_table && SYSTEM_COLUMNS.contains(&name) {
                 flows.push(Rc::new(Flow::CONSTANT));
-            } else {
-                // `t.f` is `f(t)` where t has no column f.
+            } else if may_be_call {
                 flows.push(Rc::new((*named.row).clone().opaque().by(name)));
             }
+            flows.extend(found.settle());
         }
         match seen {
             true => analysis.either(&flows),
