@@ -62,6 +62,23 @@ fn what_derives_from_a_ruled_column_is_masked_and_nothing_else() {
         ("SELECT lower('Miller')", true),
         ("SELECT lower(label) FROM people", false),
         (
+            "SELECT x FROM patients, unnest(array[ssn]) WITH ORDINALITY u (x, o)",
+            false,
+        ),
+        (
+            "SELECT x FROM patients, ROWS FROM (unnest(array[ssn]), now()) u (x, y)",
+            false,
+        ),
+        (
+            "SELECT x FROM (patients p CROSS JOIN LATERAL unnest(array[ssn]) u \
+             CROSS JOIN (SELECT 1) t) j (a, b, c, d, x)",
+            false,
+        ),
+        (
+            "SELECT x FROM (my_function() f CROSS JOIN (SELECT 1) t) j (x)",
+            false,
+        ),
+        (
             "SELECT CASE WHEN ssn LIKE '5%' THEN 'a' END FROM patients",
             false,
         ),

@@ -53,13 +53,19 @@ impl<'a> Columns<'a> {
         Flow::derive(self.flows())
     }
 
-    /// Gives the first columns other names.
+    /// Gives the first columns other names. Where there may be more columns, they may be in front
+    /// of those that are known: each of the first may be any of them.
     pub(super) fn rename(&mut self, names: &[&'a str]) {
-        while self.list.len() < names.len()
-            && let Some(rest) = &self.rest
-        {
-            let flow = Rc::clone(rest);
-            self.list.push(Column { name: None, flow });
+        if self.rest.is_some() {
+            let any = Rc::new(Flow::either(self.flows()));
+            let column = || Column {
+                name: None,
+                flow: Rc::clone(&any),
+            };
+            let known = self.list.len().max(names.len());
+            self.list.resize_with(known, column);
+            let first = self.list.iter_mut().take(names.len());
+            first.for_each(|it| it.flow = Rc::clone(&any));
         }
         for (column, name) in self.list.iter_mut().zip(names) {
             column.name = Some(Cow::Borrowed(name));
