@@ -218,6 +218,43 @@ fn a_cursor_that_may_have_been_declared_anew_shows_nothing() {
     }
 }
 
+/// Names that the protocol gives are those of SQL, and planning or failing runs functions, too.
+#[test]
+fn a_name_that_the_protocol_may_have_given_anew_shows_nothing() {
+    let parsed = |text| [parse("", text), bind("", "", b"", &[0]), sync()].concat();
+    let complete = |tags: &str| {
+        let tags = tags.bytes().map(|tag| message(tag, b""));
+        tags.chain([ready(b'T')]).collect::<Vec<_>>().concat()
+    };
+    let failed = [
+        error(&[(b'S', "ERROR"), (b'C', "XX000"), (b'M', "no")]),
+        ready(b'T'),
+    ]
+    .concat();
+    let called = [message(b'V', &[0xff; 4]), ready(b'T')].concat();
+    let call = message(b'F', &[0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for (said, answer, shown) in [
+        (parsed("SELECT id FROM patients"), complete("12"), true),
+        (parsed("SELECT my_function(1)"), complete("12"), false),
+        (
+            [parse("p", "SELECT 1"), sync()].concat(),
+            complete("1"),
+            false,
+        ),
+        (query("SELECT 1 / 0"), failed, false),
+        (call, called, false),
+    ] {
+        let mut harness = rules_alone();
+        run(&mut harness, "PREPARE p AS SELECT 'a'", "PREPARE");
+        assert!(shows(&mut harness, "EXECUTE p"));
+        harness.client(&said);
+        harness.server(&answer);
+        assert!(!harness.is_finished());
+        harness.take_client();
+        assert_eq!(shows(&mut harness, "EXECUTE p"), shown);
+    }
+}
+
 /// A FETCH that was prepared once returns the rows of whatever its cursor is each time.
 #[test]
 fn a_prepared_fetch_follows_its_cursor() {

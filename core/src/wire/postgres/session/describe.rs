@@ -140,6 +140,9 @@ impl<I: Inspect> Session<I> {
             }
             _ => return Err(violation("answer out of place").into()),
         };
+        if !injected {
+            self.note_names();
+        }
         self.pipeline.pop();
         if injected {
             window.skip(header.frame_bytes);

@@ -19,7 +19,7 @@ use super::Session;
 use super::pipeline::{Awaited, Target};
 use super::rulebook::Unknown;
 use super::shape::RowShape;
-use super::statements::Statement;
+use super::statements::{Statement, Undo};
 
 /// A statement, by its text and its place in it.
 #[derive(Clone)]
@@ -146,6 +146,39 @@ impl<I: Inspect> Session<I> {
             _ => Token([0; 12]),
         };
         is_ahead.then_some(Unknown::Names(token))
+    }
+
+    /// Whatever names stood for may be another thing now.
+    pub(super) fn forget_handles(&mut self) {
+        self.handles.0.clear();
+    }
+
+    /// A Parse or a Bind is complete. It may have given a name that SQL knows, too, and planning
+    /// runs functions.
+    pub(super) fn note_names(&mut self) {
+        if self.handles.0.is_empty() {
+            return;
+        }
+        let (name, planned) = match self.pipeline.front() {
+            Some(Awaited::Parse {
+                undo: Some(Undo::Statement(name, _)),
+                ..
+            }) => (name, None),
+            Some(Awaited::Bind {
+                undo: Some(Undo::Portal(name, _)),
+                portal,
+            }) => (name, Some(Rc::clone(&portal.statement))),
+            _ => return,
+        };
+        let catalog = self.rules.catalog();
+        let is_seen = |statement: Rc<Statement>| {
+            let source = Source::of(&statement, 0)?;
+            let seen = |analysis: &Analysis| !analysis.effects.may_run_unseen(catalog);
+            self.rules.look_up(&source, seen)
+        };
+        if !name.is_empty() || planned.is_some_and(|it| is_seen(it) != Some(true)) {
+            self.forget_handles();
+        }
     }
 
     /// A statement has ended with this tag: notes what it declared or prepared, and forgets what

@@ -282,6 +282,7 @@ impl<I: Inspect> Session<I> {
             return Err(violation("FunctionCallResponse out of place").into());
         };
         let (result, ordinal) = (*result, *ordinal);
+        self.forget_handles();
         let body = body_mut(window, header);
         let Some((length, value)) = body.split_first_chunk_mut::<4>() else {
             return Err(violation("malformed FunctionCallResponse").into());
@@ -311,6 +312,8 @@ impl<I: Inspect> Session<I> {
         now: Timestamp,
     ) -> Result<(), Halt> {
         self.pipeline.drop_doubtful_before_answer();
+        // What failed may have run before, and PREPARE is not taken back.
+        self.forget_handles();
         self.attend();
         let body = body_mut(window, header);
         let notice = self.rules.veil_notice(body)?;
