@@ -255,12 +255,42 @@ fn a_name_that_the_protocol_may_have_given_anew_shows_nothing() {
     }
 }
 
-/// A FETCH that was prepared once returns the rows of whatever its cursor is each time.
+/// SQL gives the name of a statement of the protocol to another one.
+#[test]
+fn a_statement_of_the_protocol_whose_name_sql_may_have_given_anew_shows_nothing() {
+    for (name, text, tag, shown) in [
+        (
+            "a",
+            "DEALLOCATE a; PREPARE a AS SELECT lower(ssn) FROM patients",
+            "PREPARE",
+            false,
+        ),
+        ("a", "DO $$ BEGIN END $$", "DO", false),
+        ("a", "SELECT 1", "SELECT 1", true),
+        ("", "PREPARE a AS SELECT 'a'", "PREPARE", true),
+    ] {
+        let mut harness = rules_alone();
+        harness.client(&concat(&[parse(name, "SELECT 'a'"), sync()]));
+        harness.server(&concat(&[message(b'1', b""), ready(b'I')]));
+        if !name.is_empty() {
+            run(&mut harness, text, tag);
+        }
+        harness.client(&concat(&[bind("", name, b"", &[0]), execute(""), sync()]));
+        harness.server(&concat(&[
+            message(b'2', b""),
+            described(),
+            rows(),
+            ready(b'T'),
+        ]));
+        assert!(!harness.is_finished());
+        assert_eq!(contains(&harness.take_client(), VALUE), shown, "{text}");
+    }
+}
+
+/// A FETCH returns the rows of whatever its cursor is each time.
 #[test]
 fn a_prepared_fetch_follows_its_cursor() {
     let mut harness = rules_alone();
-    harness.client(&concat(&[parse("f", FETCH), sync()]));
-    harness.server(&concat(&[message(b'1', b""), ready(b'I')]));
     for (query, shown) in [
         ("'a'", true),
         ("ssn || '' FROM patients", false),
@@ -268,8 +298,14 @@ fn a_prepared_fetch_follows_its_cursor() {
     ] {
         let declare = format!("DECLARE c CURSOR FOR SELECT {query}");
         run(&mut harness, &declare, "DECLARE CURSOR");
-        harness.client(&concat(&[bind("", "f", b"", &[0]), execute(""), sync()]));
+        harness.client(&concat(&[
+            parse("", FETCH),
+            bind("", "", b"", &[0]),
+            execute(""),
+            sync(),
+        ]));
         harness.server(&concat(&[
+            message(b'1', b""),
             message(b'2', b""),
             described(),
             rows(),

@@ -292,6 +292,7 @@ impl<I: Inspect> Session<I> {
         if self.pipeline.is_skipping() {
             return Ok(());
         }
+        statement.take_name(name);
         let undo = Some(self.names.set_statement(name, Some(Rc::clone(&statement))));
         self.epoch += 1;
         self.pipeline.push(Awaited::Parse {
@@ -336,6 +337,7 @@ impl<I: Inspect> Session<I> {
             .statement(&bind.statement)
             .unwrap_or_else(|| Statement::new(StatementText::unknown()));
         let name = bind.portal.clone();
+        statement.take_name(&name);
         let portal = bind.into_portal(statement);
         self.epoch += 1;
         let undo = Some(self.names.set_portal(&name, Some(Rc::clone(&portal))));

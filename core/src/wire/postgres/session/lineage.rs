@@ -122,7 +122,17 @@ impl<I: Inspect> Session<I> {
     /// The statement that the server answers, by its own text.
     fn answered(&mut self) -> Option<Source> {
         let index = self.answering.statements;
+        let mixes = self.mixes_names;
         match self.pipeline.front()? {
+            Awaited::Execute { portal, .. } if mixes && portal.statement.is_named() => None,
+            Awaited::Describe {
+                target: Target::Statement(statement),
+                ..
+            } if mixes && statement.is_named() => None,
+            Awaited::Describe {
+                target: Target::Portal(portal),
+                ..
+            } if mixes && portal.statement.is_named() => None,
             Awaited::Query { statement, .. } => Source::of(statement, index),
             Awaited::Execute { portal, .. } => Source::of(&portal.statement, 0),
             Awaited::Describe { target, .. } => match target {
@@ -184,6 +194,8 @@ impl<I: Inspect> Session<I> {
     /// A statement has ended with this tag: notes what it declared or prepared, and forgets what
     /// it may have declared anew without saying so.
     pub(super) fn note_handles(&mut self, tag: &[u8]) {
+        // What the protocol has named may be another's from now on.
+        self.mixes_names |= matches!(tag, b"PREPARE" | b"DECLARE CURSOR" | b"DO" | b"CALL");
         let gives = matches!(tag, b"DECLARE CURSOR" | b"PREPARE");
         if self.handles.0.is_empty() && !gives {
             return;

@@ -156,6 +156,8 @@ pub struct Session<I> {
     journal: Journal,
     names: Names,
     handles: Handles,
+    /// SQL has prepared or declared something, under names that may be the protocol's.
+    mixes_names: bool,
     /// Grows with whatever makes the server run code: by it a name of a portal may change its
     /// meaning out of sight.
     epoch: u64,
@@ -219,6 +221,7 @@ impl<I: Inspect> Session<I> {
             journal,
             names: Names::default(),
             handles: Handles::default(),
+            mixes_names: false,
             epoch: 1,
             pipeline: Pipeline::new(),
             transaction: b'I',

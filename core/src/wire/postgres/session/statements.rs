@@ -239,6 +239,8 @@ impl Size {
 /// A prepared statement.
 pub(super) struct Statement {
     pub(super) text: StatementText,
+    /// It stands under a name that SQL can give to another one.
+    is_named: Cell<bool>,
     /// What its rows looked like the last time, and what was learnt of them. Never what they
     /// look like now: the server plans again as it sees fit.
     shape: RefCell<Option<Rc<RowShape>>>,
@@ -254,10 +256,21 @@ impl Statement {
         let copy_shapes = RefCell::new(vec![None; text.copies.len()]);
         Rc::new(Self {
             text,
+            is_named: Cell::new(false),
             shape: RefCell::new(None),
             copy_shapes,
             size,
         })
+    }
+
+    /// It, or its portal, stands under this name.
+    pub(super) fn take_name(&self, name: &[u8]) {
+        self.is_named.set(self.is_named.get() || !name.is_empty());
+    }
+
+    /// True if SQL can give its name to another one.
+    pub(super) fn is_named(&self) -> bool {
+        self.is_named.get()
     }
 
     /// Takes the columns of the COPY at `index`.
