@@ -145,3 +145,23 @@ impl Catalog {
         Some((relation, column))
     }
 }
+
+/// A table without relatives, its columns by name and type.
+#[cfg(test)]
+pub(crate) fn table(schema: &str, name: &str, columns: &[(&str, u32)]) -> Relation {
+    let column = |(&(name, type_oid), attnum): (&(&str, u32), i16)| Column {
+        attnum,
+        name: name.to_owned(),
+        type_oid,
+        generated: false,
+        origins: Vec::new(),
+    };
+    Relation {
+        schema: schema.to_owned(),
+        name: name.to_owned(),
+        is_view: false,
+        columns: columns.iter().zip(1..).map(column).collect(),
+        parents: Vec::new(),
+        children: Vec::new(),
+    }
+}

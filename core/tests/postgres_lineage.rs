@@ -17,6 +17,16 @@ fn described() -> Vec<u8> {
     row_description(&[COMPUTED])
 }
 
+/// The rows of a statement that was parsed, bound and executed.
+fn executed(parsed: bool) -> Vec<u8> {
+    let parsed = if parsed {
+        message(b'1', b"")
+    } else {
+        Vec::new()
+    };
+    concat(&[parsed, message(b'2', b""), described(), rows(), ready(b'T')])
+}
+
 fn rows() -> Vec<u8> {
     concat(&[data_row(&[Some(VALUE)]), complete("SELECT 1")])
 }
@@ -137,13 +147,7 @@ fn a_portal_is_judged_by_its_statement() {
             execute(""),
             sync(),
         ]));
-        harness.server(&concat(&[
-            message(b'1', b""),
-            message(b'2', b""),
-            described(),
-            rows(),
-            ready(b'I'),
-        ]));
+        harness.server(&executed(true));
         assert!(!harness.is_finished());
         assert_eq!(contains(&harness.take_client(), VALUE), shown, "{text}");
     }
@@ -276,12 +280,7 @@ fn a_statement_of_the_protocol_whose_name_sql_may_have_given_anew_shows_nothing(
             run(&mut harness, text, tag);
         }
         harness.client(&concat(&[bind("", name, b"", &[0]), execute(""), sync()]));
-        harness.server(&concat(&[
-            message(b'2', b""),
-            described(),
-            rows(),
-            ready(b'T'),
-        ]));
+        harness.server(&executed(false));
         assert!(!harness.is_finished());
         assert_eq!(contains(&harness.take_client(), VALUE), shown, "{text}");
     }
@@ -304,13 +303,7 @@ fn a_prepared_fetch_follows_its_cursor() {
             execute(""),
             sync(),
         ]));
-        harness.server(&concat(&[
-            message(b'1', b""),
-            message(b'2', b""),
-            described(),
-            rows(),
-            ready(b'T'),
-        ]));
+        harness.server(&executed(true));
         assert!(!harness.is_finished());
         assert_eq!(contains(&harness.take_client(), VALUE), shown, "{query}");
         run(&mut harness, "CLOSE c", "CLOSE CURSOR");
@@ -359,12 +352,20 @@ fn a_function_in_the_notation_of_a_column_is_one_for_any_of_its_tables() {
         visits.columns[0].origins.clear();
         newer.relations.insert(oid, visits);
     }
+    let mut others = newer.relations[&PATIENTS].clone();
+    others.schema = "other".into();
+    others.columns.pop();
+    newer.relations.insert(30_002, others);
     harness.catalog = Arc::new(newer);
     harness.session.renew(Arc::clone(&harness.catalog));
     assert!(shows(&mut harness, "SELECT v.what || '' FROM visits v"));
     for text in [
         "SELECT v.zed FROM visits v",
         "SELECT v.zed || '' FROM visits v",
+        "SELECT x || '' FROM (visits v NATURAL JOIN (SELECT 1 AS z) o CROSS JOIN patients) \
+             q (a, b, c, x)",
+        "SELECT x || '' FROM (visits v NATURAL JOIN patients) q (x)",
+        "SELECT x || '' FROM (patients NATURAL JOIN (SELECT '1' AS name) z) q (n, i, x)",
     ] {
         assert!(!shows(&mut harness, text), "{text}");
     }

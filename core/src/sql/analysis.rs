@@ -9,8 +9,8 @@ use std::rc::Rc;
 
 use velum_parser::{Lexing, ParseError};
 
-use super::effects::{self, Class, Effects, NotUnderstood};
-use super::lineage::{self, Flow, Lineage, Outputs, SearchPath, Unresolved};
+use super::effects::{self, Effects, NotUnderstood};
+use super::lineage::{self, Lineage, Outputs, SearchPath, Unresolved};
 use crate::catalog::Catalog;
 use crate::limits;
 
@@ -80,12 +80,7 @@ fn read_under(
     let read = velum_parser::read(text, lexing, &limits::TREE, |statements| {
         let each = statements.iter().map(|statement| {
             let effects = effects::effects(statement)?;
-            let mut lineage = lineage::lineage(statement.node, catalog, path);
-            // A plan shows what the planner has computed already.
-            let is_opaque = |name: &effects::Name| lineage::is_opaque(catalog, name);
-            if effects.class == Class::Explain && effects.functions.iter().any(is_opaque) {
-                lineage.outputs = Ok(Outputs::Any(Flow::unknown()));
-            }
+            let lineage = lineage::lineage(statement, catalog, path);
             Ok(Analysis { effects, lineage })
         });
         each.collect::<Result<Vec<_>, NotUnderstood>>()

@@ -79,7 +79,7 @@ const TELLING_QUERIES: &[&str] = &[
         from clinic.patients where id = 1) columns y text path '.') x",
     "insert into clinic.arrivals select 1, 'x' from clinic.patients where id = 1
         returning (select nick || '' from clinic.patients where id = 1)",
-    "update clinic.patients set small = small where id = 1 returning nick || '', old_or_new(ssn)",
+    "update clinic.patients set small = small where id = 1 returning nick || '', clinic.same(ssn)",
 ];
 
 /// Expressions that tell nothing of a column under a rule.
@@ -106,18 +106,6 @@ const HARMLESS: &[&str] = &[
 /// Values of at least this many bytes are told apart by accident never.
 const TELLING_BYTES: usize = 3;
 
-fn set_up(client: &mut Client) {
-    let sql = "CREATE OR REPLACE VIEW clinic.told AS
-            SELECT id, format('%s of %s', nick, city) AS n FROM clinic.patients;
-        CREATE TABLE IF NOT EXISTS clinic.marked (ssn_kept text,
-            start text GENERATED ALWAYS AS (left(ssn_kept, 6)) STORED);
-        TRUNCATE clinic.marked;
-        INSERT INTO clinic.marked SELECT ssn FROM clinic.patients;
-        CREATE OR REPLACE FUNCTION old_or_new(text) RETURNS text
-            LANGUAGE sql AS $$ SELECT $1 $$";
-    client.simple(sql).expect("it is made");
-}
-
 /// What a query returns in a format.
 fn ask(client: &mut Client, query: &str, format: i16) -> Vec<Vec<Option<Vec<u8>>>> {
     client.prepare("", query).expect(query);
@@ -131,7 +119,6 @@ fn ask(client: &mut Client, query: &str, format: i16) -> Vec<Vec<Option<Vec<u8>>
 /// No value that the database returns comes through.
 pub(super) fn by_any_expression(bed: &Bed, driver: Driver, tls: bool) {
     let mut direct = bed.direct();
-    set_up(&mut direct);
     let expressions = TELLING.iter().map(|expression| {
         format!("select {expression} from clinic.patients p where id < 4 order by p.id")
     });
@@ -144,15 +131,11 @@ pub(super) fn by_any_expression(bed: &Bed, driver: Driver, tls: bool) {
                 let plain = ask(&mut direct, query, format);
                 let masked = ask(&mut client, query, format);
                 assert_eq!(plain.len(), masked.len(), "{query}");
-                let pairs = plain.iter().flatten().zip(masked.iter().flatten());
-                let told = pairs.filter(|(plain, masked)| {
-                    plain == masked && plain.as_ref().is_some_and(|it| it.len() >= TELLING_BYTES)
+                let masked: Vec<_> = masked.into_iter().flatten().flatten().collect();
+                let told = plain.iter().flatten().flatten().find(|value| {
+                    value.len() >= TELLING_BYTES && masked.iter().any(|other| other == *value)
                 });
-                let allowed = if query.contains("union select") { 1 } else { 0 };
-                assert!(
-                    told.count() <= allowed,
-                    "{query} in format {format} for {user}"
-                );
+                assert!(told.is_none(), "{query} in format {format} for {user}");
             }
         }
         clean(&client);

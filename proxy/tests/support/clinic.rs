@@ -190,6 +190,11 @@ fn schema() -> String {
                 (SELECT mail FROM clinic.patients WHERE id = number); END $$;
         CREATE FUNCTION clinic.ssn_of(number int) RETURNS text LANGUAGE sql STABLE AS $$
             SELECT ssn FROM clinic.patients WHERE id = number $$;
+        CREATE FUNCTION clinic.same(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 $$;
+        CREATE VIEW clinic.told AS
+            SELECT id, format('%s of %s', nick, city) AS n FROM clinic.patients;
+        CREATE TABLE clinic.marked (ssn_kept text,
+            start text GENERATED ALWAYS AS (left(ssn_kept, 6)) STORED);
         SET timezone = 'UTC';",
     );
     for row in 1..=PATIENTS {
@@ -217,7 +222,10 @@ fn schema() -> String {
             mail = values["mail"],
         ));
     }
-    sql.push_str("INSERT INTO clinic.patients (id, city, small) VALUES (6, 'Nowhere', 1);");
+    sql.push_str(
+        "INSERT INTO clinic.patients (id, city, small) VALUES (6, 'Nowhere', 1);
+        INSERT INTO clinic.marked SELECT ssn FROM clinic.patients;",
+    );
     sql
 }
 

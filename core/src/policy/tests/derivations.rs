@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it should")]
 
-use crate::catalog::{Catalog, Column, Relation, TypeKind};
+use crate::catalog::{Catalog, TypeKind, table};
 use crate::cell::{ColumnFacts, ColumnPlan, Decision};
 use crate::policy::*;
 use crate::sql::lineage::{Kind, Outputs, SearchPath, view_columns};
@@ -24,40 +24,19 @@ const LAST_FOUR: Strategy = Strategy::Partial {
     keep_last: 4,
 };
 
-fn relation(schema: &str, name: &str, columns: &[(&str, u32)]) -> Relation {
-    let columns = columns
-        .iter()
-        .zip(1..)
-        .map(|(&(name, type_oid), attnum)| Column {
-            attnum,
-            name: name.to_owned(),
-            type_oid,
-            generated: false,
-            origins: Vec::new(),
-        });
-    Relation {
-        schema: schema.to_owned(),
-        name: name.to_owned(),
-        is_view: false,
-        columns: columns.collect(),
-        parents: Vec::new(),
-        children: Vec::new(),
-    }
-}
-
 /// With a view that computes, a view over it, and the planner's statistics.
 fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
     let patients = [("id", INT8), ("ssn", TEXT), ("city", TEXT), ("doc", JSONB)];
     for (oid, relation) in [
-        (PATIENTS, relation("ehr", "patients", &patients)),
+        (PATIENTS, table("ehr", "patients", &patients)),
         (
             CODES,
-            relation("ehr", "codes", &[("code", TEXT), ("label", TEXT)]),
+            table("ehr", "codes", &[("code", TEXT), ("label", TEXT)]),
         ),
         (
             SHOUTS,
-            relation(
+            table(
                 "ehr",
                 "shouts",
                 &[("shout", TEXT), ("city", TEXT), ("n", INT8)],
@@ -65,11 +44,11 @@ fn catalog() -> Catalog {
         ),
         (
             OVER,
-            relation("ehr", "over", &[("whisper", TEXT), ("place", TEXT)]),
+            table("ehr", "over", &[("whisper", TEXT), ("place", TEXT)]),
         ),
         (
             STATISTICS,
-            relation(
+            table(
                 "pg_catalog",
                 "pg_stats",
                 &[("tablename", 19), ("most_common_vals", ANYARRAY)],

@@ -30,10 +30,10 @@ use std::rc::Rc;
 
 pub use flow::{Flow, Kind, Members, Origin};
 
+use velum_parser::Statement;
+
 use crate::catalog::Catalog;
 use crate::limits;
-
-use super::tree::Node;
 
 /// Where unqualified names are looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -91,12 +91,14 @@ pub enum Outputs {
     Any(Flow),
 }
 
-/// What flows into the output of the statement at `root`. Pure; time and memory are bounded by
+/// What flows into the output of a statement. Pure; time and memory are bounded by
 /// [`limits::LINEAGE_STEPS`], stack by the depth of the tree.
-pub fn lineage(root: &Node, catalog: &Catalog, path: &SearchPath) -> Lineage {
+pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) -> Lineage {
+    let root = statement.node;
     let analysis = Analysis {
         catalog,
         path,
+        functions: &statement.census.functions,
         steps: Cell::new(0),
         is_ahead: Cell::new(false),
     };
@@ -121,7 +123,7 @@ pub fn view_columns(definition: &[u8], catalog: &Catalog) -> Result<Vec<Flow>, U
         lexing,
         &limits::TREE,
         |statements| match statements {
-            [statement] => lineage(statement.node, catalog, &path).outputs,
+            [statement] => lineage(statement, catalog, &path).outputs,
             _ => Err(Unresolved::Node),
         },
     );
@@ -142,6 +144,8 @@ pub fn is_opaque(catalog: &Catalog, name: &[String]) -> bool {
 pub(super) struct Analysis<'a> {
     catalog: &'a Catalog,
     path: &'a SearchPath,
+    /// All that the statement calls, wherever it stands.
+    functions: &'a [Vec<String>],
     steps: Cell<usize>,
     is_ahead: Cell<bool>,
 }

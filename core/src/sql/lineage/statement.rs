@@ -7,7 +7,7 @@ use crate::sql::tree::{self, Node, Wrapped, inner};
 use super::flow::Flow;
 use super::query::all;
 use super::scope::{Columns, Scope};
-use super::{Analysis, Handle, Outputs, Unresolved};
+use super::{Analysis, Handle, Outputs, Unresolved, is_opaque};
 
 impl<'a> Analysis<'a> {
     pub(super) fn statement(&self, root: &'a Node) -> Result<Outputs, Unresolved> {
@@ -26,11 +26,9 @@ impl<'a> Analysis<'a> {
                 })
             }
             Node::CopyStmt(copy) => self.copy(copy),
-            // A plan names columns and quotes the statement; estimates are no values.
-            Node::ExplainStmt(explain) => Ok(match inner(explain.query.as_deref()) {
-                // Its arguments have been computed, by whatever functions, and stand in the plan.
-                Some(Node::ExecuteStmt(_)) => Outputs::Any(Flow::unknown()),
-                _ => Outputs::Each(vec![Flow::count([])]),
+            Node::ExplainStmt(explain) => Ok(match self.plans_values(explain) {
+                true => Outputs::Any(Flow::unknown()),
+                false => Outputs::Each(vec![Flow::count([])]),
             }),
             // Settings of a name with a dot hold whatever a session has put there.
             Node::VariableShowStmt(show) => Ok(match show.name.as_str() {
@@ -44,6 +42,14 @@ impl<'a> Analysis<'a> {
             Node::PrepareStmt(prepare) => self.within(prepare.query.as_deref()),
             _ => Ok(Outputs::None),
         }
+    }
+
+    /// A plan names columns and quotes the statement; estimates are no values. But it shows what the
+    /// planner has computed already, and the arguments of an EXECUTE, whoever made them.
+    fn plans_values(&self, explain: &pg::ExplainStmt) -> bool {
+        let is_execute = matches!(inner(explain.query.as_deref()), Some(Node::ExecuteStmt(_)));
+        let mut functions = self.functions.iter();
+        is_execute || functions.any(|name| is_opaque(self.catalog, name))
     }
 
     /// The statement that another one holds.

@@ -122,22 +122,17 @@ impl<I: Inspect> Session<I> {
     /// The statement that the server answers, by its own text.
     fn answered(&mut self) -> Option<Source> {
         let index = self.answering.statements;
-        let mixes = self.mixes_names;
+        let mixes_names = self.mixes_names;
+        let parsed = |statement: &Statement| match mixes_names && statement.is_named() {
+            true => None,
+            false => Source::of(statement, 0),
+        };
         match self.pipeline.front()? {
-            Awaited::Execute { portal, .. } if mixes && portal.statement.is_named() => None,
-            Awaited::Describe {
-                target: Target::Statement(statement),
-                ..
-            } if mixes && statement.is_named() => None,
-            Awaited::Describe {
-                target: Target::Portal(portal),
-                ..
-            } if mixes && portal.statement.is_named() => None,
             Awaited::Query { statement, .. } => Source::of(statement, index),
-            Awaited::Execute { portal, .. } => Source::of(&portal.statement, 0),
+            Awaited::Execute { portal, .. } => parsed(&portal.statement),
             Awaited::Describe { target, .. } => match target {
-                Target::Statement(statement) => Source::of(statement, 0),
-                Target::Portal(portal) => Source::of(&portal.statement, 0),
+                Target::Statement(statement) => parsed(statement),
+                Target::Portal(portal) => parsed(&portal.statement),
                 Target::Copy(statement, copy) => Source::of_copy(statement, *copy),
             },
             _ => None,
