@@ -44,8 +44,8 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// A plan names columns and quotes the statement; estimates are no values. But it shows what the
-    /// planner has computed already, and the arguments of an EXECUTE, whoever made them.
+    /// A plan names columns and quotes the statement; estimates are no values. But it shows what
+    /// the planner has computed already, and the arguments of an EXECUTE, whoever made them.
     fn plans_values(&self, explain: &pg::ExplainStmt) -> bool {
         let is_execute = matches!(inner(explain.query.as_deref()), Some(Node::ExecuteStmt(_)));
         let mut functions = self.functions.iter();
