@@ -1,5 +1,7 @@
 //! What a statement is, by its root.
 
+use velum_parser::tree::ObjectType;
+
 use crate::sql::tree::Node;
 
 use super::NotUnderstood;
@@ -55,8 +57,12 @@ pub enum Class {
     Routine,
     /// CREATE TABLE AS, and SELECT INTO by its other name.
     CreateAs,
-    /// CREATE, ALTER, DROP, COMMENT of things in the database.
+    /// CREATE, DROP, COMMENT of things in the database.
     Define,
+    /// ALTER, and what checks the values that are there: indexes, statistics.
+    Alter,
+    /// Functions, triggers, rules, operators, casts: what runs code later.
+    Code,
     /// GRANT, REVOKE, roles, row security.
     Permission,
     /// Databases, tablespaces, servers, subscriptions, settings of the server, LOAD.
@@ -66,6 +72,93 @@ pub enum Class {
 }
 
 impl Class {
+    /// All of them, each with how a configuration and a sentence call it.
+    const NAMES: [(Class, &str, &str); 30] = [
+        (Class::Query, "select", "SELECT"),
+        (Class::Insert, "insert", "INSERT"),
+        (Class::Update, "update", "UPDATE"),
+        (Class::Delete, "delete", "DELETE"),
+        (Class::Merge, "merge", "MERGE"),
+        (Class::Truncate, "truncate", "TRUNCATE"),
+        (Class::CopyIn, "copy from", "COPY FROM"),
+        (Class::CopyOut, "copy to", "COPY TO"),
+        (Class::Explain, "explain", "EXPLAIN"),
+        (Class::Prepare, "prepare", "PREPARE"),
+        (Class::Execute, "execute", "EXECUTE"),
+        (Class::Deallocate, "deallocate", "DEALLOCATE"),
+        (Class::Declare, "declare", "DECLARE"),
+        (Class::Fetch, "fetch", "FETCH"),
+        (Class::Close, "close", "CLOSE"),
+        (Class::Transaction, "transaction", "transaction control"),
+        (Class::Setting, "set", "SET"),
+        (Class::Show, "show", "SHOW"),
+        (Class::Discard, "discard", "DISCARD"),
+        (Class::Listen, "listen", "LISTEN"),
+        (Class::Notify, "notify", "NOTIFY"),
+        (Class::Lock, "lock", "LOCK"),
+        (Class::Routine, "call", "CALL or DO"),
+        (Class::CreateAs, "create as", "CREATE TABLE AS"),
+        (Class::Define, "define", "CREATE or DROP"),
+        (Class::Alter, "alter", "ALTER, or CREATE INDEX"),
+        (
+            Class::Code,
+            "define code",
+            "defining functions, triggers, rules, operators or casts",
+        ),
+        (Class::Permission, "grant", "GRANT, or managing roles"),
+        (
+            Class::Server,
+            "server",
+            "managing databases, extensions or the server",
+        ),
+        (
+            Class::Maintenance,
+            "maintenance",
+            "VACUUM or other maintenance",
+        ),
+    ];
+
+    /// Every class.
+    pub fn all() -> impl Iterator<Item = Class> {
+        Self::NAMES.into_iter().map(|(class, ..)| class)
+    }
+
+    /// How a configuration calls it.
+    pub fn key(self) -> &'static str {
+        self.names().0
+    }
+
+    /// How a sentence calls it.
+    pub fn words(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
+        let mut names = Self::NAMES.into_iter();
+        let own = names.find(|(class, ..)| *class == self);
+        own.map_or(("", ""), |(_, key, words)| (key, words))
+    }
+
+    /// Does it change rows, or what holds them?
+    pub fn writes(self) -> bool {
+        matches!(
+            self,
+            Class::Insert
+                | Class::Update
+                | Class::Delete
+                | Class::Merge
+                | Class::Truncate
+                | Class::CopyIn
+                | Class::CreateAs
+                | Class::Define
+                | Class::Alter
+                | Class::Code
+                | Class::Routine
+                | Class::Permission
+                | Class::Server
+        )
+    }
+
     /// Does a statement of this class run no code but what stands in its text, or in that of the
     /// statement which it names? The end of a transaction runs deferred triggers.
     pub(super) fn runs_itself_only(self) -> bool {
@@ -170,38 +263,25 @@ fn of_definition(root: &Node) -> Result<Class, NotUnderstood> {
         Node::CreateSchemaStmt(_)
         | Node::CreateStmt(_)
         | Node::CreateForeignTableStmt(_)
-        | Node::AlterTableStmt(_)
         | Node::ViewStmt(_)
-        | Node::IndexStmt(_)
         | Node::CreateSeqStmt(_)
         | Node::AlterSeqStmt(_)
+        | Node::DropStmt(_)
+        | Node::CommentStmt(_) => Class::Define,
+        Node::AlterTableStmt(_)
+        | Node::IndexStmt(_)
+        | Node::CreateStatsStmt(_)
+        | Node::AlterStatsStmt(_)
         | Node::RenameStmt(_)
         | Node::AlterObjectSchemaStmt(_)
-        | Node::AlterObjectDependsStmt(_)
-        | Node::DropStmt(_)
-        | Node::CommentStmt(_)
-        | Node::RuleStmt(_)
+        | Node::AlterObjectDependsStmt(_) => Class::Alter,
+        Node::RuleStmt(_)
         | Node::CreateTrigStmt(_)
         | Node::CreateEventTrigStmt(_)
-        | Node::AlterEventTrigStmt(_) => Class::Define,
-        _ => return of_rare_definition(root),
-    })
-}
-
-fn of_rare_definition(root: &Node) -> Result<Class, NotUnderstood> {
-    Ok(match root {
-        Node::CreateFunctionStmt(_)
+        | Node::AlterEventTrigStmt(_)
+        | Node::CreateFunctionStmt(_)
         | Node::AlterFunctionStmt(_)
         | Node::CreatePlangStmt(_)
-        | Node::DefineStmt(_)
-        | Node::CompositeTypeStmt(_)
-        | Node::CreateEnumStmt(_)
-        | Node::AlterEnumStmt(_)
-        | Node::CreateRangeStmt(_)
-        | Node::AlterTypeStmt(_)
-        | Node::CreateDomainStmt(_)
-        | Node::AlterDomainStmt(_)
-        | Node::AlterCollationStmt(_)
         | Node::CreateCastStmt(_)
         | Node::CreateTransformStmt(_)
         | Node::CreateConversionStmt(_)
@@ -209,11 +289,37 @@ fn of_rare_definition(root: &Node) -> Result<Class, NotUnderstood> {
         | Node::CreateOpFamilyStmt(_)
         | Node::AlterOpFamilyStmt(_)
         | Node::AlterOperatorStmt(_)
-        | Node::CreateAmStmt(_)
-        | Node::CreateStatsStmt(_)
-        | Node::AlterStatsStmt(_)
+        | Node::CreateAmStmt(_) => Class::Code,
+        _ => return of_rare_definition(root),
+    })
+}
+
+fn of_rare_definition(root: &Node) -> Result<Class, NotUnderstood> {
+    Ok(match root {
+        Node::DefineStmt(define) => of_define(define.kind),
+        Node::CompositeTypeStmt(_)
+        | Node::CreateEnumStmt(_)
+        | Node::AlterEnumStmt(_)
+        | Node::CreateRangeStmt(_)
+        | Node::AlterTypeStmt(_)
+        | Node::CreateDomainStmt(_)
+        | Node::AlterDomainStmt(_)
+        | Node::AlterCollationStmt(_)
         | Node::AlterTsdictionaryStmt(_)
         | Node::AlterTsconfigurationStmt(_) => Class::Define,
         _ => return Err(NotUnderstood),
     })
+}
+
+/// CREATE AGGREGATE, OPERATOR and TYPE name functions that run later.
+fn of_define(kind: i32) -> Class {
+    let kinds = [
+        ObjectType::ObjectAggregate,
+        ObjectType::ObjectOperator,
+        ObjectType::ObjectType,
+    ];
+    match kinds.iter().any(|code| *code as i32 == kind) {
+        true => Class::Code,
+        false => Class::Define,
+    }
 }

@@ -66,6 +66,21 @@ pub enum Place {
     Other,
 }
 
+impl Place {
+    /// In a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            Place::Output => "in what is returned",
+            Place::Predicate => "in a condition",
+            Place::Join => "to join or compare rows",
+            Place::Grouping => "to group rows",
+            Place::Ordering => "to order rows",
+            Place::Input | Place::Target => "in what is written",
+            Place::Other => "to say how many rows there are",
+        }
+    }
+}
+
 /// A column that a statement names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ColumnUse {
@@ -91,6 +106,8 @@ pub enum RowLimit {
 pub struct Effects {
     /// What it is.
     pub class: Class,
+    /// What it is, and what the statements within it are, sorted.
+    pub commands: Vec<Class>,
     /// The relations that it names, sorted.
     pub relations: Vec<RelationUse>,
     /// The columns that it names, sorted; none for statements that are not walked.
@@ -131,7 +148,8 @@ pub fn effects(statement: &Statement<'_>) -> Result<Effects, NotUnderstood> {
     let class = class::of(statement.node)?;
     let mut side_effects = side::of_statement(statement.node);
     let mut found = walk::Found::default();
-    match walk::body(statement.node) {
+    let body = walk::body(statement.node);
+    match body {
         Some(body) => walk::statement(body, &statement.census, &mut found)?,
         None => {
             for (schema, name) in &statement.census.relations {
@@ -142,17 +160,30 @@ pub fn effects(statement: &Statement<'_>) -> Result<Effects, NotUnderstood> {
         }
     }
     for function in &statement.census.functions {
-        side::of_function(function, &mut side_effects);
+        // The walk has seen which setting it is.
+        let is_seen = body.is_some() && function.last().is_some_and(|it| it == "set_config");
+        if !is_seen {
+            side::of_function(function, &mut side_effects);
+        }
     }
     side_effects.extend(found.side_effects);
+    found.commands.push(class);
     Ok(Effects {
         class,
+        commands: sorted(found.commands),
         relations: sorted(found.relations),
         columns: sorted(found.columns),
         functions: sorted(statement.census.functions.clone()),
         row_limit: row_limit(statement.node),
         side_effects: sorted(side_effects),
     })
+}
+
+/// What a function of this name does besides returning a value, whatever schema it is in.
+pub fn function_effects(name: &Name) -> Vec<SideEffect> {
+    let mut found = Vec::new();
+    side::of_function(name, &mut found);
+    found
 }
 
 fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {

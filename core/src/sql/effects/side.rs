@@ -19,6 +19,8 @@ pub enum SideEffect {
     Setting(String),
     /// A change of role: SET ROLE, SET SESSION AUTHORIZATION.
     Role,
+    /// A transaction is to be one that may write.
+    ReadWrite,
     /// LISTEN or UNLISTEN.
     Listen,
     /// NOTIFY or `pg_notify`.
@@ -66,7 +68,13 @@ pub(super) fn of_statement(root: &Node) -> Vec<SideEffect> {
             if matches!(name.as_str(), "role" | "session_authorization") {
                 found.push(SideEffect::Role);
             }
+            if is_read_write(&set.args) {
+                found.push(SideEffect::ReadWrite);
+            }
             found.push(SideEffect::Setting(name));
+        }
+        Node::TransactionStmt(transaction) if is_read_write(&transaction.options) => {
+            found.push(SideEffect::ReadWrite);
         }
         Node::DiscardStmt(_) => found.push(SideEffect::Setting(String::new())),
         Node::CreateTableAsStmt(_) => found.push(SideEffect::Into),
@@ -86,6 +94,22 @@ pub(super) fn of_statement(root: &Node) -> Vec<SideEffect> {
         _ => {}
     }
     found
+}
+
+/// READ WRITE among the modes of a transaction.
+fn is_read_write(modes: &[tree::Wrapped]) -> bool {
+    nodes(modes).any(|mode| match mode {
+        Node::DefElem(mode) if mode.defname == "transaction_read_only" => {
+            match tree::inner(mode.arg.as_deref()) {
+                Some(Node::AConst(constant)) => !matches!(
+                    &constant.val,
+                    Some(velum_parser::tree::a_const::Val::Ival(number)) if number.ival != 0
+                ),
+                _ => true,
+            }
+        }
+        _ => false,
+    })
 }
 
 /// `ANALYZE off` is the one way not to ask for it.

@@ -5,7 +5,7 @@ use velum_parser::tree::{self as pg, SetOperation, SubLinkType};
 
 use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
-use super::{Access, ColumnUse, Name, NotUnderstood, Place, RelationUse, SideEffect};
+use super::{Access, Class, ColumnUse, Name, NotUnderstood, Place, RelationUse, SideEffect};
 
 /// What a walk has found.
 #[derive(Default)]
@@ -13,6 +13,8 @@ pub(super) struct Found {
     pub(super) relations: Vec<RelationUse>,
     pub(super) columns: Vec<ColumnUse>,
     pub(super) side_effects: Vec<SideEffect>,
+    /// What the statement and those within it are.
+    pub(super) commands: Vec<Class>,
     /// Met so far, each mention once.
     met: Met,
 }
@@ -139,6 +141,7 @@ impl Walk<'_> {
     }
 
     fn query_inside(&mut self, query: &Node, place: Place) -> Walked {
+        self.found.commands.push(super::class::of(query)?);
         match query {
             Node::SelectStmt(select) => self.select(select, place),
             Node::InsertStmt(insert) => self.insert(insert, place),

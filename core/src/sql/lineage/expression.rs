@@ -4,12 +4,14 @@ use std::rc::Rc;
 
 use velum_parser::tree::{self as pg, SubLinkType};
 
+use crate::sql::effects::Place;
 use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
 use super::calls::{self, Call};
 use super::flow::{Flow, Kind, Members};
 use super::json::{self, Path};
 use super::scope::Scope;
+use super::uses::Test;
 use super::{Analysis, Unresolved};
 
 type Flowing = Result<Rc<Flow>, Unresolved>;
@@ -33,6 +35,9 @@ impl<'a> Analysis<'a> {
             Node::AIndirection(part) => self.indirection(part, scope),
             Node::NullTest(test) => {
                 let arg = self.optional(test.arg.as_deref(), scope)?;
+                if arg.kind > Kind::Plain {
+                    self.note(Place::Predicate, Test::Any, &arg);
+                }
                 Ok(Rc::new(Flow::count([&*arg])))
             }
             // One of its arguments comes out as it is.
@@ -132,9 +137,11 @@ impl<'a> Analysis<'a> {
             Node::JsonObjectAgg(aggregate) => {
                 let pair = aggregate.arg.as_deref().ok_or(Unresolved::Node)?;
                 let key = self.optional(pair.key.as_deref(), scope)?;
+                self.observe(|| self.aggregate(aggregate.constructor.as_deref(), scope));
                 (vec![key, value(pair.value.as_deref())?], "json_objectagg")
             }
             Node::JsonArrayAgg(aggregate) => {
+                self.observe(|| self.aggregate(aggregate.constructor.as_deref(), scope));
                 (vec![value(aggregate.arg.as_deref())?], "json_arrayagg")
             }
             Node::JsonParseExpr(parse) => (vec![value(parse.expr.as_deref())?], "json"),
@@ -207,6 +214,7 @@ impl<'a> Analysis<'a> {
                 flows.push(self.optional(sort.node.as_deref(), scope)?);
             }
         }
+        self.observe(|| self.call_uses(call, &flows, scope));
         let flow = match calls::function(self.catalog, &name, &args) {
             Call::Count if !call.agg_within_group => {
                 self.weigh(&flows)?;

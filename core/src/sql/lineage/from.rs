@@ -5,6 +5,7 @@ use std::rc::Rc;
 use velum_parser::tree as pg;
 
 use crate::catalog::Relation;
+use crate::sql::effects::Place;
 use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
 use super::flow::{Flow, Kind, Members};
@@ -58,6 +59,7 @@ impl<'a> Analysis<'a> {
             Node::RangeVar(relation) => self.relation(relation, outer),
             Node::RangeTableSample(sample) => {
                 let relation = inner(sample.relation.as_deref()).ok_or(Unresolved::Node)?;
+                self.observe(|| self.sampled(sample, outer));
                 self.entry(relation, outer, left)
             }
             Node::RangeSubselect(subselect) => {
@@ -118,7 +120,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// The relations that a name may mean.
-    fn find(&self, schema: &str, name: &str) -> Vec<(u32, &'a Relation)> {
+    pub(super) fn find(&self, schema: &str, name: &str) -> Vec<(u32, &'a Relation)> {
         let named = self.catalog.named(name);
         let is_temporary = |relation: &Relation| relation.schema.starts_with("pg_temp_");
         let in_schema = |schema: &str| {
@@ -312,6 +314,9 @@ impl<'a> Analysis<'a> {
         self.spend(seen.len())?;
         let second = self.entry(rarg, outer, &seen)?;
         let star = self.joined(join, &first.star, &second.star)?;
+        let sides = [first.clone(), second.clone()];
+        let scope = outer.with_pieces(&sides);
+        self.observe(|| self.condition(join.quals.as_deref(), &scope, Place::Join));
         if let Some(alias) = &join.alias {
             return Ok(piece(Some(alias), "", star));
         }
@@ -369,6 +374,7 @@ impl<'a> Analysis<'a> {
                     .filter(|column| column.name.as_deref().is_none_or(|known| known == name));
                 named.cloned().collect::<Vec<_>>()
             });
+            self.merged(&sides, rest.as_deref());
             let flows = sides.iter().flatten().map(|column| Rc::clone(&column.flow));
             let flows: Vec<_> = flows.chain(rest.clone()).collect();
             let Some(mut merged) = sides.into_iter().flatten().next() else {

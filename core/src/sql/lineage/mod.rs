@@ -6,8 +6,8 @@
 //! meaning counts: what comes out can be more than flows in fact, never less. What cannot be
 //! worked out at all is [`Unresolved`], and whoever asked has to assume the worst.
 //!
-//! Conditions are no part of it: a row that is there or not tells something of the columns in
-//! WHERE, JOIN and ORDER BY. [`effects`](super::effects) lists those.
+//! Conditions are no part of what flows into an output: a row that is there or not tells something
+//! of the columns in WHERE, JOIN and ORDER BY. These are [uses](Use), listed beside.
 //!
 //! What is assumed of the database, because no text and no catalog of ours shows it: an operator
 //! or a function of `pg_catalog` is what PostgreSQL put there, and a cast to a type of a user's
@@ -24,11 +24,14 @@ mod scope;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod uses;
+mod writes;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 pub use flow::{Flow, Kind, Members, Origin};
+pub use uses::{Test, Use};
 
 use velum_parser::Statement;
 
@@ -73,6 +76,8 @@ pub enum Handle {
 pub struct Lineage {
     /// Its columns; of DECLARE and PREPARE those of the query within, which come later.
     pub outputs: Result<Outputs, Unresolved>,
+    /// What it makes of columns besides; of those that hold another statement, what that makes.
+    pub uses: Result<Vec<Use>, Unresolved>,
     /// What it names: by DECLARE and PREPARE, to come back to; by FETCH and EXECUTE, whose rows it
     /// returns.
     pub handle: Option<Handle>,
@@ -101,11 +106,21 @@ pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) 
         functions: &statement.census.functions,
         steps: Cell::new(0),
         is_ahead: Cell::new(false),
+        uses: RefCell::default(),
+        blind: Cell::new(None),
     };
     let outputs = analysis.statement(root);
+    let blind = match (analysis.blind.get(), &outputs) {
+        (Some(unresolved), _) | (None, &Err(unresolved)) => Some(unresolved),
+        _ => None,
+    };
     Lineage {
-        is_ahead: analysis.is_ahead.get() || outputs == Err(Unresolved::Column),
+        is_ahead: analysis.is_ahead.get() || blind == Some(Unresolved::Column),
         outputs,
+        uses: match blind.filter(|it| *it != Unresolved::Elsewhere) {
+            Some(unresolved) => Err(unresolved),
+            None => Ok(analysis.uses.into_inner()),
+        },
         handle: statement::handle(root),
     }
 }
@@ -148,6 +163,9 @@ pub(super) struct Analysis<'a> {
     functions: &'a [Vec<String>],
     steps: Cell<usize>,
     is_ahead: Cell<bool>,
+    uses: RefCell<Vec<Use>>,
+    /// Why not all uses are known.
+    blind: Cell<Option<Unresolved>>,
 }
 
 impl Analysis<'_> {

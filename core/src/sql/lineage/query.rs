@@ -40,13 +40,21 @@ impl<'a> Analysis<'a> {
             let (left, right) = branches(select)?;
             let left = self.select(left, &scope)?;
             let right = self.select(right, &scope)?;
-            return self.union(&left, &right);
+            self.set_operation(select, &left, &right);
+            let columns = self.union(&left, &right)?;
+            self.observe(|| self.clauses(select, &columns, &scope));
+            return Ok(columns);
         }
         if !select.values_lists.is_empty() {
-            return self.values(&select.values_lists, &scope);
+            let columns = self.values(&select.values_lists, &scope)?;
+            self.observe(|| self.clauses(select, &columns, &scope));
+            return Ok(columns);
         }
         let pieces = self.from(&select.from_clause, &scope)?;
-        self.targets(&select.target_list, &scope.with_pieces(&pieces))
+        let scope = scope.with_pieces(&pieces);
+        let columns = self.targets(&select.target_list, &scope)?;
+        self.observe(|| self.clauses(select, &columns, &scope));
+        Ok(columns)
     }
 
     /// The rows of both sides; the left one gives the names.
@@ -194,6 +202,7 @@ impl<'a> Analysis<'a> {
         if change.source_first {
             pieces.rotate_left(1);
         }
+        self.observe(|| self.change(statement, target, &scope.with_pieces(&pieces)));
         let mut versions = Vec::new();
         for name in ["old", "new"].into_iter().chain(change.versions) {
             let mut version = self.relation(target, &Scope::EMPTY)?;
@@ -267,7 +276,9 @@ impl<'a> Analysis<'a> {
             if let Some(slot) = known.get_mut(index) {
                 slot.1 = Cte::Known(Rc::new(seen));
             }
-            let next = self.union(&columns, &*round(known, step)?)?;
+            let more = round(known, step)?;
+            self.set_operation(select, &columns, &more);
+            let next = self.union(&columns, &more)?;
             if is_same(&columns, &next) {
                 return Ok(Columns::clone(&next));
             }

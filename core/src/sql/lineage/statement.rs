@@ -1,19 +1,25 @@
 //! What flows into the rows that a statement returns.
 
-use velum_parser::tree as pg;
+use velum_parser::tree::{self as pg, ObjectType};
 
+use crate::sql::effects::Place;
 use crate::sql::tree::{self, Node, Wrapped, inner};
 
 use super::flow::Flow;
 use super::query::all;
 use super::scope::{Columns, Scope};
+use super::uses::Test;
 use super::{Analysis, Handle, Outputs, Unresolved, is_opaque};
 
 impl<'a> Analysis<'a> {
     pub(super) fn statement(&self, root: &'a Node) -> Result<Outputs, Unresolved> {
         let scope = Scope::EMPTY;
         match root {
-            Node::SelectStmt(select) if select.into_clause.is_some() => Ok(Outputs::None),
+            Node::SelectStmt(select) if select.into_clause.is_some() => {
+                let columns = self.select(select, &scope)?;
+                self.carried(&columns);
+                Ok(Outputs::None)
+            }
             Node::SelectStmt(select) => self.select(select, &scope).map(|it| outputs(&it)),
             Node::InsertStmt(_)
             | Node::UpdateStmt(_)
@@ -26,10 +32,22 @@ impl<'a> Analysis<'a> {
                 })
             }
             Node::CopyStmt(copy) => self.copy(copy),
-            Node::ExplainStmt(explain) => Ok(match self.plans_values(explain) {
-                true => Outputs::Any(Flow::unknown()),
-                false => Outputs::Each(vec![Flow::count([])]),
-            }),
+            Node::ExplainStmt(explain) => {
+                self.observe(|| self.within(explain.query.as_deref()).map(drop));
+                Ok(match self.plans_values(explain) {
+                    true => Outputs::Any(Flow::unknown()),
+                    false => Outputs::Each(vec![Flow::count([])]),
+                })
+            }
+            Node::CreateTableAsStmt(create) => {
+                self.observe(|| self.create_as(create));
+                Ok(Outputs::None)
+            }
+            // What it shows is followed; what it tells by its rows is not.
+            Node::ViewStmt(view) => {
+                self.observe(|| self.within(view.query.as_deref()).map(drop));
+                Ok(Outputs::None)
+            }
             // Settings of a name with a dot hold whatever a session has put there.
             Node::VariableShowStmt(show) => Ok(match show.name.as_str() {
                 "all" => Outputs::Any(Flow::CONSTANT),
@@ -57,8 +75,26 @@ impl<'a> Analysis<'a> {
         self.statement(inner(statement).ok_or(Unresolved::Node)?)
     }
 
+    /// A table has what is put into it and no rule; a materialised view is followed.
+    fn create_as(&self, create: &'a pg::CreateTableAsStmt) -> Result<(), Unresolved> {
+        let query = inner(create.query.as_deref()).ok_or(Unresolved::Node)?;
+        if matches!(query, Node::ExecuteStmt(_)) {
+            self.note(Place::Input, Test::Into(Vec::new()), &Flow::unknown());
+            return Ok(());
+        }
+        let columns = self.query(query, &Scope::EMPTY)?;
+        if create.objtype != ObjectType::ObjectMatview as i32 {
+            self.carried(&columns);
+        }
+        Ok(())
+    }
+
     fn copy(&self, copy: &'a pg::CopyStmt) -> Result<Outputs, Unresolved> {
-        if copy.is_from || copy.is_program || !copy.filename.is_empty() {
+        if copy.is_from {
+            self.observe(|| self.copy_from(copy));
+            return Ok(Outputs::None);
+        }
+        if copy.is_program || !copy.filename.is_empty() {
             return Ok(Outputs::None);
         }
         if let Some(query) = inner(copy.query.as_deref()) {
@@ -80,6 +116,15 @@ impl<'a> Analysis<'a> {
         let flows: Result<Vec<Flow>, Unresolved> =
             named.map(|flow| flow.map(|flow| (*flow).clone())).collect();
         flows.map(Outputs::Each)
+    }
+
+    /// COPY FROM … WHERE looks at what comes in.
+    fn copy_from(&self, copy: &'a pg::CopyStmt) -> Result<(), Unresolved> {
+        let table = copy.relation.as_ref().ok_or(Unresolved::Node)?;
+        let pieces = [self.relation(table, &Scope::EMPTY)?];
+        let scope = Scope::EMPTY;
+        let scope = scope.with_pieces(&pieces);
+        self.condition(copy.where_clause.as_deref(), &scope, Place::Predicate)
     }
 }
 

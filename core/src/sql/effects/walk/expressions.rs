@@ -4,7 +4,7 @@ use velum_parser::tree::{self as pg, SubLinkType};
 
 use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
-use super::super::{NotUnderstood, Place};
+use super::super::{NotUnderstood, Place, SideEffect};
 use super::{Walk, Walked, output_place};
 
 impl Walk<'_> {
@@ -113,6 +113,11 @@ impl Walk<'_> {
 
     fn call(&mut self, call: &pg::FuncCall, place: Place) -> Walked {
         self.found.met.functions += usize::from(self.shadow == 0);
+        if tree::names(&call.funcname).next_back() == Some("set_config") {
+            let setting = nodes(&call.args).next().and_then(tree::literal);
+            let setting = setting.unwrap_or_default().to_ascii_lowercase();
+            self.found.side_effects.push(SideEffect::Setting(setting));
+        }
         self.each(&call.args, place)?;
         let order = if call.agg_within_group {
             place
