@@ -57,6 +57,8 @@ impl SqlState {
     pub const INVALID_PASSWORD: Self = Self(*b"28P01");
     /// invalid_catalog_name
     pub const INVALID_CATALOG_NAME: Self = Self(*b"3D000");
+    /// syntax_error
+    pub const SYNTAX_ERROR: Self = Self(*b"42601");
     /// insufficient_privilege
     pub const INSUFFICIENT_PRIVILEGE: Self = Self(*b"42501");
     /// too_many_connections

@@ -44,7 +44,7 @@ pub(super) fn strictest(taints: impl IntoIterator<Item = Taint>) -> Taint {
 }
 
 impl Taint {
-    fn rule(self) -> Option<RuleId> {
+    pub(super) fn rule(self) -> Option<RuleId> {
         match self {
             Taint::Clean => None,
             Taint::Value(rule) => Some(rule),

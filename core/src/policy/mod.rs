@@ -6,9 +6,11 @@
 //! * [`Glob`]: patterns of names.
 //! * [`Policy::plan`]: from the facts of a column to its [`ColumnPlan`](crate::cell::ColumnPlan).
 //! * [`Policy::plan_computed`]: the same for a column that a statement computes.
+//! * [`Policy::admit`]: may a statement run at all? See [`guard`].
 
 mod derived;
 mod glob;
+pub mod guard;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -77,6 +79,8 @@ pub struct Policy {
     pub messages: Messages,
     /// Of the text that it was read from.
     pub sha256: [u8; 32],
+    /// Which statements may run; `None`: all, read or not.
+    pub guard: Option<guard::Guard>,
     json_keys: JsonKeys,
 }
 
@@ -117,8 +121,15 @@ impl Policy {
             content,
             messages,
             sha256,
+            guard: None,
             json_keys,
         }
+    }
+
+    /// The same with a say in which statements may run.
+    pub fn guarded(mut self, guard: guard::Guard) -> Self {
+        self.guard = Some(guard);
+        self
     }
 
     /// True if any rule names columns, keys or types.

@@ -1,0 +1,357 @@
+//! The decision about the statements of a text.
+
+use super::super::derived::{Taint, VIEW_DEPTH};
+use super::super::{Policy, RuleId};
+use super::{Denial, Guard, Predicates, Reason};
+use crate::catalog::{Catalog, Relation};
+use crate::sql::Analysis;
+use crate::sql::effects::{Access, Class, Effects, Name, RelationUse, SideEffect};
+use crate::sql::lineage::{Flow, Kind, Origin, Test, Unresolved, Use, is_opaque};
+
+/// What statements that may run cost and change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Admission {
+    /// Values that columns under rules are compared with.
+    pub probes: u32,
+    /// Names may stand for something else once it has run.
+    pub changes_names: bool,
+}
+
+/// The decision about a text.
+pub type Judged = Result<Admission, Denial>;
+
+impl Policy {
+    /// May the statements of a text run, one after the other? `in_flux`: the session's open
+    /// transaction has changed what names stand for.
+    ///
+    /// # Errors
+    /// See [`Reason`]: the first that is found.
+    pub fn admit(&self, catalog: &Catalog, statements: &[Analysis], in_flux: bool) -> Judged {
+        let mut admission = Admission::default();
+        let Some(guard) = &self.guard else {
+            return Ok(admission);
+        };
+        for statement in statements {
+            let decision = Decision {
+                policy: self,
+                guard,
+                catalog,
+                in_flux: in_flux || admission.changes_names,
+            };
+            admission.probes = admission
+                .probes
+                .saturating_add(decision.statement(statement)?);
+            admission.changes_names |= changes_names(&statement.effects);
+        }
+        Ok(admission)
+    }
+
+    /// Refuses, for a reason that no rule has.
+    pub fn deny(&self, reason: Reason) -> Denial {
+        Denial {
+            reason,
+            policy: self.name.clone(),
+            rule: None,
+        }
+    }
+}
+
+/// What a decision is made with.
+struct Decision<'a> {
+    policy: &'a Policy,
+    guard: &'a Guard,
+    catalog: &'a Catalog,
+    in_flux: bool,
+}
+
+impl Decision<'_> {
+    /// Returns how many values columns under rules are compared with.
+    fn statement(&self, statement: &Analysis) -> Result<u32, Denial> {
+        let effects = &statement.effects;
+        self.commands(effects)?;
+        self.side_effects(effects)?;
+        self.relations(effects)?;
+        self.functions(effects)?;
+        match &statement.lineage.uses {
+            Ok(uses) => self.uses(effects, uses),
+            // Nothing of a masked column can be in it.
+            Err(_) if !self.touches_ruled(effects) && !self.in_flux => Ok(0),
+            Err(Unresolved::Work) => Err(self.deny(Reason::Unclear(Unresolved::Work))),
+            Err(unresolved) => Err(self.deny(Reason::Unclear(*unresolved))),
+        }
+    }
+
+    fn deny(&self, reason: Reason) -> Denial {
+        self.policy.deny(reason)
+    }
+
+    fn deny_by(&self, rule: Option<RuleId>, reason: Reason) -> Denial {
+        let rule = rule.and_then(|rule| self.policy.rule(rule));
+        Denial {
+            rule: rule.map(|rule| rule.name.clone()),
+            ..self.deny(reason)
+        }
+    }
+
+    // -- commands and what they do besides ---------------------------------------------------
+
+    fn commands(&self, effects: &Effects) -> Result<(), Denial> {
+        let refused = effects
+            .commands
+            .iter()
+            .find(|class| !self.guard.commands.contains(class));
+        if let Some(class) = refused {
+            return Err(self.deny(Reason::Command(*class)));
+        }
+        let writes = effects.commands.iter().any(|class| class.writes())
+            || effects.side_effects.contains(&SideEffect::Into);
+        if self.guard.read_only && writes {
+            return Err(self.deny(Reason::ReadOnly));
+        }
+        if effects.class == Class::Alter && !self.guard.alters_ruled {
+            let mut named = effects.relations.iter();
+            if let Some(ruled) = named.find_map(|it| self.ruled(it)) {
+                return Err(self.deny(Reason::Altered(ruled)));
+            }
+        }
+        Ok(())
+    }
+
+    fn side_effects(&self, effects: &Effects) -> Result<(), Denial> {
+        let is_copy = matches!(effects.class, Class::CopyIn | Class::CopyOut);
+        for effect in &effects.side_effects {
+            let reason = match effect {
+                SideEffect::Program => Reason::ServerFile,
+                SideEffect::ServerFile if is_copy => Reason::ServerFile,
+                SideEffect::ReadWrite if self.guard.read_only => Reason::ReadOnly,
+                SideEffect::Setting(name) => match self.pinned(effects.class, name) {
+                    Some(pinned) => Reason::Setting(pinned),
+                    None => continue,
+                },
+                _ => continue,
+            };
+            return Err(self.deny(reason));
+        }
+        Ok(())
+    }
+
+    /// The setting that a change of `name` would change against the policy. A name that no text
+    /// shows may be any; DISCARD goes back to what the policy has set.
+    fn pinned(&self, class: Class, name: &str) -> Option<&'static str> {
+        let is =
+            |names: &[&str]| names.contains(&name) || name.is_empty() && class != Class::Discard;
+        if self.guard.pins_role && is(&["role", "session_authorization"]) {
+            return Some("the role");
+        }
+        if self.guard.read_only && is(&["default_transaction_read_only", "transaction_read_only"]) {
+            return Some("default_transaction_read_only");
+        }
+        (self.guard.pins_timeout && is(&["statement_timeout"])).then_some("statement_timeout")
+    }
+
+    // -- tables and functions ----------------------------------------------------------------
+
+    fn relations(&self, effects: &Effects) -> Result<(), Denial> {
+        let Some(granted) = &self.guard.tables else {
+            return Ok(());
+        };
+        for named in &effects.relations {
+            let candidates = self.candidates(&named.name);
+            let is_granted = |relation: &Relation| {
+                is_system(&relation.schema)
+                    || granted.iter().any(|(schema, table)| {
+                        schema.matches(relation.schema.as_bytes())
+                            && table.matches(relation.name.as_bytes())
+                    })
+            };
+            if let Some((_, refused)) = candidates.iter().find(|(_, it)| !is_granted(it)) {
+                let name = format!("{}.{}", refused.schema, refused.name);
+                return Err(self.deny(Reason::Table(Some(name))));
+            }
+            // What is made now is in no catalog yet.
+            let is_new = named.access == Access::Define;
+            if candidates.is_empty() && !is_new && !is_named_system(&named.name) {
+                return Err(self.deny(Reason::Table(None)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The relations that a name may mean.
+    fn candidates(&self, name: &Name) -> Vec<(u32, &Relation)> {
+        let (schema, name) = match name.as_slice() {
+            [.., schema, name] => (Some(schema), name),
+            [name] => (None, name),
+            [] => return Vec::new(),
+        };
+        let mut named = self.catalog.named(name);
+        named.retain(|(_, relation)| schema.is_none_or(|schema| *schema == relation.schema));
+        named
+    }
+
+    fn functions(&self, effects: &Effects) -> Result<(), Denial> {
+        for name in &effects.functions {
+            let Some(bare) = name.last() else {
+                continue;
+            };
+            if self.guard.allows_function(bare) {
+                continue;
+            }
+            let is_listed = self.guard.functions.is_some();
+            if is_side_door(name) || is_listed && is_opaque(self.catalog, name) {
+                return Err(self.deny(Reason::Function(self.known_function(bare))));
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of a function, unless nobody but the client has said it.
+    fn known_function(&self, name: &str) -> String {
+        let is_known = crate::sql::is_builtin(name.as_bytes())
+            || self.catalog.own_functions.contains(name)
+            || self.catalog.has_word(name.as_bytes());
+        match is_known {
+            true => name.to_owned(),
+            false => "that is not known".to_owned(),
+        }
+    }
+
+    // -- columns under rules -----------------------------------------------------------------
+
+    fn touches_ruled(&self, effects: &Effects) -> bool {
+        let mut relations = effects.relations.iter();
+        relations.any(|named| {
+            let candidates = self.candidates(&named.name);
+            candidates.is_empty() || self.ruled(named).is_some()
+        })
+    }
+
+    /// The name of a relation, if one of its columns is under a rule.
+    fn ruled(&self, named: &RelationUse) -> Option<String> {
+        let candidates = self.candidates(&named.name);
+        let ruled = candidates
+            .iter()
+            .find(|(oid, _)| self.policy.rules_relation(self.catalog, *oid));
+        ruled.map(|(_, relation)| format!("{}.{}", relation.schema, relation.name))
+    }
+
+    fn uses(&self, effects: &Effects, uses: &[Use]) -> Result<u32, Denial> {
+        let mut probes: u32 = 0;
+        for one in uses {
+            let taint = self.taint(&one.flow);
+            let tells = !matches!(one.test, Test::Presence | Test::Into(_));
+            if self.in_flux && tells && self.guard.predicates != Predicates::Allow {
+                return Err(self.deny(Reason::InFlux));
+            }
+            if taint == Taint::Clean {
+                continue;
+            }
+            let allowed = self.guard.predicates(taint.rule());
+            let is_plan = effects.class == Class::Explain;
+            let is_fine = match &one.test {
+                Test::Presence => true,
+                Test::Into(targets) => self.guard.copies || self.are_ruled(targets),
+                _ if allowed == Predicates::Allow => true,
+                Test::Equality { values } if allowed == Predicates::Equality && !is_plan => {
+                    probes = probes.saturating_add(*values);
+                    true
+                }
+                Test::Column(other) => {
+                    allowed == Predicates::Equality && self.taint(other) == taint
+                }
+                Test::Equality { .. } | Test::Any => false,
+            };
+            if !is_fine {
+                let column = self.column(&one.flow);
+                let reason = match &one.test {
+                    Test::Into(_) => Reason::Copied { column },
+                    _ => Reason::Learnt {
+                        column,
+                        place: one.place,
+                    },
+                };
+                return Err(self.deny_by(taint.rule(), reason));
+            }
+        }
+        Ok(probes)
+    }
+
+    /// What a flow must not show, with the functions that the policy trusts taken at their word.
+    fn taint(&self, flow: &Flow) -> Taint {
+        let taint = self.policy.taint(self.catalog, flow, VIEW_DEPTH);
+        if flow.kind != Kind::Opaque || self.guard.functions.is_none() {
+            return taint;
+        }
+        let names = flow.functions.iter().map(|name| &**name);
+        let opaque = |name: &&str| is_opaque(self.catalog, &[(*name).to_owned()]);
+        let mut unknown = names.filter(opaque).peekable();
+        let has_any = unknown.peek().is_some();
+        match has_any && unknown.all(|name| self.guard.allows_function(name)) {
+            true => {
+                let computed = Flow {
+                    kind: Kind::Derived,
+                    ..flow.clone()
+                };
+                self.policy.taint(self.catalog, &computed, VIEW_DEPTH)
+            }
+            false => taint,
+        }
+    }
+
+    fn are_ruled(&self, targets: &[Origin]) -> bool {
+        let mut taints = targets.iter().map(|target| {
+            self.policy
+                .taint(self.catalog, &Flow::plain(*target), VIEW_DEPTH)
+        });
+        !targets.is_empty() && taints.all(|taint| taint != Taint::Clean)
+    }
+
+    /// Schema, table and column of the first source under a rule.
+    fn column(&self, flow: &Flow) -> Option<String> {
+        let mut sources = flow.sources.iter();
+        let source = sources.find(|source| {
+            let flow = Flow::plain(**source);
+            self.policy.taint(self.catalog, &flow, VIEW_DEPTH) != Taint::Clean
+        })?;
+        let relation = self.catalog.relations.get(&source.0)?;
+        let column = self.catalog.column(source.0, source.1);
+        let column = column.map_or("*", |(_, column)| column.name.as_str());
+        Some(format!("{}.{}.{column}", relation.schema, relation.name))
+    }
+}
+
+fn is_system(schema: &str) -> bool {
+    matches!(schema, "pg_catalog" | "information_schema" | "pg_toast")
+        || schema.starts_with("pg_temp_")
+}
+
+/// Relations of PostgreSQL's own that the catalog may not list.
+fn is_named_system(name: &Name) -> bool {
+    match name.as_slice() {
+        [.., schema, _] => is_system(schema),
+        [name] => name.starts_with("pg_"),
+        [] => false,
+    }
+}
+
+/// Does a function of this name read files, run texts, ask other servers, or keep what others can
+/// read?
+fn is_side_door(name: &Name) -> bool {
+    let effects = crate::sql::effects::function_effects(name);
+    effects.iter().any(|effect| {
+        matches!(
+            effect,
+            SideEffect::ServerFile
+                | SideEffect::RunsText
+                | SideEffect::OtherServer
+                | SideEffect::LargeObject
+                | SideEffect::Replication
+        )
+    })
+}
+
+/// May names stand for something else once the statement has run?
+fn changes_names(effects: &Effects) -> bool {
+    let is_view = effects.class == Class::Define && !effects.relations.is_empty();
+    is_view || matches!(effects.class, Class::Alter | Class::Code | Class::Routine)
+}

@@ -1,0 +1,110 @@
+//! Which statements may run: commands, tables, functions, and what may be learnt of columns under
+//! rules without seeing them.
+//!
+//! * [`Guard`]: what a policy says of it.
+//! * [`Policy::admit`](super::Policy::admit): the decision about the statements of a text; pure.
+//! * [`Denial`]: what is refused, by which rule, and how to ask for it.
+
+mod decide;
+mod denial;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use decide::{Admission, Judged};
+pub use denial::{Denial, Reason};
+
+use super::{Glob, RuleId};
+use crate::sql::effects::Class;
+
+/// What may be learnt of a column under a rule by comparing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Predicates {
+    /// Nothing.
+    Refuse,
+    /// Whether it equals a value that the client knows, and which rows of other tables go with it
+    /// by an equal value under the same rule.
+    Equality,
+    /// Whatever a condition tells.
+    Allow,
+}
+
+/// What a policy says of statements.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// What may run.
+    pub commands: BTreeSet<Class>,
+    /// Schema and name of the tables and views that may be named; `None` if all may. Those of
+    /// PostgreSQL itself and temporary ones always may.
+    pub tables: Option<Vec<(Glob, Glob)>>,
+    /// Names of functions that may be called although they may know more than their arguments.
+    /// `None`: any may, and what comes out is masked.
+    pub functions: Option<Vec<Glob>>,
+    /// Nothing may be written, by whatever it takes.
+    pub read_only: bool,
+    /// The role of the session is not the client's to choose.
+    pub pins_role: bool,
+    /// The time limit of statements is not the client's to choose.
+    pub pins_timeout: bool,
+    /// What may be learnt of columns under rules.
+    pub predicates: Predicates,
+    /// The same for columns under these rules.
+    pub by_rule: BTreeMap<RuleId, Predicates>,
+    /// Values under rules may be written where no rule holds for them.
+    pub copies: bool,
+    /// Tables under rules may be altered: constraints and conversions tell of the values there.
+    pub alters_ruled: bool,
+}
+
+impl Default for Guard {
+    /// What holds where a policy says nothing: whatever only reads and writes rows, or defines
+    /// what holds them.
+    fn default() -> Self {
+        let refused = [
+            Class::Code,
+            Class::Routine,
+            Class::Permission,
+            Class::Server,
+        ];
+        Self {
+            commands: Class::all()
+                .filter(|class| !refused.contains(class))
+                .collect(),
+            tables: None,
+            functions: None,
+            read_only: false,
+            pins_role: false,
+            pins_timeout: false,
+            predicates: Predicates::Equality,
+            by_rule: BTreeMap::new(),
+            copies: false,
+            alters_ruled: false,
+        }
+    }
+}
+
+impl Guard {
+    /// A guard that lets every statement of these kinds do what it likes with what it may name.
+    pub fn open() -> Self {
+        Self {
+            commands: Class::all().collect(),
+            predicates: Predicates::Allow,
+            copies: true,
+            alters_ruled: true,
+            ..Self::default()
+        }
+    }
+
+    /// Has a function of this name been allowed?
+    fn allows_function(&self, name: &str) -> bool {
+        let listed = self.functions.iter().flatten();
+        listed.into_iter().any(|glob| glob.matches(name.as_bytes()))
+    }
+
+    /// What may be learnt of a column under `rule`.
+    fn predicates(&self, rule: Option<RuleId>) -> Predicates {
+        let own = rule.and_then(|rule| self.by_rule.get(&rule));
+        own.copied().unwrap_or(self.predicates)
+    }
+}

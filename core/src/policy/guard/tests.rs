@@ -1,0 +1,600 @@
+//! What may run, statement by statement.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it should")]
+
+use super::*;
+use crate::catalog::{Catalog, table};
+use crate::policy::{Messages, Policy, Rule, Selector, Strategy};
+use crate::sql::effects::Place;
+use crate::sql::lineage::SearchPath;
+
+const PATIENTS: u32 = 20_000;
+const CLAIMS: u32 = 20_001;
+const VISITS: u32 = 20_002;
+
+fn catalog() -> Catalog {
+    let mut catalog = Catalog::default();
+    let patients = [
+        ("id", 20),
+        ("ssn", 25),
+        ("name", 25),
+        ("city", 25),
+        ("born", 1082),
+    ];
+    let claims = [
+        ("id", 20),
+        ("patient_ssn", 25),
+        ("amount", 1700),
+        ("note", 25),
+    ];
+    let visits = [("id", 20), ("patient_id", 20), ("ward", 25), ("at", 1114)];
+    for (oid, schema, name, columns) in [
+        (PATIENTS, "ehr", "patients", &patients[..]),
+        (CLAIMS, "billing", "claims", &claims[..]),
+        (VISITS, "ehr", "visits", &visits[..]),
+    ] {
+        catalog.relations.insert(oid, table(schema, name, columns));
+    }
+    catalog.own_functions.insert("risk_score".to_owned());
+    catalog
+}
+
+fn rule(name: &str, schema: &str, table: &str, column: &str) -> Rule {
+    let glob = |text| Glob::new(text).unwrap();
+    Rule {
+        name: name.to_owned(),
+        selector: Selector::Column {
+            schema: glob(schema),
+            table: glob(table),
+            column: glob(column),
+        },
+        strategy: Strategy::Redact,
+    }
+}
+
+fn policy(guard: Guard) -> Policy {
+    let rules = vec![
+        rule("ssn", "*", "*", "*ssn"),
+        rule("name", "ehr", "patients", "name"),
+        rule("born", "ehr", "patients", "born"),
+    ];
+    let name = "analyst".to_owned();
+    Policy::new(name, rules, None, Messages::Strict, [0; 32]).guarded(guard)
+}
+
+fn judged_in(guard: &Guard, text: &str, in_flux: bool) -> Judged {
+    let catalog = catalog();
+    let policy = policy(guard.clone());
+    match crate::sql::read(text.as_bytes(), &catalog, &SearchPath::Unknown) {
+        Ok(statements) => policy.admit(&catalog, &statements, in_flux),
+        Err(unread) => panic!("{text}: {unread}"),
+    }
+}
+
+fn judged(guard: &Guard, text: &str) -> Judged {
+    judged_in(guard, text, false)
+}
+
+#[track_caller]
+fn is_refused(guard: &Guard, text: &str) -> Reason {
+    match judged(guard, text) {
+        Err(denial) => denial.reason,
+        Ok(_) => panic!("{text} may run"),
+    }
+}
+
+#[track_caller]
+fn may_run(guard: &Guard, text: &str) -> u32 {
+    match judged(guard, text) {
+        Ok(admission) => admission.probes,
+        Err(denial) => panic!("{text}: {}", denial.to_refusal()),
+    }
+}
+
+#[test]
+fn what_tells_of_a_masked_column_is_refused() {
+    let guard = Guard::default();
+    for (text, place) in [
+        (
+            "select id from patients where ssn like '1%'",
+            Place::Predicate,
+        ),
+        ("select id from patients where ssn > '1'", Place::Predicate),
+        (
+            "select id from patients where ssn between '1' and '2'",
+            Place::Predicate,
+        ),
+        (
+            "select id from patients where substr(ssn, 1, 1) = '1'",
+            Place::Predicate,
+        ),
+        (
+            "select id from patients where ssn::varchar(1) = '1'",
+            Place::Predicate,
+        ),
+        (
+            "select id from patients where left(ssn, 1) in ('1', '2')",
+            Place::Predicate,
+        ),
+        (
+            "select id from patients where ssn = any($1)",
+            Place::Predicate,
+        ),
+        (
+            "select id from patients where ssn = any('{1,2}')",
+            Place::Predicate,
+        ),
+        (
+            "select id from patients where ssn in (select city from patients)",
+            Place::Predicate,
+        ),
+        (
+            "select id from patients where ssn = (select '1')",
+            Place::Predicate,
+        ),
+        (
+            "select id from patients where not (ssn ~ '^1' and id = 1)",
+            Place::Predicate,
+        ),
+        (
+            "select id from patients where case when ssn < '5' then true end",
+            Place::Predicate,
+        ),
+        (
+            "select id from patients where nullif(ssn, '1') is null",
+            Place::Predicate,
+        ),
+        (
+            "select nullif(ssn, '1') is null from patients",
+            Place::Predicate,
+        ),
+        (
+            "select count(nullif(ssn, '1')) from patients",
+            Place::Predicate,
+        ),
+        (
+            "select count(*) filter (where ssn < '5') from patients",
+            Place::Predicate,
+        ),
+        (
+            "select count(*) from patients having max(ssn) > '5'",
+            Place::Predicate,
+        ),
+        (
+            "select 1 where exists (select from patients where name > 'M')",
+            Place::Predicate,
+        ),
+        (
+            "with p as (select ssn as s from patients) select 1 from p where s ~ '1'",
+            Place::Predicate,
+        ),
+        (
+            "select 1 from (select ssn from patients) p(a) where a ~ '1'",
+            Place::Predicate,
+        ),
+        (
+            "select 1 from patients p, lateral (select p.ssn where p.ssn ~ '1') l",
+            Place::Predicate,
+        ),
+        (
+            "update visits set ward = 'A' from patients where ssn ~ '1'",
+            Place::Predicate,
+        ),
+        ("delete from patients where ssn < '5'", Place::Predicate),
+        (
+            "select 1 from patients join (values ('1'), ('2')) v(x) on ssn = x",
+            Place::Join,
+        ),
+        (
+            "select 1 from patients join unnest($1::text[]) v(x) on ssn = x",
+            Place::Join,
+        ),
+        (
+            "select 1 from patients join claims on name = note",
+            Place::Join,
+        ),
+        (
+            "select 1 from patients p join patients q on p.ssn < q.ssn",
+            Place::Join,
+        ),
+        ("select ssn from patients intersect select '1'", Place::Join),
+        ("select ssn from patients union select '1'", Place::Join),
+        (
+            "select ssn from patients except select city from patients",
+            Place::Join,
+        ),
+        (
+            "select count(*) from patients group by ssn",
+            Place::Grouping,
+        ),
+        (
+            "select left(name, 1), count(*) from patients group by 1",
+            Place::Grouping,
+        ),
+        (
+            "select substr(name, 1, 1) as i, count(*) from patients group by i",
+            Place::Grouping,
+        ),
+        (
+            "select count(*) from patients group by rollup (city, name)",
+            Place::Grouping,
+        ),
+        ("select distinct ssn from patients", Place::Grouping),
+        (
+            "select distinct on (name) id from patients",
+            Place::Grouping,
+        ),
+        (
+            "select row_number() over (partition by name) from patients",
+            Place::Grouping,
+        ),
+        ("select id from patients order by ssn", Place::Ordering),
+        (
+            "select id, name as n from patients order by n",
+            Place::Ordering,
+        ),
+        ("select id, name from patients order by 2", Place::Ordering),
+        (
+            "select rank() over (order by born) from patients",
+            Place::Ordering,
+        ),
+        (
+            "select rank() over w from patients window w as (order by born)",
+            Place::Ordering,
+        ),
+        (
+            "select array_agg(id order by name) from patients",
+            Place::Ordering,
+        ),
+        (
+            "select id from patients limit (select ascii(ssn) from patients limit 1)",
+            Place::Other,
+        ),
+        (
+            "select g from patients, generate_series(1, ascii(ssn)) g",
+            Place::Other,
+        ),
+        (
+            "select generate_series(1, ascii(ssn)) from patients",
+            Place::Other,
+        ),
+    ] {
+        match is_refused(&guard, text) {
+            Reason::Learnt { place: found, .. } => assert_eq!(found, place, "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    for text in [
+        "explain select id from patients where ssn = '1'",
+        "explain select id from patients where ssn like '1%'",
+        "prepare p as select id from patients where ssn like $1",
+        "declare c cursor for select id from patients where ssn like '1%'",
+        "copy (select id from patients where ssn like '1%') to stdout",
+        "create view v as select id from patients where ssn like '1%'",
+        "insert into visits (id) select id from patients where ssn like '1%'",
+        "merge into visits v using patients p on v.id = p.id and p.ssn ~ '1' \
+         when matched then delete",
+    ] {
+        assert!(
+            matches!(is_refused(&guard, text), Reason::Learnt { .. }),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_tells_nothing_or_is_counted_may_run() {
+    let guard = Guard::default();
+    for (text, probes) in [
+        ("select * from patients", 0),
+        (
+            "select count(*), count(ssn), min(ssn), max(born) from patients",
+            0,
+        ),
+        (
+            "select city, count(*) from patients group by city order by count(*) desc",
+            0,
+        ),
+        (
+            "select p.name, v.ward from patients p join visits v on v.patient_id = p.id",
+            0,
+        ),
+        (
+            "select id from patients where ssn is not null and city = 'Bern'",
+            0,
+        ),
+        (
+            "select amount from claims c join patients p on p.ssn = c.patient_ssn",
+            0,
+        ),
+        (
+            "select 1 from patients p join claims c on lower(p.ssn) = lower(c.patient_ssn)",
+            0,
+        ),
+        (
+            "select 1 from patients p where ssn in (select patient_ssn from claims)",
+            0,
+        ),
+        ("select ssn from patients union all select '1'", 0),
+        ("select id from patients where ssn = '1'", 1),
+        ("select id from patients where $1 = ssn", 1),
+        ("select id from patients where ssn = $1::text", 1),
+        ("select id from patients where ssn = upper($1)", 1),
+        (
+            "select id from patients where lower(name) = lower($1) and born = $2",
+            2,
+        ),
+        ("select id from patients where ssn in ('1', '2', $1)", 3),
+        ("select id from patients where (ssn, name) = ('1', 'a')", 2),
+        ("select id from patients where ssn = any(array[$1, $2])", 2),
+        (
+            "select id from patients where ssn <> '1' or name is not distinct from 'a'",
+            2,
+        ),
+        ("update patients set ssn = '1', name = $1 where id = 1", 0),
+        (
+            "update patients set ssn = c.patient_ssn from claims c where c.id = patients.id",
+            0,
+        ),
+        ("insert into patients (id, ssn) values (1, '1')", 0),
+        (
+            "insert into claims (patient_ssn) select ssn from patients",
+            0,
+        ),
+        (
+            "insert into patients (ssn) values ('1') on conflict (ssn) do nothing",
+            1,
+        ),
+        ("create view v as select ssn from patients", 0),
+        (
+            "create temp table t as select id, city, count(*) from patients group by 1, 2",
+            0,
+        ),
+        (
+            "select ward, lag(at) over (partition by patient_id order by at) from visits",
+            0,
+        ),
+        (
+            "explain analyze select city from patients where city like 'B%'",
+            0,
+        ),
+        ("select jsonb_agg(p) from patients p", 0),
+        ("begin; select 1; commit", 0),
+        ("set search_path to ehr; show search_path", 0),
+        ("select risk_score(id) from visits", 0),
+        (
+            "alter table visits add column b int; create index on visits (ward)",
+            0,
+        ),
+    ] {
+        assert_eq!(may_run(&guard, text), probes, "{text}");
+    }
+}
+
+#[test]
+fn masked_values_are_not_carried_to_where_no_rule_holds() {
+    let guard = Guard::default();
+    for text in [
+        "create table t as select ssn as x from patients",
+        "create table t as select md5(ssn) as x from patients",
+        "select ssn as x into t from patients",
+        "insert into visits (ward) select ssn from patients",
+        "insert into visits (ward) values ((select ssn from patients limit 1))",
+        "insert into visits select id, id, name from patients",
+        "update visits set ward = p.name from patients p where p.id = patient_id",
+        "update visits set (ward, at) = (select name, now() from patients limit 1)",
+        "with w as (insert into visits (ward) select name from patients) select 1",
+        "merge into visits v using patients p on v.patient_id = p.id \
+         when matched then update set ward = p.name",
+        "merge into visits v using patients p on v.patient_id = p.id \
+         when not matched then insert (ward) values (p.name)",
+        "insert into patients (id, ssn) values (1, 'x') on conflict (id) \
+         do update set city = excluded.ssn",
+        "select set_config('a.b', ssn, false) from patients",
+        "select pg_notify('c', ssn) from patients",
+        "select pg_advisory_lock(ascii(ssn)) from patients",
+        "select setseed(ascii(ssn) / 256.0) from patients",
+        "select pg_sleep(ascii(ssn)) from patients",
+        "create table t as execute p",
+    ] {
+        assert!(
+            matches!(is_refused(&guard, text), Reason::Copied { .. }),
+            "{text}"
+        );
+        let mut allowing = guard.clone();
+        allowing.copies = true;
+        may_run(&allowing, text);
+    }
+}
+
+#[test]
+fn side_doors_are_closed_and_commands_are_granted() {
+    let guard = Guard::default();
+    for text in [
+        "select pg_read_file('/etc/passwd')",
+        "select lo_get(1)",
+        "select lo_import('/etc/passwd')",
+        "select query_to_xml('select 1', true, true, '')",
+        "select * from dblink('', 'select 1') as t(a int)",
+        "select ts_stat('select 1')",
+        "select pg_logical_slot_peek_changes('s', null, null)",
+    ] {
+        assert!(
+            matches!(is_refused(&guard, text), Reason::Function(_)),
+            "{text}"
+        );
+    }
+    for text in ["copy visits to '/tmp/a'", "copy visits from program 'cat'"] {
+        assert_eq!(is_refused(&guard, text), Reason::ServerFile, "{text}");
+    }
+    for (text, class) in [
+        ("do $$ begin end $$", Class::Routine),
+        ("call p()", Class::Routine),
+        (
+            "create function f() returns int language sql as 'select 1'",
+            Class::Code,
+        ),
+        (
+            "create rule r as on select to visits do instead select 1",
+            Class::Code,
+        ),
+        ("grant select on visits to a", Class::Permission),
+        ("create extension dblink", Class::Server),
+        ("load 'x'", Class::Server),
+    ] {
+        assert_eq!(is_refused(&guard, text), Reason::Command(class), "{text}");
+    }
+    let altered = is_refused(&guard, "alter table patients add check (ssn < '5')");
+    assert_eq!(altered, Reason::Altered("ehr.patients".to_owned()));
+    let listed = Guard {
+        functions: Some(vec![
+            Glob::new("lo_*").unwrap(),
+            Glob::new("risk_*").unwrap(),
+        ]),
+        ..guard
+    };
+    may_run(&listed, "select lo_get(1)");
+    may_run(&listed, "select id from visits where risk_score(id) > 3");
+    assert!(matches!(
+        is_refused(&listed, "select id from patients where risk_score(ssn) > 3"),
+        Reason::Learnt { .. }
+    ));
+    assert!(matches!(
+        is_refused(&listed, "select other(1)"),
+        Reason::Function(_)
+    ));
+}
+
+#[test]
+fn only_what_is_granted_may_be_named_written_and_set() {
+    let glob = |text: &str| Glob::new(text).unwrap();
+    let guard = Guard {
+        commands: [
+            Class::Query,
+            Class::Insert,
+            Class::Setting,
+            Class::Transaction,
+        ]
+        .into(),
+        tables: Some(vec![(glob("ehr"), glob("*"))]),
+        pins_role: true,
+        pins_timeout: true,
+        ..Guard::default()
+    };
+    may_run(&guard, "select * from visits join ehr.patients on true");
+    may_run(&guard, "select relname from pg_class");
+    may_run(&guard, "insert into visits (id) select 1");
+    may_run(&guard, "with billing as (select 1) select * from billing");
+    let refused = Reason::Table(Some("billing.claims".to_owned()));
+    assert_eq!(is_refused(&guard, "select 1 from claims"), refused);
+    assert_eq!(
+        is_refused(&guard, "select (select 1 from billing.claims)"),
+        refused
+    );
+    assert_eq!(
+        is_refused(&guard, "select 1 from nothing"),
+        Reason::Table(None)
+    );
+    for (text, class) in [
+        ("with d as (delete from visits) select 1", Class::Delete),
+        ("prepare p as update visits set ward = ''", Class::Update),
+        ("explain select 1", Class::Explain),
+    ] {
+        assert_eq!(is_refused(&guard, text), Reason::Command(class), "{text}");
+    }
+    for text in [
+        "set role other",
+        "set session authorization other",
+        "reset role",
+        "select set_config('role', 'other', false)",
+        "select set_config('ro' || 'le', 'other', false)",
+        "set local statement_timeout = 0",
+        "reset all",
+    ] {
+        assert!(
+            matches!(is_refused(&guard, text), Reason::Setting(_)),
+            "{text}"
+        );
+    }
+    let read_only = Guard {
+        read_only: true,
+        ..Guard::default()
+    };
+    for text in [
+        "insert into visits default values",
+        "with d as (delete from visits returning 1) select * from d",
+        "create temp table t (a int)",
+        "select 1 as a into t",
+        "begin read write",
+        "start transaction isolation level serializable, read write",
+        "set transaction read write",
+        "set session characteristics as transaction read write",
+        "explain analyze delete from visits",
+        "prepare p as delete from visits",
+    ] {
+        assert_eq!(is_refused(&read_only, text), Reason::ReadOnly, "{text}");
+    }
+    let setting = is_refused(&read_only, "set default_transaction_read_only = off");
+    assert_eq!(setting, Reason::Setting("default_transaction_read_only"));
+    may_run(&read_only, "begin read only; select * from visits; commit");
+    may_run(&read_only, "set application_name = 'x'; discard all");
+}
+
+#[test]
+fn a_rule_can_allow_more_or_less_than_the_policy() {
+    let mut guard = Guard::default();
+    guard.by_rule.insert(RuleId(1), Predicates::Allow);
+    guard.by_rule.insert(RuleId(2), Predicates::Refuse);
+    may_run(
+        &guard,
+        "select id from patients where name like 'A%' order by name",
+    );
+    is_refused(&guard, "select id from patients where born = '2000-01-01'");
+    is_refused(&guard, "select id from patients where ssn like '1%'");
+    may_run(
+        &Guard::open(),
+        "select id from patients where ssn like '1%' order by born",
+    );
+}
+
+#[test]
+fn what_an_open_transaction_has_renamed_is_not_learnt_of() {
+    let guard = Guard::default();
+    for text in [
+        "alter table visits rename to v; select 1 from v where ward like '1%'",
+        "create view v as select 1; select 1 from visits where ward like 'A%'",
+    ] {
+        assert_eq!(is_refused(&guard, text), Reason::InFlux, "{text}");
+    }
+    assert!(judged_in(&guard, "select * from visits", true).is_ok());
+    assert!(judged_in(&guard, "select 1 from visits where ward = 'A'", true).is_err());
+    let admitted = judged(&guard, "alter table visits rename to v").unwrap();
+    assert!(admitted.changes_names);
+}
+
+#[test]
+fn a_denial_names_the_rule_and_the_way_and_no_value() {
+    let text = "select id from patients where ssn like '078-05%'";
+    let refusal = judged(&Guard::default(), text).unwrap_err().to_refusal();
+    assert_eq!(refusal.code.as_str(), "42501");
+    assert_eq!(
+        refusal.message,
+        "refused by policy \"analyst\", rule \"ssn\": column ehr.patients.ssn is used in a \
+         condition"
+    );
+    assert!(refusal.hint.unwrap().contains("predicates"));
+    for text in [
+        "select 1 from \"078-05-1120\" where a like 'x'",
+        "select \"078-05-1120\"(ssn) from patients",
+        "select id from patients where \"078-05-1120\" = 1",
+    ] {
+        let tables = Some(Vec::new());
+        let guard = Guard {
+            tables,
+            functions: Some(Vec::new()),
+            ..Guard::default()
+        };
+        let refusal = judged(&guard, text).unwrap_err().to_refusal();
+        assert!(!format!("{refusal:?}").contains("078"), "{refusal:?}");
+    }
+}
