@@ -229,7 +229,7 @@ impl<I: Inspect> Harness<I> {
                 .on_server(&mut self.server, Timestamp(self.now));
             collect(&mut self.server, &mut self.to_client);
             self.note_records();
-            let asked = self.steps.1 == Step::AwaitCatalog;
+            let asked = [self.steps.0, self.steps.1].contains(&Step::AwaitCatalog);
             if asked {
                 self.session
                     .refresh(Arc::clone(&self.policy), Arc::clone(&self.catalog));

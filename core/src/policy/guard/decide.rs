@@ -46,6 +46,14 @@ impl Policy {
         Ok(admission)
     }
 
+    /// Refuses a function that is called by its number, unless those of large objects are allowed.
+    pub fn deny_call(&self, is_large_object: bool) -> Option<Denial> {
+        let guard = self.guard.as_ref()?;
+        let is_allowed = is_large_object && guard.allows_function("lo_open");
+        let name = "called by its number".to_owned();
+        (!is_allowed).then(|| self.deny(Reason::Function(name)))
+    }
+
     /// Refuses, for a reason that no rule has.
     pub fn deny(&self, reason: Reason) -> Denial {
         Denial {

@@ -104,6 +104,14 @@ pub fn write_error(out: &mut Vec<u8>, refusal: &Refusal) {
     write_error_fields(out, "ERROR", refusal);
 }
 
+/// Appends a Query.
+pub fn write_query(out: &mut Vec<u8>, text: &[u8]) {
+    frame::write(out, client::QUERY, |out| {
+        out.extend_from_slice(text);
+        out.push(0);
+    });
+}
+
 /// Appends a Parse without parameter types.
 pub fn write_parse(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
     frame::write(out, client::PARSE, |out| {

@@ -93,11 +93,16 @@ impl<I: Inspect> Session<I> {
         }
     }
 
+    /// A statement that is on its way may give names another meaning.
+    pub(super) fn begin_change(&mut self) {
+        self.change = Change::Open;
+        self.rules.set_in_flux(true);
+    }
+
     /// A statement has ended with this tag.
     pub(super) fn note_change(&mut self, tag: &[u8]) {
         if self.rules.policy().has_rules() && changes_catalog(tag) {
-            self.change = Change::Open;
-            self.rules.set_in_flux(true);
+            self.begin_change();
         } else if tag == b"COMMIT" {
             // Another transaction may have begun with it.
             self.end_of_change();

@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 
 use super::super::frame::{self, HEADER_BYTES, Header};
 use super::super::message::{self, client};
+use super::admission::Refused;
 use super::bind::BindStream;
 use super::journal::Intent;
 use super::pipeline::{Awaited, FunctionResult, Target};
@@ -154,11 +155,11 @@ impl<I: Inspect> Session<I> {
     ) -> Result<(), Halt> {
         match header.tag {
             client::QUERY => return self.query(header, body, window, now),
-            client::PARSE => self.parse(body)?,
+            client::PARSE => return self.parse(header, body, window, now),
             client::DESCRIBE => self.describe(body)?,
-            client::EXECUTE => self.execute(body, window, now)?,
+            client::EXECUTE => return self.execute(header, body, window, now),
             client::CLOSE => self.close(body)?,
-            client::FUNCTION_CALL => self.function_call(body, now)?,
+            client::FUNCTION_CALL => return self.function_call(header, body, window, now),
             client::SYNC => self.await_answer(Awaited::Sync { injected: false }, now),
             client::COPY_DONE | client::COPY_FAIL => self.pipeline.push_copy_end(),
             _ => {}
@@ -214,6 +215,23 @@ impl<I: Inspect> Session<I> {
         };
         self.head_statement = Some(Rc::clone(&statement));
         if !self.pipeline.is_skipping() {
+            // Once: what a probe waits for is not waited for again.
+            if self.probe.is_none()
+                && self.head_intent.is_none()
+                && let Some(refusal) = self.admit(&statement)?
+            {
+                self.head_statement = None;
+                self.forget_unnamed();
+                let refused = Refused {
+                    header,
+                    text: &statement.text,
+                    channel: Channel::Simple,
+                    binds: &[],
+                    refusal,
+                };
+                self.refuse_message(refused, window, now);
+                return Ok(());
+            }
             match self.probe_copies(&statement, window, now)? {
                 Probed::Forward => {}
                 Probed::Rejected => {
@@ -227,12 +245,16 @@ impl<I: Inspect> Session<I> {
         self.head_statement = None;
         self.probe = None;
         self.epoch += 1;
-        // A simple query drops the unnamed statement and the unnamed portal.
-        self.names.set_portal(b"", None);
-        self.names.set_statement(b"", None);
+        self.forget_unnamed();
         self.await_answer(Awaited::Query { statement, ordinal }, now);
         window.pass(header.frame_bytes);
         Ok(())
+    }
+
+    /// A simple query drops the unnamed statement and the unnamed portal.
+    fn forget_unnamed(&mut self) {
+        self.names.set_portal(b"", None);
+        self.names.set_statement(b"", None);
     }
 
     fn statement(&self, text: &[u8]) -> Rc<Statement> {
@@ -272,7 +294,13 @@ impl<I: Inspect> Session<I> {
 
     // -- extended query ----------------------------------------------------------------------
 
-    fn parse(&mut self, body: &[u8]) -> Result<(), Halt> {
+    fn parse(
+        &mut self,
+        header: Header,
+        body: &[u8],
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
         let mut reader = Reader::new(body);
         let malformed = |_| violation("malformed Parse");
         let name = reader.cstr().map_err(malformed)?;
@@ -290,6 +318,18 @@ impl<I: Inspect> Session<I> {
         }
         let statement = self.statement(text);
         if self.pipeline.is_skipping() {
+            window.pass(header.frame_bytes);
+            return Ok(());
+        }
+        if let Some(refusal) = self.admit(&statement)? {
+            let refused = Refused {
+                header,
+                text: &statement.text,
+                channel: Channel::Extended,
+                binds: &[],
+                refusal,
+            };
+            self.refuse_message(refused, window, now);
             return Ok(());
         }
         statement.take_name(name);
@@ -300,6 +340,7 @@ impl<I: Inspect> Session<I> {
             undo,
             injected: false,
         });
+        window.pass(header.frame_bytes);
         Ok(())
     }
 
@@ -377,7 +418,13 @@ impl<I: Inspect> Session<I> {
         Ok(())
     }
 
-    fn execute(&mut self, body: &[u8], window: &mut Window, now: Timestamp) -> Result<(), Halt> {
+    fn execute(
+        &mut self,
+        header: Header,
+        body: &[u8],
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
         let mut reader = Reader::new(body);
         let name = reader.cstr().map_err(|_| violation("malformed Execute"))?;
         check_name(name)?;
@@ -386,10 +433,25 @@ impl<I: Inspect> Session<I> {
             return Err(violation("malformed Execute").into());
         }
         if self.pipeline.is_skipping() {
+            window.pass(header.frame_bytes);
             return Ok(());
         }
         let portal = self.portal_or_cursor(name)?;
         let statement = Rc::clone(&portal.statement);
+        // What its names stand for may have changed since it was parsed.
+        if self.head_intent.is_none()
+            && let Some(refusal) = self.admit(&statement)?
+        {
+            let refused = Refused {
+                header,
+                text: &statement.text,
+                channel: Channel::Extended,
+                binds: &portal.binds,
+                refusal,
+            };
+            self.refuse_message(refused, window, now);
+            return Ok(());
+        }
         let ordinal = self.intend(&statement.text, Channel::Extended, &portal.binds, now)?;
         // Each time: the server looks the table up when it copies, not when it parses.
         self.inject_copy_probes(&statement, window);
@@ -409,6 +471,7 @@ impl<I: Inspect> Session<I> {
             ordinal,
             is_doubtful: is_stale && is_indirect,
         });
+        window.pass(header.frame_bytes);
         Ok(())
     }
 
@@ -458,7 +521,13 @@ impl<I: Inspect> Session<I> {
 
     // -- function call -----------------------------------------------------------------------
 
-    fn function_call(&mut self, body: &[u8], now: Timestamp) -> Result<(), Halt> {
+    fn function_call(
+        &mut self,
+        header: Header,
+        body: &[u8],
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
         let malformed = |_| violation("malformed FunctionCall");
         let mut reader = Reader::new(body);
         let oid = reader.u32().map_err(malformed)?;
@@ -478,18 +547,32 @@ impl<I: Inspect> Session<I> {
             return Err(violation("malformed FunctionCall").into());
         }
         if self.pipeline.is_skipping() {
+            window.pass(header.frame_bytes);
             return Ok(());
         }
         let text = StatementText::function_call(oid);
+        let is_large_object = LARGE_OBJECT_FUNCTIONS.contains(&oid);
+        if let Some(denial) = self.rules.policy().deny_call(is_large_object) {
+            let refused = Refused {
+                header,
+                text: &text,
+                channel: Channel::FunctionCall,
+                binds: &binds,
+                refusal: denial.to_refusal(),
+            };
+            self.refuse_message(refused, window, now);
+            return Ok(());
+        }
         let ordinal = self.intend(&text, Channel::FunctionCall, &binds, now)?;
         self.epoch += 1;
-        let result = if LARGE_OBJECT_FUNCTIONS.contains(&oid) {
+        let result = if is_large_object {
             FunctionResult::LargeObject
         } else {
             FunctionResult::Any
         };
         self.pipeline
             .push(Awaited::FunctionCall { result, ordinal });
+        window.pass(header.frame_bytes);
         Ok(())
     }
 }

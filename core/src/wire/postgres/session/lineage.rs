@@ -37,7 +37,7 @@ impl PartialEq for Source {
 }
 
 impl Source {
-    fn of(statement: &Statement, index: usize) -> Option<Self> {
+    pub(super) fn of(statement: &Statement, index: usize) -> Option<Self> {
         let text = statement.text.whole()?;
         Some(Self {
             text,

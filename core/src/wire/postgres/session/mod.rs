@@ -14,9 +14,10 @@
 //! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
 //! `changes` what the session changed in the catalog, `quoting` statements that quote other
 //! sessions, `notices` the texts of errors and notices, `sentences` how their words are judged,
-//! `known` those that tell nothing, `lineage` which statement computed a result, `parameters` what
+//! `known` those that tell nothing, `admission` which statements may run, `lineage` which statement computed a result, `parameters` what
 //! the server reports of its settings, `probe` the columns of a COPY, `journal` the records.
 
+mod admission;
 mod bind;
 mod changes;
 mod client;

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use crate::error::Refusal;
 use crate::limits;
 
 use super::statements::{Portal, Statement, Undo};
@@ -54,6 +55,14 @@ pub(super) enum Awaited {
         result: FunctionResult,
         ordinal: u64,
     },
+    /// In the place of a message that was refused → ErrorResponse, and ReadyForQuery if that
+    /// was a Query or a FunctionCall
+    Refused {
+        /// What the client is told.
+        refusal: Rc<Refusal>,
+        ordinal: u64,
+        is_extended: bool,
+    },
     /// CopyDone or CopyFail: not answered by itself; it marks the end of COPY FROM STDIN.
     CopyEnd,
 }
@@ -91,6 +100,10 @@ impl Awaited {
                 | Awaited::Describe { .. }
                 | Awaited::Execute { .. }
                 | Awaited::Close { .. }
+                | Awaited::Refused {
+                    is_extended: true,
+                    ..
+                }
         )
     }
 
@@ -122,7 +135,8 @@ impl Awaited {
         match self {
             Awaited::Query { ordinal, .. }
             | Awaited::Execute { ordinal, .. }
-            | Awaited::FunctionCall { ordinal, .. } => Some(*ordinal),
+            | Awaited::FunctionCall { ordinal, .. }
+            | Awaited::Refused { ordinal, .. } => Some(*ordinal),
             _ => None,
         }
     }
@@ -298,7 +312,10 @@ impl Pipeline {
                 Awaited::Startup
                 | Awaited::Query { .. }
                 | Awaited::Sync { .. }
-                | Awaited::FunctionCall { .. },
+                | Awaited::FunctionCall { .. }
+                | Awaited::Refused {
+                    is_extended: false, ..
+                },
             ) => return self.queue.pop_front(),
             _ => {}
         }

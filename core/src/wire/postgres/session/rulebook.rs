@@ -10,6 +10,7 @@ use crate::cell::{ColumnFacts, ColumnPlan, Decision, Judge, Masker, Scratch, Sha
 use crate::inspect::{Inspect, Prior};
 use crate::limits;
 use crate::mask::types;
+use crate::policy::guard::{Judged, Reason};
 use crate::policy::{Messages, Policy};
 use crate::sql::lineage::{Kind, SearchPath};
 use crate::sql::{self, Analysis, SharedAnalyses};
@@ -198,6 +199,20 @@ impl<I: Inspect> Rulebook<I> {
     ) -> Option<R> {
         let known = self.analyses(source).ok()?;
         source.find(&known).map(ask)
+    }
+
+    /// May the text of `source` run?
+    pub(super) fn admit(&self, source: &Source) -> Judged {
+        match self.analyses(source) {
+            Ok(statements) => self.policy.admit(&self.catalog, &statements, self.in_flux),
+            Err(unread) => Err(self.policy.deny(Reason::Unread(unread))),
+        }
+    }
+
+    /// Does the text of `source` name something that the catalog does not have?
+    pub(super) fn names_unknown(&self, source: &Source) -> bool {
+        let known = self.analyses(source);
+        known.is_ok_and(|statements| statements.iter().any(|it| it.lineage.is_ahead))
     }
 
     pub(super) fn plan(&self, facts: &ColumnFacts, lineage: Lineage<'_>) -> ColumnPlan {

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 use super::super::copy_out::CopyOut;
 use super::super::frame::{self, HEADER_BYTES, Header};
-use super::super::message::server;
+use super::super::message::{self, server};
 use super::pipeline::{Awaited, FunctionResult};
 use super::results::ResultPlan;
 use super::rows::RowEdits;
@@ -318,12 +318,18 @@ impl<I: Inspect> Session<I> {
         let body = body_mut(window, header);
         let notice = self.rules.veil_notice(body)?;
         self.answering.took_leave |= notice.is_fatal;
+        let refusal = self.refusal_told().filter(|_| !notice.is_fatal);
         let concerns_record =
             |front: &mut Awaited| front.ordinal().is_some() || front.is_injected();
         if self.pipeline.front().is_some_and(concerns_record) {
-            self.journal.failed(notice.sqlstate);
+            let own = refusal.as_ref().map(|refusal| refusal.code.0);
+            self.journal.failed(own.unwrap_or(notice.sqlstate));
         }
-        if self.pipeline.front().is_some_and(|front| front.is_probe()) && self.probe_failed() {
+        if let Some(refusal) = refusal {
+            window.skip(header.frame_bytes);
+            window.insert_with(|out| message::write_error(out, &refusal));
+        } else if self.pipeline.front().is_some_and(|front| front.is_probe()) && self.probe_failed()
+        {
             window.skip(header.frame_bytes);
         } else {
             window.pass(header.frame_bytes);
@@ -372,7 +378,7 @@ impl<I: Inspect> Session<I> {
             return Err(violation("ReadyForQuery out of place").into());
         };
         let injected = matches!(answered, Awaited::Sync { injected: true });
-        if let Awaited::Query { ordinal, .. } = answered {
+        if let Awaited::Query { ordinal, .. } | Awaited::Refused { ordinal, .. } = answered {
             let masked = self.rules.take_tally();
             self.journal
                 .outcome(now, ordinal, Status::Completed, masked);

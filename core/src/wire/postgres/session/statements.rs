@@ -23,6 +23,8 @@ const RAW_BYTES: usize = limits::TREE.text_bytes;
 pub(super) struct StatementText {
     /// As the client sent it, as far as it is kept.
     raw: Rc<[u8]>,
+    /// How long it is; 0 if nobody has seen it.
+    pub(super) bytes: usize,
     /// Literals and unknown names replaced by tokens.
     pub(super) record: String,
     /// Token of the whole text.
@@ -47,6 +49,7 @@ impl StatementText {
         } = analysed(text);
         Self {
             raw: text[..text.len().min(RAW_BYTES)].into(),
+            bytes: text.len(),
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES, |name| {
                 catalog.has_word(name)
             }),
@@ -62,6 +65,7 @@ impl StatementText {
     pub(super) fn unknown() -> Self {
         Self {
             raw: Rc::default(),
+            bytes: 0,
             record: "<prepared in SQL>".to_owned(),
             token: Token([0; 12]),
             effect: Effect::MayWrite,
@@ -241,6 +245,8 @@ pub(super) struct Statement {
     pub(super) text: StatementText,
     /// It stands under a name that SQL can give to another one.
     is_named: Cell<bool>,
+    /// The policy and the catalog by which it may run, by their epoch.
+    admitted_at: Cell<u64>,
     /// What its rows looked like the last time, and what was learnt of them. Never what they
     /// look like now: the server plans again as it sees fit.
     shape: RefCell<Option<Rc<RowShape>>>,
@@ -257,6 +263,7 @@ impl Statement {
         Rc::new(Self {
             text,
             is_named: Cell::new(false),
+            admitted_at: Cell::new(0),
             shape: RefCell::new(None),
             copy_shapes,
             size,
@@ -266,6 +273,16 @@ impl Statement {
     /// It, or its portal, stands under this name.
     pub(super) fn take_name(&self, name: &[u8]) {
         self.is_named.set(self.is_named.get() || !name.is_empty());
+    }
+
+    /// It may run while this epoch lasts.
+    pub(super) fn set_admitted(&self, epoch: u64) {
+        self.admitted_at.set(epoch);
+    }
+
+    /// True if it may run at this epoch.
+    pub(super) fn is_admitted(&self, epoch: u64) -> bool {
+        self.admitted_at.get() == epoch
     }
 
     /// True if SQL can give its name to another one.

@@ -1,0 +1,155 @@
+//! Statements that the policy does not let run.
+//!
+//! In the place of a refused message the server gets one that fails for certain: then a transaction
+//! that is open has failed, what the client sent behind it is skipped, and ReadyForQuery says what
+//! it has to, as after any error. Only the words of the error are Velum's.
+
+use std::rc::Rc;
+
+use crate::audit::record::{Channel, Effect};
+use crate::audit::token::Token;
+use crate::bytes::Window;
+use crate::error::Refusal;
+use crate::inspect::Inspect;
+use crate::policy::guard::{Admission, Reason};
+use crate::time::Timestamp;
+
+use super::super::frame::Header;
+use super::super::message;
+use super::changes::Change;
+use super::journal::Intent;
+use super::lineage::Source;
+use super::pipeline::Awaited;
+use super::rulebook::Unknown;
+use super::statements::{Statement, StatementText};
+use super::{Halt, Session, Step};
+
+/// What the server gets to read. No SQL begins so, whatever it is set to.
+const FAILING: &[u8] = b"refused by the gateway";
+
+/// A message that is refused.
+pub(super) struct Refused<'a> {
+    pub(super) header: Header,
+    pub(super) text: &'a StatementText,
+    pub(super) channel: Channel,
+    pub(super) binds: &'a [Option<Token>],
+    pub(super) refusal: Refusal,
+}
+
+impl<I: Inspect> Session<I> {
+    /// May the statement run, by what its names stand for now? Waits for a catalog where it is
+    /// certain that there is a newer one, or names something that the one at hand does not have.
+    pub(super) fn admit(&mut self, statement: &Statement) -> Result<Option<Refusal>, Halt> {
+        if self.rules.policy().guard.is_none() {
+            return Ok(None);
+        }
+        // Once what changes names has ended, a catalog tells what they stand for.
+        let ends_soon = self.transaction == b'I' && !self.pipeline.is_unsynced();
+        if self.change == Change::Open && ends_soon && !self.pipeline.is_idle() {
+            return Err(Halt::Step(Step::AwaitPeer));
+        }
+        self.expect_catalog()?;
+        let epoch = self.rules.epoch();
+        if statement.is_admitted(epoch) {
+            return Ok(None);
+        }
+        match Source::of(statement, 0) {
+            Some(source) => self.admit_source(statement, &source),
+            None => Ok(self.admit_unread(statement)),
+        }
+    }
+
+    fn admit_source(
+        &mut self,
+        statement: &Statement,
+        source: &Source,
+    ) -> Result<Option<Refusal>, Halt> {
+        if self.rules.names_unknown(source) {
+            self.expect_names(source)?;
+        }
+        match self.rules.admit(source) {
+            Ok(Admission { changes_names, .. }) => {
+                // It may run before its end is seen, and what follows with it.
+                if changes_names {
+                    self.begin_change();
+                }
+                statement.set_admitted(self.rules.epoch());
+                Ok(None)
+            }
+            Err(denial) => Ok(Some(denial.to_refusal())),
+        }
+    }
+
+    /// A text that is too long to be kept, or one that was prepared in SQL, and admitted there.
+    fn admit_unread(&self, statement: &Statement) -> Option<Refusal> {
+        let bytes = statement.text.bytes;
+        let reason = Reason::TooLong { bytes };
+        (bytes > 0).then(|| self.rules.policy().deny(reason).to_refusal())
+    }
+
+    /// Asks for a catalog that may have what the statement names, once.
+    fn expect_names(&mut self, source: &Source) -> Result<(), Halt> {
+        let names = Unknown::Names(match self.transaction {
+            b'I' => self.tokens.token(&source.text),
+            // What the session made in its open transaction nobody else can see.
+            _ => Token([0; 12]),
+        });
+        if !self.asked.insert(names) {
+            return Ok(());
+        }
+        self.awaits_catalog = true;
+        Err(Halt::Step(Step::AwaitCatalog))
+    }
+
+    /// Puts a message that fails in the place of the one at the head of the window.
+    pub(super) fn refuse_message(
+        &mut self,
+        refused: Refused<'_>,
+        window: &mut Window,
+        now: Timestamp,
+    ) {
+        let Refused {
+            header,
+            text,
+            channel,
+            binds,
+            refusal,
+        } = refused;
+        let decision = format!("deny: {}", refusal.message);
+        let (ordinal, _) = self.journal.intent(
+            now,
+            &Intent {
+                // Nothing runs.
+                effect: Effect::Read,
+                channel,
+                text: &text.record,
+                token: text.token,
+                binds,
+                decision: &decision,
+            },
+        );
+        window.skip(header.frame_bytes);
+        let is_extended = channel == Channel::Extended;
+        match is_extended {
+            true => {
+                let name = self.probe_name.as_bytes();
+                window.insert_with(|out| message::write_parse(out, name, FAILING));
+            }
+            false => window.insert_with(|out| message::write_query(out, FAILING)),
+        }
+        let refused = Awaited::Refused {
+            refusal: Rc::new(refusal),
+            ordinal,
+            is_extended,
+        };
+        self.await_answer(refused, now);
+    }
+
+    /// The refusal that the error at hand stands for.
+    pub(super) fn refusal_told(&mut self) -> Option<Rc<Refusal>> {
+        match self.pipeline.front()? {
+            Awaited::Refused { refusal, .. } => Some(Rc::clone(refusal)),
+            _ => None,
+        }
+    }
+}
