@@ -137,6 +137,11 @@ impl Policy {
         !self.rules.is_empty()
     }
 
+    /// True if names in statements or columns of results have to be looked up.
+    pub fn needs_catalog(&self) -> bool {
+        self.has_rules() || self.guard.is_some()
+    }
+
     /// True if no cell can be masked: rows may pass after framing.
     pub fn judges_nothing(&self) -> bool {
         self.exempt || (self.rules.is_empty() && self.content.is_none())

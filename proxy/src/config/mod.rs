@@ -17,6 +17,7 @@ mod policy;
 pub mod problem;
 mod reader;
 mod resource;
+mod scope;
 pub mod secret;
 #[cfg(test)]
 mod tests;

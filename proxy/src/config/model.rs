@@ -251,6 +251,39 @@ pub enum SelectorKind {
     SqlType(String),
 }
 
+/// What may be learnt of masked columns by comparing them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PredicateMode {
+    /// Nothing.
+    Refuse,
+    /// Whether they equal a value that the client knows.
+    Equality,
+    /// Whatever a condition tells.
+    Allow,
+}
+
+/// `[policy.scope]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Scope {
+    /// Keys of the commands that may run; `None`: those that hold where nothing is said.
+    pub commands: Option<Vec<String>>,
+    /// Two patterns each: schema, table; `None`: all.
+    pub tables: Option<Vec<(String, String)>>,
+    /// Patterns of functions' names that may be called; `None`: all, their results masked.
+    pub functions: Option<Vec<String>>,
+    /// Nothing may be written.
+    pub read_only: bool,
+    /// Role of the session.
+    pub role: Option<String>,
+    /// Time limit of statements.
+    pub statement_timeout_ms: Option<u32>,
+    /// Where a rule says nothing itself.
+    pub predicates: PredicateMode,
+    /// Masked values may be written where no rule holds.
+    pub copies: bool,
+}
+
 /// `[[policy.rule]]`; one that lists several columns counts once for each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rule {
@@ -260,6 +293,8 @@ pub struct Rule {
     pub selector: SelectorKind,
     /// What stands in the place of a value.
     pub strategy: StrategyKind,
+    /// What may be learnt of it; `None`: what the scope says.
+    pub predicates: Option<PredicateMode>,
 }
 
 /// Which detectors look at content.
@@ -306,6 +341,9 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// What is looked for where no rule decides.
     pub content: Option<Content>,
+    /// Which statements may run; `None`: all under a policy without rules, and what
+    /// [`Guard::default`](velum_core::policy::guard::Guard) says under one with rules.
+    pub scope: Option<Scope>,
 }
 
 /// `[limits]`

@@ -9,6 +9,7 @@ use velum_detectors::Detectors;
 use super::model::*;
 use super::problem::{closest, one_of};
 use super::reader::Section;
+use super::scope;
 
 #[derive(Clone, Copy)]
 enum Word {
@@ -35,6 +36,8 @@ pub(super) fn policy(section: &Section<'_>) -> Option<Policy> {
     let content = section
         .section("content")
         .and_then(|section| content(&section));
+    let scope = section.section("scope");
+    let scope = scope.map(|section| scope::scope(&section));
     let judges = !rule_sections.is_empty() || section.has("content");
     let mistake = match (exempt, judges) {
         (true, true) => "an exempt policy masks nothing: it can have no rules and no content",
@@ -46,6 +49,7 @@ pub(super) fn policy(section: &Section<'_>) -> Option<Policy> {
                 messages,
                 rules,
                 content,
+                scope,
             });
         }
     };
@@ -79,6 +83,10 @@ fn rule(section: &Section<'_>) -> Vec<Rule> {
     let names = section.strings("column_name");
     let types = section.strings("sql_type");
     let strategy = strategy(section);
+    let predicates = section.has("predicates").then(|| {
+        let default = PredicateMode::Equality;
+        section.choice("predicates", &scope::PREDICATES, default)
+    });
     let mut selectors = Vec::new();
     for pattern in &columns {
         selectors.extend(column(section, pattern));
@@ -108,6 +116,7 @@ fn rule(section: &Section<'_>) -> Vec<Rule> {
         name: name.get_ref().clone(),
         selector,
         strategy: strategy.clone(),
+        predicates,
     };
     selectors.into_iter().map(rule).collect()
 }

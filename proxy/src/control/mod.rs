@@ -17,6 +17,7 @@
 //! * [`serve`]: the process around it, with signals.
 
 pub mod catalog;
+mod guard;
 mod loader;
 mod run;
 pub mod serve;

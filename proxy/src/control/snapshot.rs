@@ -15,6 +15,7 @@ use velum_core::wire::postgres::handshake::{Account, Credential, ScramVerifier};
 use velum_detectors::Detectors;
 use zeroize::Zeroizing;
 
+use super::guard;
 use crate::config::model::{self, Config};
 use crate::planes::snapshot::Catalogs;
 use crate::planes::{
@@ -232,13 +233,15 @@ fn tls(resource: &model::Resource) -> Result<Option<UpstreamTls>, Unusable> {
     }))
 }
 
-fn policy(policy: &model::Policy) -> Result<Policy, Unusable> {
+/// A policy ready for use.
+pub(crate) fn policy(policy: &model::Policy) -> Result<Policy, Unusable> {
     let canonical = serde_json::to_vec(policy).map_err(|error| Unusable(error.to_string()))?;
     let sha256: [u8; 32] = Sha256::digest(canonical).into();
     if policy.exempt {
         let mut exempt = Policy::exempt();
         exempt.name = policy.name.clone();
         exempt.sha256 = sha256;
+        exempt.guard = guard::guard(policy)?;
         return Ok(exempt);
     }
     let rules: Result<Vec<_>, _> = policy.rules.iter().map(rule).collect();
@@ -250,19 +253,13 @@ fn policy(policy: &model::Policy) -> Result<Policy, Unusable> {
         model::MessageMode::Strict => Messages::Strict,
         model::MessageMode::Scan => Messages::Scan,
     };
-    Ok(Policy::new(
-        policy.name.clone(),
-        rules?,
-        content,
-        messages,
-        sha256,
-    ))
+    let name = policy.name.clone();
+    let mut compiled = Policy::new(name, rules?, content, messages, sha256);
+    compiled.guard = guard::guard(policy)?;
+    Ok(compiled)
 }
 
 fn rule(rule: &model::Rule) -> Result<Rule, Unusable> {
-    let glob = |pattern: &String| {
-        Glob::new(pattern).map_err(|error| Unusable(format!("`{pattern}`: {error}")))
-    };
     let selector = match &rule.selector {
         model::SelectorKind::Column(schema, table, column) => Selector::Column {
             schema: glob(schema)?,
@@ -277,6 +274,11 @@ fn rule(rule: &model::Rule) -> Result<Rule, Unusable> {
         selector,
         strategy: strategy(&rule.strategy),
     })
+}
+
+/// A pattern of names that the configuration has checked.
+pub(super) fn glob(pattern: &String) -> Result<Glob, Unusable> {
+    Glob::new(pattern).map_err(|error| Unusable(format!("`{pattern}`: {error}")))
 }
 
 fn strategy(strategy: &model::StrategyKind) -> Strategy {

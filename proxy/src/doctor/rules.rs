@@ -129,6 +129,7 @@ mod tests {
             name: name.into(),
             selector,
             strategy: StrategyKind::Redact,
+            predicates: None,
         };
         let pattern =
             |table: &str| SelectorKind::Column("public".into(), table.into(), "ssn".into());
@@ -141,6 +142,7 @@ mod tests {
                 rule("good", pattern("patients")),
             ],
             content: None,
+            scope: None,
         };
         let verdicts = |policy: &Policy| -> Vec<Verdict> {
             let findings = examine_one(policy, "ehr", &catalog());

@@ -7,6 +7,7 @@ use socket2::SockAddr;
 use velum_core::error::{Peer, Refusal, SqlState};
 use velum_core::limits::AUTH_MESSAGE_BYTES;
 use velum_core::policy::Policy;
+use velum_core::policy::guard::Guard;
 use velum_core::wire::postgres::handshake::{
     ClientStartup, ScramKeys, UpstreamConfig, UpstreamHandshake, UpstreamStep,
     UpstreamTls as Encryption,
@@ -68,7 +69,7 @@ impl Dialing {
             tls: encryption(&resource),
             user: role.clone(),
             database: database.clone(),
-            parameters: parameters(&startup, &resource),
+            parameters: parameters(&startup, &resource, &policy),
             password: resource.password.clone(),
             minor: startup.minor,
         };
@@ -196,7 +197,7 @@ impl Dialing {
 
     /// A policy whose rules name columns needs to know the columns.
     fn authenticated(&mut self, about: &mut About, cx: &mut Context, legs: &mut Legs) -> Turn {
-        if self.policy.has_rules() && self.slot.load().epoch == 0 {
+        if self.policy.needs_catalog() && self.slot.load().epoch == 0 {
             let Some(ended) = ask(&self.slot, &self.resource, &self.database, cx) else {
                 return self.refuse(&catalog_busy(), about, legs, cx);
             };
@@ -296,21 +297,23 @@ pub(super) fn start_tls(resource: &ResourceSnapshot, legs: &mut Legs) -> bool {
     }
 }
 
-/// The client's parameters, with the resource's own in the place of those of the same name.
-fn parameters(startup: &ClientStartup, resource: &ResourceSnapshot) -> Vec<(String, String)> {
-    let own = |name: &str| {
-        resource
-            .parameters
-            .iter()
-            .any(|(own, _)| own.eq_ignore_ascii_case(name))
-    };
+/// The client's parameters, with the resource's and the policy's own in the place of those of the
+/// same name.
+fn parameters(
+    startup: &ClientStartup,
+    resource: &ResourceSnapshot,
+    policy: &Policy,
+) -> Vec<(String, String)> {
+    let mut owned = resource.parameters.clone();
+    owned.extend(policy.guard.iter().flat_map(Guard::settings));
+    let own = |name: &str| owned.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
     let mut all: Vec<_> = startup
         .parameters
         .iter()
         .filter(|(name, _)| !own(name))
         .cloned()
         .collect();
-    all.extend(resource.parameters.iter().cloned());
+    all.extend(owned);
     all
 }
 

@@ -6,6 +6,7 @@
 //! the canary: a trial that could not fail would prove nothing.
 
 mod derived;
+mod guarded;
 mod renamed;
 #[path = "../support/mod.rs"]
 mod support;
@@ -57,6 +58,10 @@ fn main() -> ExitCode {
         ("28_harmless_expressions_stay", derived::harmless),
         ("29_results_of_other_statements", derived::elsewhere),
         ("30_rows_left_over", renamed::rows_left_over),
+        ("31_guesses_copies_and_side_doors", guarded::guesses),
+        ("32_harmless_statements_run", guarded::harmless),
+        ("33_a_refusal_in_a_transaction", guarded::transactions),
+        ("34_a_scope", guarded::scope),
     ];
     let mut trials = Vec::new();
     for (name, body) in vectors {

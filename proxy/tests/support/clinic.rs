@@ -20,6 +20,12 @@ pub const CONTENT: &str = "reader";
 pub const RULES: &str = "clerk";
 /// The identity that sees everything.
 pub const EXEMPT: &str = "auditor";
+/// The identity under the same rules, with what holds for statements where a policy says nothing.
+pub const GUARDED: &str = "guest";
+/// The identity that may read some tables, under a role of its own.
+pub const SCOPED: &str = "student";
+/// The role of that identity's sessions.
+pub const READ_ROLE: &str = "clinic_student";
 /// Rows of `clinic.patients` that hold canaries; one more row holds NULLs.
 pub const PATIENTS: usize = 5;
 
@@ -162,7 +168,10 @@ pub fn create(cluster: &Cluster) {
     };
     run(
         "postgres",
-        &format!("CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE_PASSWORD}'"),
+        &format!(
+            "CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE_PASSWORD}';
+             CREATE ROLE {READ_ROLE}; GRANT {READ_ROLE} TO {ROLE}"
+        ),
     );
     run(
         "postgres",
@@ -226,6 +235,10 @@ fn schema() -> String {
         "INSERT INTO clinic.patients (id, city, small) VALUES (6, 'Nowhere', 1);
         INSERT INTO clinic.marked SELECT ssn FROM clinic.patients;",
     );
+    sql.push_str(&format!(
+        "GRANT USAGE ON SCHEMA clinic TO {READ_ROLE};
+         GRANT SELECT ON ALL TABLES IN SCHEMA clinic TO {READ_ROLE};"
+    ));
     sql
 }
 
@@ -243,6 +256,8 @@ pub fn rules() -> String {
     text.push_str(&identity(CONTENT, "content"));
     text.push_str(&identity(RULES, "rules"));
     text.push_str(&identity(EXEMPT, "exempt"));
+    text.push_str(&identity(GUARDED, "guarded"));
+    text.push_str(&identity(SCOPED, "scoped"));
     text.push_str(
         r#"
 [[policy]]
@@ -254,23 +269,35 @@ name = "content"
 messages = "scan"
 content = { detectors = ["ssn", "email", "phone"], strategy = "redact" }
 
-[[policy]]
-name = "rules"
-messages = "strict"
 "#,
     );
-    text.push_str(COLUMN_RULES);
-    text.push_str(
-        r#"
-[[policy]]
-name = "masked"
-messages = "strict"
-content = { detectors = ["ssn", "email", "phone"], strategy = "redact" }
-"#,
-    );
-    text.push_str(COLUMN_RULES);
+    let content = r#"content = { detectors = ["ssn", "email", "phone"], strategy = "redact" }"#;
+    for (name, keys) in [
+        ("rules", OPEN_SCOPE),
+        ("masked", &format!("{content}\n{OPEN_SCOPE}")),
+        ("guarded", content),
+        ("scoped", &format!("{content}\n{READ_SCOPE}")),
+    ] {
+        text.push_str(&format!(
+            "[[policy]]\nname = \"{name}\"\nmessages = \"strict\"\n{keys}\n{COLUMN_RULES}"
+        ));
+    }
     text
 }
+
+/// Every statement may run: what is masked must hold by itself.
+const OPEN_SCOPE: &str = r#"scope.commands = "all"
+scope.functions = "*"
+scope.predicates = "allow"
+scope.copies = "allow""#;
+
+/// Reading, of some tables, under another role.
+const READ_SCOPE: &str = r#"scope.commands = "select"
+scope.tables = ["clinic.patients", "clinic.seen"]
+scope.functions = []
+scope.read_only = true
+scope.role = "clinic_student"
+scope.statement_timeout_ms = 20_000"#;
 
 /// Rules of the last policy before them.
 const COLUMN_RULES: &str = r#"

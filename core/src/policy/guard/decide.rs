@@ -107,7 +107,7 @@ impl Decision<'_> {
         let refused = effects
             .commands
             .iter()
-            .find(|class| !self.guard.commands.contains(class));
+            .find(|class| !class.is_frame() && !self.guard.commands.contains(class));
         if let Some(class) = refused {
             return Err(self.deny(Reason::Command(*class)));
         }
@@ -148,13 +148,14 @@ impl Decision<'_> {
     fn pinned(&self, class: Class, name: &str) -> Option<&'static str> {
         let is =
             |names: &[&str]| names.contains(&name) || name.is_empty() && class != Class::Discard;
-        if self.guard.pins_role && is(&["role", "session_authorization"]) {
+        if self.guard.role.is_some() && is(&["role", "session_authorization"]) {
             return Some("the role");
         }
         if self.guard.read_only && is(&["default_transaction_read_only", "transaction_read_only"]) {
             return Some("default_transaction_read_only");
         }
-        (self.guard.pins_timeout && is(&["statement_timeout"])).then_some("statement_timeout")
+        (self.guard.statement_timeout_ms.is_some() && is(&["statement_timeout"]))
+            .then_some("statement_timeout")
     }
 
     // -- tables and functions ----------------------------------------------------------------

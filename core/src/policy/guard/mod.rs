@@ -33,7 +33,8 @@ pub enum Predicates {
 /// What a policy says of statements.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    /// What may run.
+    /// What may run. Whatever only holds other statements, or belongs to the session, always may:
+    /// see [`Class::is_frame`].
     pub commands: BTreeSet<Class>,
     /// Schema and name of the tables and views that may be named; `None` if all may. Those of
     /// PostgreSQL itself and temporary ones always may.
@@ -43,10 +44,10 @@ pub struct Guard {
     pub functions: Option<Vec<Glob>>,
     /// Nothing may be written, by whatever it takes.
     pub read_only: bool,
-    /// The role of the session is not the client's to choose.
-    pub pins_role: bool,
-    /// The time limit of statements is not the client's to choose.
-    pub pins_timeout: bool,
+    /// The role of the session, which is not the client's to choose then.
+    pub role: Option<String>,
+    /// The time limit of statements, which is not the client's to choose then.
+    pub statement_timeout_ms: Option<u32>,
     /// What may be learnt of columns under rules.
     pub predicates: Predicates,
     /// The same for columns under these rules.
@@ -74,8 +75,8 @@ impl Default for Guard {
             tables: None,
             functions: None,
             read_only: false,
-            pins_role: false,
-            pins_timeout: false,
+            role: None,
+            statement_timeout_ms: None,
             predicates: Predicates::Equality,
             by_rule: BTreeMap::new(),
             copies: false,
@@ -94,6 +95,22 @@ impl Guard {
             alters_ruled: true,
             ..Self::default()
         }
+    }
+
+    /// Settings that the session at the server begins with, and goes back to.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = Vec::new();
+        let mut set = |name: &str, value: String| settings.push((name.to_owned(), value));
+        if let Some(role) = &self.role {
+            set("role", role.clone());
+        }
+        if self.read_only {
+            set("default_transaction_read_only", "on".to_owned());
+        }
+        if let Some(timeout_ms) = self.statement_timeout_ms {
+            set("statement_timeout", timeout_ms.to_string());
+        }
+        settings
     }
 
     /// Has a function of this name been allowed?

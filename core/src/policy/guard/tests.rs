@@ -469,16 +469,10 @@ fn side_doors_are_closed_and_commands_are_granted() {
 fn only_what_is_granted_may_be_named_written_and_set() {
     let glob = |text: &str| Glob::new(text).unwrap();
     let guard = Guard {
-        commands: [
-            Class::Query,
-            Class::Insert,
-            Class::Setting,
-            Class::Transaction,
-        ]
-        .into(),
+        commands: [Class::Query, Class::Insert].into(),
         tables: Some(vec![(glob("ehr"), glob("*"))]),
-        pins_role: true,
-        pins_timeout: true,
+        role: Some("analyst".to_owned()),
+        statement_timeout_ms: Some(30_000),
         ..Guard::default()
     };
     may_run(&guard, "select * from visits join ehr.patients on true");

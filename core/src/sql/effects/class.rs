@@ -139,6 +139,23 @@ impl Class {
         own.map_or(("", ""), |(_, key, words)| (key, words))
     }
 
+    /// Does it only hold other statements, or belong to the session and its transactions?
+    pub fn is_frame(self) -> bool {
+        matches!(
+            self,
+            Class::Prepare
+                | Class::Execute
+                | Class::Deallocate
+                | Class::Declare
+                | Class::Fetch
+                | Class::Close
+                | Class::Transaction
+                | Class::Setting
+                | Class::Show
+                | Class::Discard
+        )
+    }
+
     /// Does it change rows, or what holds them?
     pub fn writes(self) -> bool {
         matches!(

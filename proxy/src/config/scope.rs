@@ -1,0 +1,102 @@
+//! `[policy.scope]`: which statements may run, and what may be learnt of masked columns.
+
+use toml::Spanned;
+use velum_core::policy::Glob;
+use velum_core::sql::effects::Class;
+
+use super::model::{PredicateMode, Scope};
+use super::problem::{closest, one_of};
+use super::reader::Section;
+
+/// Longest time limit of a statement that PostgreSQL takes.
+const STATEMENT_TIMEOUT_MS_MAX: u64 = i32::MAX as u64;
+
+/// What `predicates` may say.
+pub(super) const PREDICATES: [(&str, PredicateMode); 3] = [
+    ("refuse", PredicateMode::Refuse),
+    ("equality", PredicateMode::Equality),
+    ("allow", PredicateMode::Allow),
+];
+
+/// Reads `scope` of a policy.
+pub(super) fn scope(section: &Section<'_>) -> Scope {
+    let copies = [("refuse", false), ("allow", true)];
+    let timeout_ms = section.integer("statement_timeout_ms", 1..=STATEMENT_TIMEOUT_MS_MAX, 0);
+    let listed = |key| section.has(key);
+    let scope = Scope {
+        commands: listed("commands").then(|| commands(section)),
+        tables: listed("tables").then(|| tables(section)),
+        functions: listed("functions").then(|| functions(section)),
+        read_only: section.boolean("read_only"),
+        role: section.string("role").map(Spanned::into_inner),
+        statement_timeout_ms: u32::try_from(timeout_ms).ok().filter(|ms| *ms > 0),
+        predicates: section.choice("predicates", &PREDICATES, PredicateMode::Equality),
+        copies: section.choice("copies", &copies, false),
+    };
+    section.finish();
+    scope
+}
+
+/// Commands by their keys; `all` stands for each.
+fn commands(section: &Section<'_>) -> Vec<String> {
+    let mut commands = Vec::new();
+    for word in section.strings("commands") {
+        let known = || Class::all().map(Class::key);
+        match word.get_ref().as_str() {
+            "all" => commands.extend(known().map(str::to_owned)),
+            text if known().any(|key| key == text) => commands.push(text.to_owned()),
+            text => {
+                let hint = match closest(text, known()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("known: all, {}", one_of(known())),
+                };
+                let message = format!("there is no command `{text}`");
+                section
+                    .reporter
+                    .report_with_hint(word.span(), message, hint);
+            }
+        }
+    }
+    commands
+}
+
+/// `schema.table`, each a pattern.
+fn tables(section: &Section<'_>) -> Vec<(String, String)> {
+    let mut tables = Vec::new();
+    for pattern in section.strings("tables") {
+        match pattern.get_ref().split('.').collect::<Vec<_>>()[..] {
+            [schema, table] if !schema.is_empty() && !table.is_empty() => {
+                let parts = [schema, table].map(|part| checked(section, &pattern, part));
+                if let [Some(schema), Some(table)] = parts {
+                    tables.push((schema, table));
+                }
+            }
+            _ => section.reporter.report_with_hint(
+                pattern.span(),
+                format!("`{}` does not name a table", pattern.get_ref()),
+                "write `schema.table`; `*` and `?` stand for any characters",
+            ),
+        }
+    }
+    tables
+}
+
+fn functions(section: &Section<'_>) -> Vec<String> {
+    let patterns = section.strings("functions");
+    let checked = patterns
+        .iter()
+        .filter_map(|pattern| checked(section, pattern, pattern.get_ref()));
+    checked.collect()
+}
+
+/// A pattern that compiles.
+fn checked(section: &Section<'_>, whole: &Spanned<String>, part: &str) -> Option<String> {
+    match Glob::new(part) {
+        Ok(_) => Some(part.to_owned()),
+        Err(error) => {
+            let message = format!("not a pattern of names: {error}");
+            section.reporter.report(whole.span(), message);
+            None
+        }
+    }
+}
