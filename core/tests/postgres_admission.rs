@@ -224,3 +224,16 @@ fn a_policy_without_a_guard_lets_everything_run() {
     harness.client(&query(REFUSED));
     assert!(contains(&harness.to_server, REFUSED.as_bytes()));
 }
+
+#[test]
+fn a_statement_waits_until_the_catalog_it_asked_for_is_there() {
+    let mut harness = guarded();
+    harness.answers_catalog = false;
+    harness.client(&query("SELECT label FROM newer WHERE label = 'a'"));
+    // Whatever happens meanwhile, it is not judged by the catalog of before.
+    harness.run();
+    assert!(harness.to_server.is_empty());
+    harness.answers_catalog = true;
+    harness.run();
+    assert!(!harness.to_server.is_empty());
+}

@@ -150,6 +150,8 @@ pub struct Harness<I: Inspect> {
     pub records: Vec<Record>,
     /// Records are on disk as soon as they are made.
     pub durable: bool,
+    /// A catalog that the session asks for is there at once.
+    pub answers_catalog: bool,
     pub steps: (Step, Step),
     now: u64,
 }
@@ -186,6 +188,7 @@ impl<I: Inspect> Harness<I> {
             to_client: Vec::new(),
             records: Vec::new(),
             durable: true,
+            answers_catalog: true,
             steps: (Step::NeedBytes, Step::NeedBytes),
             now: 0,
         }
@@ -230,6 +233,7 @@ impl<I: Inspect> Harness<I> {
             collect(&mut self.server, &mut self.to_client);
             self.note_records();
             let asked = [self.steps.0, self.steps.1].contains(&Step::AwaitCatalog);
+            let asked = asked && self.answers_catalog;
             if asked {
                 self.session
                     .refresh(Arc::clone(&self.policy), Arc::clone(&self.catalog));

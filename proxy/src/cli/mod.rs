@@ -10,6 +10,7 @@ mod engine;
 mod eval;
 mod measure;
 mod ordered;
+mod policy;
 mod progress;
 mod scan;
 mod tune;
@@ -69,6 +70,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Ask what a policy does: lint it, explain a statement, test many.
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Read the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -85,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => control::serve(&config),
         Command::CheckConfig { config, json } => check_config::run(&config, json),
         Command::Doctor { config, json } => doctor::run(&config, json),
+        Command::Policy(command) => policy::run(&command),
         Command::Audit(command) => audit::run(command),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),

@@ -295,6 +295,9 @@ pub struct Rule {
     pub strategy: StrategyKind,
     /// What may be learnt of it; `None`: what the scope says.
     pub predicates: Option<PredicateMode>,
+    /// Byte of the file at which it begins.
+    #[serde(skip)]
+    pub begin: usize,
 }
 
 /// Which detectors look at content.
@@ -344,6 +347,9 @@ pub struct Policy {
     /// Which statements may run; `None`: all under a policy without rules, and what
     /// [`Guard::default`](velum_core::policy::guard::Guard) says under one with rules.
     pub scope: Option<Scope>,
+    /// Byte of the file at which it begins.
+    #[serde(skip)]
+    pub begin: usize,
 }
 
 /// `[limits]`

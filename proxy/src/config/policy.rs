@@ -50,6 +50,7 @@ pub(super) fn policy(section: &Section<'_>) -> Option<Policy> {
                 rules,
                 content,
                 scope,
+                begin: section.span.start,
             });
         }
     };
@@ -117,6 +118,7 @@ fn rule(section: &Section<'_>) -> Vec<Rule> {
         selector,
         strategy: strategy.clone(),
         predicates,
+        begin: section.span.start,
     };
     selectors.into_iter().map(rule).collect()
 }

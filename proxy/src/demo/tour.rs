@@ -45,6 +45,9 @@ const ROLE: &str = "
         select * into p from clinic.patients where id = patient;
         raise notice 'call % % at %, SSN %', p.first_name, p.last_name, p.phone, p.ssn;
     end $$;
+    create function clinic.page(patient int8) returns void language sql as $$
+        select pg_notify('reminders', 'call ' || phone || ' or write to ' || email
+            || ' about SSN ' || ssn) from clinic.patients where id = patient $$;
     grant usage on schema clinic to ehr_app;
     grant select, insert on all tables in schema clinic to ehr_app;";
 

@@ -130,6 +130,7 @@ mod tests {
             selector,
             strategy: StrategyKind::Redact,
             predicates: None,
+            begin: 0,
         };
         let pattern =
             |table: &str| SelectorKind::Column("public".into(), table.into(), "ssn".into());
@@ -143,6 +144,7 @@ mod tests {
             ],
             content: None,
             scope: None,
+            begin: 0,
         };
         let verdicts = |policy: &Policy| -> Vec<Verdict> {
             let findings = examine_one(policy, "ehr", &catalog());

@@ -81,6 +81,7 @@ impl Decision<'_> {
         self.relations(effects)?;
         self.functions(effects)?;
         match &statement.lineage.uses {
+            _ if !self.guard.judges_uses() => Ok(0),
             Ok(uses) => self.uses(effects, uses),
             // Nothing of a masked column can be in it.
             Err(_) if !self.touches_ruled(effects) && !self.in_flux => Ok(0),

@@ -113,6 +113,12 @@ impl Guard {
         settings
     }
 
+    /// Does it matter what a statement makes of columns under rules?
+    fn judges_uses(&self) -> bool {
+        let mut modes = self.by_rule.values().chain([&self.predicates]);
+        !self.copies || modes.any(|mode| *mode != Predicates::Allow)
+    }
+
     /// Has a function of this name been allowed?
     fn allows_function(&self, name: &str) -> bool {
         let listed = self.functions.iter().flatten();

@@ -186,11 +186,7 @@ pub(super) const SCENES: &[Scene] = &[
         title: "A notification",
         about: "LISTEN and NOTIFY: the payload is looked at like any text.",
         identity: Identity::EtlBot,
-        play: Play::Simple(&[
-            "listen reminders",
-            "select pg_notify('reminders', 'call ' || phone || ' or write to ' || email \
-             || ' about SSN ' || ssn) from clinic.patients where id = 4",
-        ]),
+        play: Play::Simple(&["listen reminders", "select clinic.page(4)"]),
         clean: &["channel"],
         masked: &["payload"],
     },
@@ -233,6 +229,18 @@ pub(super) const SCENES: &[Scene] = &[
         ]),
         clean: &["state"],
         masked: &["bed", "full_name"],
+    },
+    Scene {
+        title: "A guess",
+        about: "Who may not see a value may not find it out by comparing, either. The refusal says \
+                which rule, and the session goes on.",
+        identity: Identity::EtlBot,
+        play: Play::Simple(&[
+            "select count(*) as matches from clinic.patients where ssn like '4%'",
+            "select id, state from clinic.patients where id = 9",
+        ]),
+        clean: &["id", "state"],
+        masked: &["matches"],
     },
 ];
 

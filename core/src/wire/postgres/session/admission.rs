@@ -43,6 +43,9 @@ impl<I: Inspect> Session<I> {
         if self.rules.policy().guard.is_none() {
             return Ok(None);
         }
+        if self.awaits_catalog {
+            return Err(Halt::Step(Step::AwaitCatalog));
+        }
         // Once what changes names has ended, a catalog tells what they stand for.
         let ends_soon = self.transaction == b'I' && !self.pipeline.is_unsynced();
         if self.change == Change::Open && ends_soon && !self.pipeline.is_idle() {

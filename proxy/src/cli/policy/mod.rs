@@ -1,0 +1,81 @@
+//! `velum policy`: what a policy does, before anybody runs into it.
+
+mod cases;
+mod check;
+mod explain;
+mod ground;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{CONFIG, DONE, FOUND, MISUSE, complain, print};
+
+#[derive(Subcommand)]
+pub(super) enum Policy {
+    /// Look for rules that do nothing and policies that let too much through.
+    Check {
+        /// The configuration.
+        #[arg(long, default_value = CONFIG)]
+        config: PathBuf,
+        /// As a JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Explain what becomes of a statement: what it touches, whether it may run, and where each
+    /// column comes from and what stands in its place.
+    Explain(Explain),
+    /// Hold the statements of a file against what is expected of them.
+    Test(Test),
+}
+
+#[derive(Args)]
+pub(super) struct Explain {
+    #[command(flatten)]
+    who: Who,
+    /// The statement.
+    sql: String,
+}
+
+#[derive(Args)]
+pub(super) struct Test {
+    /// The configuration.
+    #[arg(long, default_value = CONFIG)]
+    config: PathBuf,
+    /// As a JSON document.
+    #[arg(long)]
+    json: bool,
+    /// A TOML file of `[[case]]`s; see docs/operations.md.
+    cases: PathBuf,
+}
+
+/// Whose statement it is.
+#[derive(Args)]
+pub(super) struct Who {
+    /// The configuration.
+    #[arg(long, default_value = CONFIG)]
+    config: PathBuf,
+    /// Name of the identity.
+    #[arg(long)]
+    identity: String,
+    /// Name of the resource; needed if the identity may reach several.
+    #[arg(long)]
+    resource: Option<String>,
+    /// As a JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs one of the commands.
+pub(super) fn run(command: &Policy) -> u8 {
+    let done = match command {
+        Policy::Check { config, json } => check::run(config, *json),
+        Policy::Explain(arguments) => explain::run(arguments),
+        Policy::Test(arguments) => cases::run(arguments),
+    };
+    done.unwrap_or_else(|message| {
+        complain(&format!("{}\n", message.trim_end()));
+        MISUSE
+    })
+}

@@ -1,0 +1,219 @@
+//! What was explained, for eyes and for programs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use velum_core::catalog::Catalog;
+use velum_core::sql::Analysis;
+use velum_core::sql::effects::{Access, RelationUse};
+use velum_core::sql::lineage::{Flow, Kind, Origin, Test, Use};
+
+use super::explain::{Explained, Output, Shown};
+use super::ground::File;
+use crate::config::model;
+
+/// What the names and numbers of an explanation refer to.
+pub(super) struct About<'a> {
+    pub(super) file: &'a File,
+    pub(super) policy: &'a model::Policy,
+    pub(super) catalog: &'a Catalog,
+}
+
+impl About<'_> {
+    // -- as text -----------------------------------------------------------------------------
+
+    /// A tree.
+    pub(super) fn text(&self, explained: &Explained) -> String {
+        let mut out = String::new();
+        let place = self.file.place(self.policy.begin);
+        let _ = writeln!(out, "policy \"{}\" ({place})", self.policy.name);
+        let _ = match &explained.verdict {
+            Ok(admitted) if admitted.probes > 0 => writeln!(
+                out,
+                "allowed, and compares masked columns with {} value(s)",
+                admitted.probes
+            ),
+            Ok(_) => writeln!(out, "allowed"),
+            Err(denial) => {
+                let refusal = denial.to_refusal();
+                let hint = refusal.hint.as_deref().unwrap_or_default();
+                writeln!(out, "{}\n  {hint}", refusal.message)
+            }
+        };
+        for statement in &explained.statements {
+            self.statement(&mut out, statement);
+        }
+        if !explained.columns.is_empty() {
+            out.push_str("columns\n");
+        }
+        for (index, column) in explained.columns.iter().enumerate() {
+            self.column(&mut out, index + 1, column);
+        }
+        out
+    }
+
+    fn statement(&self, out: &mut String, statement: &Analysis) {
+        let effects = &statement.effects;
+        let commands: Vec<&str> = effects.commands.iter().map(|it| it.words()).collect();
+        let _ = writeln!(out, "statement: {}", commands.join(", "));
+        for relation in &effects.relations {
+            let _ = writeln!(out, "  {} {}", access(relation), relation.name.join("."));
+        }
+        let calls: Vec<String> = effects.functions.iter().map(|it| it.join(".")).collect();
+        if !calls.is_empty() {
+            let _ = writeln!(out, "  calls {}", calls.join(", "));
+        }
+        for one in statement.lineage.uses.iter().flatten() {
+            let sources = self.sources(&one.flow).join(", ");
+            let _ = writeln!(
+                out,
+                "  uses {sources} {}: {}",
+                one.place.words(),
+                tells(one)
+            );
+        }
+    }
+
+    fn column(&self, out: &mut String, number: usize, column: &Output) {
+        let _ = writeln!(
+            out,
+            "  {number} {}: {}",
+            column.name,
+            self.fate(&column.shown)
+        );
+        let Some(flow) = &column.flow else {
+            out.push_str("    └ not known\n");
+            return;
+        };
+        let by = match flow.functions.is_empty() {
+            true => String::new(),
+            false => format!(" by {}", flow.functions.join(", ")),
+        };
+        let _ = writeln!(out, "    └ {}{by}", kind(flow.kind));
+        for source in self.sources(flow) {
+            let _ = writeln!(out, "      └ {source}");
+        }
+    }
+
+    fn fate(&self, shown: &Shown) -> String {
+        match shown {
+            Shown::Clear => "shown".to_owned(),
+            Shown::Scanned => "shown, but for what content detection finds".to_owned(),
+            Shown::Masked => "masked, as nobody can tell what it holds".to_owned(),
+            Shown::Ruled(index) => match self.policy.rules.get(*index) {
+                Some(rule) => {
+                    let place = self.file.place(rule.begin);
+                    format!("masked by rule \"{}\" ({place})", rule.name)
+                }
+                None => "masked by a rule".to_owned(),
+            },
+        }
+    }
+
+    /// Schema, table and column of each source.
+    fn sources(&self, flow: &Flow) -> Vec<String> {
+        flow.sources.iter().map(|it| self.source(*it)).collect()
+    }
+
+    fn source(&self, (table_oid, attnum): Origin) -> String {
+        let Some(relation) = self.catalog.relations.get(&table_oid) else {
+            return format!("table {table_oid}");
+        };
+        let column = self.catalog.column(table_oid, attnum);
+        let column = column.map_or("*", |(_, column)| column.name.as_str());
+        format!("{}.{}.{column}", relation.schema, relation.name)
+    }
+
+    // -- as a document -----------------------------------------------------------------------
+
+    /// The same as JSON.
+    pub(super) fn document(&self, explained: &Explained) -> Value {
+        let refusal = explained.verdict.as_ref().err().map(|it| it.to_refusal());
+        json!({
+            "policy": self.policy.name,
+            "place": self.file.place(self.policy.begin),
+            "allowed": refusal.is_none(),
+            "refusal": refusal.map(|refusal| json!({
+                "sqlstate": refusal.code.as_str(),
+                "message": refusal.message,
+                "hint": refusal.hint,
+            })),
+            "probes": explained.verdict.as_ref().map_or(0, |it| it.probes),
+            "statements": explained
+                .statements
+                .iter()
+                .map(|it| self.statement_document(it))
+                .collect::<Vec<_>>(),
+            "columns": explained
+                .columns
+                .iter()
+                .map(|it| self.column_document(it))
+                .collect::<Vec<_>>(),
+        })
+    }
+
+    fn statement_document(&self, statement: &Analysis) -> Value {
+        let effects = &statement.effects;
+        let relations = effects.relations.iter();
+        let uses = statement.lineage.uses.iter().flatten();
+        json!({
+            "commands": effects.commands.iter().map(|it| it.key()).collect::<Vec<_>>(),
+            "relations": relations
+                .map(|it| json!({ "name": it.name.join("."), "access": access(it) }))
+                .collect::<Vec<_>>(),
+            "functions": effects.functions.iter().map(|it| it.join(".")).collect::<Vec<_>>(),
+            "uses": uses
+                .map(|it| json!({
+                    "columns": self.sources(&it.flow),
+                    "place": it.place.words(),
+                    "tells": tells(it),
+                }))
+                .collect::<Vec<_>>(),
+        })
+    }
+
+    fn column_document(&self, column: &Output) -> Value {
+        let rule = match column.shown {
+            Shown::Ruled(index) => self.policy.rules.get(index),
+            _ => None,
+        };
+        json!({
+            "name": column.name,
+            "shown": matches!(column.shown, Shown::Clear | Shown::Scanned),
+            "scanned": matches!(column.shown, Shown::Scanned),
+            "rule": rule.map(|rule| rule.name.as_str()),
+            "place": rule.map(|rule| self.file.place(rule.begin)),
+            "sources": column.flow.as_ref().map(|flow| self.sources(flow)),
+            "functions": column.flow.as_ref().map(|flow| &flow.functions[..]),
+            "kind": column.flow.as_ref().map(|flow| kind(flow.kind)),
+        })
+    }
+}
+
+fn access(relation: &RelationUse) -> &'static str {
+    match relation.access {
+        Access::Read => "reads",
+        Access::Write => "writes",
+        Access::Define => "names",
+    }
+}
+
+fn tells(one: &Use) -> String {
+    match &one.test {
+        Test::Equality { values } => format!("whether it is one of {values} given value(s)"),
+        Test::Column(_) => "whether it equals another column".to_owned(),
+        Test::Presence => "whether there is a value".to_owned(),
+        Test::Into(_) => "all of it".to_owned(),
+        Test::Any => "anything".to_owned(),
+    }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Constant => "nothing that a table holds",
+        Kind::Count => "counted",
+        Kind::Plain => "as it is",
+        Kind::Derived => "computed",
+        Kind::Opaque => "computed by what may know more than it is given",
+    }
+}
