@@ -54,6 +54,7 @@ impl Relay {
             policy: Arc::new(policy(asked)),
             catalog: Arc::new(catalog()),
             analyses: SharedAnalyses::new(ANALYSES_BYTES),
+            ledger: Arc::default(),
             inspector: Arc::clone(detectors),
             tokens: Arc::new(TokenKey::new(&[0; 32])),
             cancel_key: vec![0; 4],

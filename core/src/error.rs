@@ -63,6 +63,8 @@ impl SqlState {
     pub const INSUFFICIENT_PRIVILEGE: Self = Self(*b"42501");
     /// too_many_connections
     pub const TOO_MANY_CONNECTIONS: Self = Self(*b"53300");
+    /// configuration_limit_exceeded
+    pub const CONFIGURATION_LIMIT_EXCEEDED: Self = Self(*b"53400");
     /// program_limit_exceeded
     pub const PROGRAM_LIMIT_EXCEEDED: Self = Self(*b"54000");
     /// admin_shutdown

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use support::*;
 use velum_core::audit::record::{Body, Status};
-use velum_core::policy::guard::{Guard, Predicates};
+use velum_core::policy::guard::{Guard, Predicates, ProbeBudget};
 
 const REFUSED: &str = "SELECT id FROM patients WHERE ssn LIKE '078%'";
 
@@ -136,7 +136,9 @@ fn what_was_parsed_is_judged_anew_when_the_policy_has_changed() {
     harness.server(&concat(&[message(b'1', b""), ready(b'I')]));
     harness.take_client();
     harness.to_server.clear();
-    harness.policy = Arc::new(masking_policy().guarded(Guard::default()));
+    let mut policy = masking_policy().guarded(Guard::default());
+    policy.sha256 = [8; 32];
+    harness.policy = Arc::new(policy);
     let catalog = Arc::clone(&harness.catalog);
     harness
         .session
@@ -236,4 +238,56 @@ fn a_statement_waits_until_the_catalog_it_asked_for_is_there() {
     harness.answers_catalog = true;
     harness.run();
     assert!(!harness.to_server.is_empty());
+}
+
+#[test]
+fn what_is_compared_is_drawn_from_a_budget_by_each_run() {
+    let probes = ProbeBudget {
+        limit: 3,
+        window_s: 1_000_000,
+    };
+    let guard = Guard {
+        probes,
+        ..Guard::default()
+    };
+    let mut harness = Harness::ready(masking_policy().guarded(guard), Dashed);
+    let runs = |harness: &mut Harness<Dashed>, bytes: &[u8]| {
+        harness.to_server.clear();
+        harness.client(bytes);
+        let runs = !contains(&harness.to_server, b"refused by the gateway");
+        let is_query = tags(&harness.to_server) == "Q";
+        let answer = match (runs, is_query) {
+            (true, true) => concat(&[complete("SELECT 0"), ready(b'I')]),
+            (true, false) => concat(&[message(b'2', b""), complete("SELECT 0"), ready(b'I')]),
+            (false, true) => concat(&[syntax_error(), ready(b'I')]),
+            (false, false) => concat(&[message(b'2', b""), syntax_error(), ready(b'I')]),
+        };
+        harness.server(&answer);
+        assert!(!harness.is_finished());
+        runs
+    };
+    harness.client(&concat(&[
+        parse("s", "SELECT id FROM patients WHERE ssn = $1"),
+        sync(),
+    ]));
+    harness.server(&concat(&[message(b'1', b""), ready(b'I')]));
+    let run = concat(&[bind("", "s", b"x", &[]), execute(""), sync()]);
+    assert!(runs(
+        &mut harness,
+        &query("PREPARE p AS SELECT 1 FROM patients WHERE ssn = $1")
+    ));
+    assert!(runs(
+        &mut harness,
+        &query("SELECT id FROM patients WHERE ssn = 'a'")
+    ));
+    assert!(runs(&mut harness, &query("EXECUTE p('a')")));
+    assert!(!runs(
+        &mut harness,
+        &query("SELECT id FROM patients WHERE ssn IN ('a', 'b')")
+    ));
+    assert!(runs(
+        &mut harness,
+        &query("SELECT id FROM patients WHERE id = 7")
+    ));
+    assert!(!runs(&mut harness, &run));
 }

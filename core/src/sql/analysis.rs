@@ -13,6 +13,8 @@ use super::effects::{self, Effects, NotUnderstood};
 use super::lineage::{self, Lineage, Outputs, SearchPath, Unresolved};
 use crate::catalog::Catalog;
 use crate::limits;
+use crate::policy::Policy;
+use crate::policy::guard::Judged;
 
 /// Why nothing is known of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +107,17 @@ impl SharedAnalyses {
         Self(Rc::new(RefCell::new(Analyses::new(capacity_bytes))))
     }
 
+    /// See [`Analyses::judge`].
+    pub fn judge(
+        &self,
+        text: &[u8],
+        catalog: &Catalog,
+        path: &SearchPath,
+        policy: &Policy,
+    ) -> Result<Judged, Unread> {
+        self.0.borrow_mut().judge(text, catalog, path, policy)
+    }
+
     /// See [`Analyses::get`].
     pub fn get(&self, text: &[u8], catalog: &Catalog, path: &SearchPath) -> Known {
         self.0.borrow_mut().get(text, catalog, path)
@@ -127,7 +140,20 @@ struct Entry {
     text: Box<[u8]>,
     path: SearchPath,
     known: Known,
+    verdicts: Verdicts,
 }
+
+impl Entry {
+    fn parts(&self) -> (Known, Verdicts) {
+        (self.known.clone(), Rc::clone(&self.verdicts))
+    }
+}
+
+/// What policies say of a text where no transaction is in the way, by the policies' hashes.
+type Verdicts = Rc<RefCell<Vec<([u8; 32], Judged)>>>;
+
+/// Policies whose verdict on one text is kept.
+const VERDICTS: usize = 8;
 
 impl Analyses {
     /// Keeps texts of up to `capacity_bytes` bytes in all, what was read of them not counted.
@@ -145,6 +171,37 @@ impl Analyses {
     /// What is known of `text`; read anew unless it was read before for the same path and the same
     /// catalog.
     pub fn get(&mut self, text: &[u8], catalog: &Catalog, path: &SearchPath) -> Known {
+        self.find(text, catalog, path).0
+    }
+
+    /// What the policy, which its hash tells from others, says of `text`; decided once for a text
+    /// and a catalog.
+    ///
+    /// # Errors
+    /// A text that cannot be read.
+    pub fn judge(
+        &mut self,
+        text: &[u8],
+        catalog: &Catalog,
+        path: &SearchPath,
+        policy: &Policy,
+    ) -> Result<Judged, Unread> {
+        let (known, verdicts) = self.find(text, catalog, path);
+        let known = known?;
+        let mut verdicts = verdicts.borrow_mut();
+        let mut before = verdicts.iter();
+        if let Some((_, judged)) = before.find(|(hash, _)| *hash == policy.sha256) {
+            return Ok(judged.clone());
+        }
+        let judged = policy.admit(catalog, &known, false);
+        if verdicts.len() >= VERDICTS {
+            verdicts.clear();
+        }
+        verdicts.push((policy.sha256, judged.clone()));
+        Ok(judged)
+    }
+
+    fn find(&mut self, text: &[u8], catalog: &Catalog, path: &SearchPath) -> (Known, Verdicts) {
         if self.epoch != catalog.epoch {
             self.young.clear();
             self.old.clear();
@@ -154,7 +211,7 @@ impl Analyses {
         let key = self.hasher.hash_one((text, path));
         let is_same = |entry: &Entry| *entry.text == *text && entry.path == *path;
         if let Some(entry) = self.young.get(&key).filter(|entry| is_same(entry)) {
-            return entry.known.clone();
+            return entry.parts();
         }
         let entry = match self.old.remove(&key).filter(|entry| is_same(entry)) {
             Some(entry) => entry,
@@ -162,11 +219,12 @@ impl Analyses {
                 text: text.into(),
                 path: path.clone(),
                 known: read(text, catalog, path).map(Into::into),
+                verdicts: Rc::default(),
             },
         };
-        let known = entry.known.clone();
+        let parts = entry.parts();
         self.keep(key, entry);
-        known
+        parts
     }
 
     fn keep(&mut self, key: u64, entry: Entry) {
@@ -202,22 +260,27 @@ fn entry_bytes(entry: &Entry) -> usize {
     let known = entry.known.as_deref().unwrap_or_default();
     let flows: usize = known
         .iter()
-        .map(|analysis| outputs_bytes(&analysis.lineage.outputs))
+        .map(|analysis| {
+            let uses = analysis.lineage.uses.as_deref().unwrap_or_default();
+            let uses = uses.iter().map(|it| flow_bytes(&it.flow)).sum::<usize>();
+            outputs_bytes(&analysis.lineage.outputs) + uses
+        })
         .sum();
     OVERHEAD_BYTES + 4 * entry.text.len() + flows
 }
 
 fn outputs_bytes(outputs: &Result<Outputs, Unresolved>) -> usize {
-    const PART_BYTES: usize = 32;
     let flows = match outputs {
         Ok(Outputs::Each(flows)) => flows.as_slice(),
         Ok(Outputs::Any(flow)) => std::slice::from_ref(flow),
         Ok(Outputs::None) | Err(_) => &[],
     };
-    flows
-        .iter()
-        .map(|flow| size_of::<lineage::Flow>() + PART_BYTES * flow.weight())
-        .sum()
+    flows.iter().map(flow_bytes).sum()
+}
+
+fn flow_bytes(flow: &lineage::Flow) -> usize {
+    const PART_BYTES: usize = 32;
+    size_of::<lineage::Flow>() + PART_BYTES * flow.weight()
 }
 
 /// Body of the fuzz target: any text is read or refused, within the limits.

@@ -174,6 +174,7 @@ impl<I: Inspect> Harness<I> {
             policy: Arc::clone(&policy),
             catalog: Arc::clone(&catalog),
             analyses: SharedAnalyses::new(ANALYSES_BYTES),
+            ledger: Arc::default(),
             inspector: Arc::new(inspector),
             tokens: Arc::new(TokenKey::new(&[1; 32])),
             cancel_key: b"ours".to_vec(),

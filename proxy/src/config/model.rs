@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use velum_core::policy::guard::ProbeBudget;
 
 use super::secret::Secret;
 
@@ -282,6 +283,17 @@ pub struct Scope {
     pub predicates: PredicateMode,
     /// Masked values may be written where no rule holds.
     pub copies: bool,
+    /// How many values masked columns may be compared with; `None`: the default.
+    #[serde(serialize_with = "probes")]
+    pub probes: Option<ProbeBudget>,
+}
+
+fn probes<S: serde::Serializer>(
+    probes: &Option<ProbeBudget>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let numbers = probes.map(|budget| (budget.limit, budget.window_s));
+    numbers.serialize(serializer)
 }
 
 /// `[[policy.rule]]`; one that lists several columns counts once for each.

@@ -2,6 +2,7 @@
 
 use toml::Spanned;
 use velum_core::policy::Glob;
+use velum_core::policy::guard::ProbeBudget;
 use velum_core::sql::effects::Class;
 
 use super::model::{PredicateMode, Scope};
@@ -32,9 +33,25 @@ pub(super) fn scope(section: &Section<'_>) -> Scope {
         statement_timeout_ms: u32::try_from(timeout_ms).ok().filter(|ms| *ms > 0),
         predicates: section.choice("predicates", &PREDICATES, PredicateMode::Equality),
         copies: section.choice("copies", &copies, false),
+        probes: section.section("probes").map(|section| probes(&section)),
     };
     section.finish();
     scope
+}
+
+/// `probes = { limit, window_s }`
+fn probes(section: &Section<'_>) -> ProbeBudget {
+    let default = ProbeBudget::default();
+    let number = |key, default: u32| {
+        let given = section.integer(key, 1..=u64::from(u32::MAX), u64::from(default));
+        u32::try_from(given).unwrap_or(default)
+    };
+    let budget = ProbeBudget {
+        limit: number("limit", default.limit),
+        window_s: number("window_s", default.window_s),
+    };
+    section.finish();
+    budget
 }
 
 /// Commands by their keys; `all` stands for each.

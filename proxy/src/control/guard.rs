@@ -50,6 +50,7 @@ fn scoped(scope: &Scope) -> Result<Guard, Unusable> {
         predicates: predicates(scope.predicates),
         copies: scope.copies,
         by_rule: default.by_rule,
+        probes: scope.probes.unwrap_or(default.probes),
     })
 }
 

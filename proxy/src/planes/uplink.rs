@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
+use velum_core::policy::guard::Ledger;
 
 use super::{CancelMap, CatalogSlot, ResourceSnapshot, Snapshot, Wake};
 
@@ -89,6 +90,8 @@ pub struct Shared {
     pub cancels: Arc<CancelMap>,
     /// The data threads.
     pub threads: Vec<ThreadLink>,
+    /// What identities have compared with masked columns.
+    pub ledger: Arc<Ledger>,
     /// Audit records up.
     pub batches: mpsc::Sender<Batch>,
     /// Questions up.
@@ -142,6 +145,7 @@ impl Shared {
         let shared = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             cancels: Arc::new(CancelMap::new()),
+            ledger: Arc::default(),
             threads: (0..threads).map(link).collect::<io::Result<_>>()?,
             batches,
             requests,

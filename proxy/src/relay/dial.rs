@@ -229,6 +229,7 @@ impl Dialing {
             policy: Arc::clone(&self.policy),
             catalog: self.slot.load(),
             analyses: cx.analyses(&self.slot),
+            ledger: Arc::clone(&cx.shared.ledger),
             inspector: self.resource.detectors_for(&self.startup.identity.name),
             tokens: Arc::clone(&about.snapshot.tokens),
             cancel_key: key.to_vec(),

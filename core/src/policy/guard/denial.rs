@@ -1,5 +1,6 @@
 //! Why a statement may not run, in words that quote no value.
 
+use super::ProbeBudget;
 use crate::error::{Refusal, SqlState};
 use crate::sql::Unread;
 use crate::sql::effects::{Class, Place};
@@ -43,6 +44,8 @@ pub enum Reason {
     },
     /// A table under a rule is altered.
     Altered(String),
+    /// Columns under rules were compared with as many values as may be for now.
+    Spent(ProbeBudget),
     /// What names stand for is not known before the open transaction has ended.
     InFlux,
 }
@@ -75,6 +78,7 @@ impl Denial {
             Reason::TooLong { .. } | Reason::Unclear(Unresolved::Work) => {
                 SqlState::PROGRAM_LIMIT_EXCEEDED
             }
+            Reason::Spent(_) => SqlState::CONFIGURATION_LIMIT_EXCEEDED,
             _ => SqlState::INSUFFICIENT_PRIVILEGE,
         }
     }
@@ -141,6 +145,13 @@ impl Denial {
             Reason::Altered(name) => (
                 format!("table {name} has masked columns and may not be altered"),
                 "Name \"alter\" in `commands` of the policy's scope.".to_owned(),
+            ),
+            Reason::Spent(budget) => (
+                format!(
+                    "masked columns may be compared with {} values in {} s, and were",
+                    budget.limit, budget.window_s
+                ),
+                "Wait, or ask for a larger `probes` in the policy's scope.".to_owned(),
             ),
             Reason::InFlux => (
                 "the open transaction has changed what names stand for".to_owned(),

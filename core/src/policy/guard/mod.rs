@@ -5,6 +5,7 @@
 //! * [`Policy::admit`](super::Policy::admit): the decision about the statements of a text; pure.
 //! * [`Denial`]: what is refused, by which rule, and how to ask for it.
 
+mod budget;
 mod decide;
 mod denial;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use budget::{Ledger, ProbeBudget};
 pub use decide::{Admission, Judged};
 pub use denial::{Denial, Reason};
 
@@ -52,6 +54,8 @@ pub struct Guard {
     pub predicates: Predicates,
     /// The same for columns under these rules.
     pub by_rule: BTreeMap<RuleId, Predicates>,
+    /// How many values they may be compared with.
+    pub probes: ProbeBudget,
     /// Values under rules may be written where no rule holds for them.
     pub copies: bool,
     /// Tables under rules may be altered: constraints and conversions tell of the values there.
@@ -79,6 +83,7 @@ impl Default for Guard {
             statement_timeout_ms: None,
             predicates: Predicates::Equality,
             by_rule: BTreeMap::new(),
+            probes: ProbeBudget::default(),
             copies: false,
             alters_ruled: false,
         }

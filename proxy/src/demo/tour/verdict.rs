@@ -5,7 +5,7 @@ use std::io;
 use super::entries::Entry;
 use super::leaks::Leaks;
 use super::render::Screen;
-use super::scenes::Scene;
+use super::scenes::{Play, Scene};
 
 /// Collects what went wrong, in words that repeat no value.
 pub(super) struct Verdict {
@@ -53,6 +53,11 @@ impl Verdict {
             !direct.is_empty(),
             &format!("{title}: the database answered nothing"),
         );
+        if matches!(scene.play, Play::Refused(_)) {
+            let is_code = |entry: &Entry| entry.shown.as_deref() == Some("42501");
+            let is_refused = through.iter().any(is_code);
+            return self.expect(is_refused, &format!("{title}: it was not refused"));
+        }
         let same_shape = labels(direct) == labels(through);
         self.expect(same_shape, &format!("{title}: the answers differ in shape"));
         for (direct, through) in direct.iter().zip(through) {

@@ -11,7 +11,8 @@ use crate::audit::token::Token;
 use crate::bytes::Window;
 use crate::error::Refusal;
 use crate::inspect::Inspect;
-use crate::policy::guard::{Admission, Reason};
+use crate::policy::guard::{Denial, Reason};
+use crate::sql::effects::Class;
 use crate::time::Timestamp;
 
 use super::super::frame::Header;
@@ -52,14 +53,65 @@ impl<I: Inspect> Session<I> {
             return Err(Halt::Step(Step::AwaitPeer));
         }
         self.expect_catalog()?;
-        let epoch = self.rules.epoch();
-        if statement.is_admitted(epoch) {
+        if statement.admitted(self.rules.epoch()).is_some() {
             return Ok(None);
         }
         match Source::of(statement, 0) {
             Some(source) => self.admit_source(statement, &source),
             None => Ok(self.admit_unread(statement)),
         }
+    }
+
+    /// The same for a statement that is to run now.
+    pub(super) fn admit_run(
+        &mut self,
+        statement: &Statement,
+        now: Timestamp,
+    ) -> Result<Option<Refusal>, Halt> {
+        if let Some(refusal) = self.admit(statement)? {
+            return Ok(Some(refusal));
+        }
+        let policy = self.rules.policy();
+        let Some(guard) = &policy.guard else {
+            return Ok(None);
+        };
+        let own = statement.admitted(self.rules.epoch()).unwrap_or(0);
+        let prepared = match self.prepared_probes(statement) {
+            Ok(probes) => probes,
+            Err(denial) => return Ok(Some(denial.to_refusal())),
+        };
+        let probes = own.saturating_add(prepared);
+        let identity = self.journal.identity();
+        let may_draw = || {
+            self.ledger
+                .draw(identity, &policy.name, guard.probes, probes, now)
+        };
+        if probes == 0 || may_draw() {
+            return Ok(None);
+        }
+        Ok(Some(policy.deny(Reason::Spent(guard.probes)).to_refusal()))
+    }
+
+    /// What the statements that were prepared in SQL, and are executed by this one, compare. One
+    /// that is not known any more counts as one value.
+    fn prepared_probes(&self, statement: &Statement) -> Result<u32, Denial> {
+        if !statement.text.is_indirect {
+            return Ok(0);
+        }
+        let Some(known) = Source::of(statement, 0).and_then(|it| self.rules.statements_of(&it))
+        else {
+            return Ok(1);
+        };
+        let mut probes: u32 = 0;
+        for analysis in known.iter().filter(|it| it.effects.class == Class::Execute) {
+            let handle = analysis.lineage.handle.as_ref();
+            let more = match handle.and_then(|handle| self.handles.get(handle)) {
+                Some(source) => self.rules.admit(source)?.probes,
+                None => 1,
+            };
+            probes = probes.saturating_add(more);
+        }
+        Ok(probes)
     }
 
     fn admit_source(
@@ -71,12 +123,12 @@ impl<I: Inspect> Session<I> {
             self.expect_names(source)?;
         }
         match self.rules.admit(source) {
-            Ok(Admission { changes_names, .. }) => {
+            Ok(admission) => {
                 // It may run before its end is seen, and what follows with it.
-                if changes_names {
+                if admission.changes_names {
                     self.begin_change();
                 }
-                statement.set_admitted(self.rules.epoch());
+                statement.set_admitted(self.rules.epoch(), admission.probes);
                 Ok(None)
             }
             Err(denial) => Ok(Some(denial.to_refusal())),

@@ -218,7 +218,7 @@ impl<I: Inspect> Session<I> {
             // Once: what a probe waits for is not waited for again.
             if self.probe.is_none()
                 && self.head_intent.is_none()
-                && let Some(refusal) = self.admit(&statement)?
+                && let Some(refusal) = self.admit_run(&statement, now)?
             {
                 self.head_statement = None;
                 self.forget_unnamed();
@@ -440,7 +440,7 @@ impl<I: Inspect> Session<I> {
         let statement = Rc::clone(&portal.statement);
         // What its names stand for may have changed since it was parsed.
         if self.head_intent.is_none()
-            && let Some(refusal) = self.admit(&statement)?
+            && let Some(refusal) = self.admit_run(&statement, now)?
         {
             let refused = Refused {
                 header,

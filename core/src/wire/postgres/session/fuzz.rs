@@ -106,6 +106,7 @@ fn setup() -> SessionSetup<Nothing> {
         policy: Arc::new(policy()),
         catalog: Arc::new(catalog()),
         analyses: SharedAnalyses::new(limits::ANALYSES_BYTES),
+        ledger: Arc::default(),
         inspector: Arc::new(Nothing),
         tokens: Arc::new(TokenKey::new(&[0; 32])),
         cancel_key: vec![0; 4],

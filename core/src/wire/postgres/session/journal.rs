@@ -67,6 +67,11 @@ impl Journal {
         }
     }
 
+    /// Who the client is.
+    pub(super) fn identity(&self) -> &str {
+        &self.identity
+    }
+
     /// Appends a record.
     pub(super) fn push(&mut self, time: Timestamp, body: Body) {
         self.made += 1;

@@ -92,6 +92,11 @@ impl<'f> Lineage<'f> {
 pub(super) struct Handles(HashMap<Handle, Source>);
 
 impl Handles {
+    /// What `handle` stands for, if that is known.
+    pub(super) fn get(&self, handle: &Handle) -> Option<&Source> {
+        self.0.get(handle)
+    }
+
     /// `handle` stands for `source` from now on.
     fn give(&mut self, handle: Handle, source: Source) {
         if self.0.len() >= limits::HANDLES {

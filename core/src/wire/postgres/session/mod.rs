@@ -58,6 +58,7 @@ use crate::identity::Identity;
 use crate::inspect::Inspect;
 use crate::limits;
 use crate::policy::Policy;
+use crate::policy::guard::Ledger;
 use crate::sql::SharedAnalyses;
 use crate::time::Timestamp;
 
@@ -96,6 +97,8 @@ pub struct SessionSetup<I> {
     pub catalog: Arc<Catalog>,
     /// What was read of statements.
     pub analyses: SharedAnalyses,
+    /// What was compared with masked columns, by all sessions.
+    pub ledger: Arc<Ledger>,
     /// Finds PHI in content.
     pub inspector: Arc<I>,
     /// Key of the tokens in records.
@@ -151,6 +154,7 @@ pub struct Session<I> {
     rules: Rulebook<I>,
     tokens: Arc<TokenKey>,
     decision: String,
+    ledger: Arc<Ledger>,
     cancel_key: Vec<u8>,
     upstream_key: Option<(u32, Vec<u8>)>,
     journal: Journal,
@@ -216,6 +220,7 @@ impl<I: Inspect> Session<I> {
             decision: format!("allow: policy {}", setup.policy.name),
             rules: Rulebook::new(setup.policy, setup.catalog, setup.analyses, setup.inspector),
             tokens: setup.tokens,
+            ledger: setup.ledger,
             cancel_key: setup.cancel_key,
             upstream_key: None,
             journal,

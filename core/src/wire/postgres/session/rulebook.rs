@@ -203,10 +203,22 @@ impl<I: Inspect> Rulebook<I> {
 
     /// May the text of `source` run?
     pub(super) fn admit(&self, source: &Source) -> Judged {
-        match self.analyses(source) {
-            Ok(statements) => self.policy.admit(&self.catalog, &statements, self.in_flux),
-            Err(unread) => Err(self.policy.deny(Reason::Unread(unread))),
-        }
+        let judged = match self.in_flux {
+            true => self
+                .analyses(source)
+                .map(|statements| self.policy.admit(&self.catalog, &statements, true)),
+            false => {
+                let path = &SearchPath::Unknown;
+                self.analyses
+                    .judge(&source.text, &self.catalog, path, &self.policy)
+            }
+        };
+        judged.unwrap_or_else(|unread| Err(self.policy.deny(Reason::Unread(unread))))
+    }
+
+    /// What was read of the text of `source`.
+    pub(super) fn statements_of(&self, source: &Source) -> Option<Rc<[Analysis]>> {
+        self.analyses(source).ok()
     }
 
     /// Does the text of `source` name something that the catalog does not have?

@@ -245,8 +245,9 @@ pub(super) struct Statement {
     pub(super) text: StatementText,
     /// It stands under a name that SQL can give to another one.
     is_named: Cell<bool>,
-    /// The policy and the catalog by which it may run, by their epoch.
-    admitted_at: Cell<u64>,
+    /// The policy and the catalog by which it may run, by their epoch, and the values that columns
+    /// under rules are compared with each time.
+    admitted: Cell<(u64, u32)>,
     /// What its rows looked like the last time, and what was learnt of them. Never what they
     /// look like now: the server plans again as it sees fit.
     shape: RefCell<Option<Rc<RowShape>>>,
@@ -263,7 +264,7 @@ impl Statement {
         Rc::new(Self {
             text,
             is_named: Cell::new(false),
-            admitted_at: Cell::new(0),
+            admitted: Cell::new((0, 0)),
             shape: RefCell::new(None),
             copy_shapes,
             size,
@@ -275,14 +276,15 @@ impl Statement {
         self.is_named.set(self.is_named.get() || !name.is_empty());
     }
 
-    /// It may run while this epoch lasts.
-    pub(super) fn set_admitted(&self, epoch: u64) {
-        self.admitted_at.set(epoch);
+    /// It may run while this epoch lasts, and compares so many values each time.
+    pub(super) fn set_admitted(&self, epoch: u64, probes: u32) {
+        self.admitted.set((epoch, probes));
     }
 
-    /// True if it may run at this epoch.
-    pub(super) fn is_admitted(&self, epoch: u64) -> bool {
-        self.admitted_at.get() == epoch
+    /// The values that it compares, if it may run at this epoch.
+    pub(super) fn admitted(&self, epoch: u64) -> Option<u32> {
+        let (admitted_at, probes) = self.admitted.get();
+        (admitted_at == epoch).then_some(probes)
     }
 
     /// True if SQL can give its name to another one.
