@@ -1,9 +1,10 @@
-//! The door that statements go through: what it costs to know one again, and to read a new one.
+//! The door that statements go through: what it costs to know one again, to read a new one, and to
+//! know what the policy says of it.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use velum_benches::statements::{CATALOG_TABLES, STATEMENTS, catalog};
+use velum_benches::statements::{CATALOG_TABLES, STATEMENTS, catalog, policy};
 use velum_core::limits::ANALYSES_BYTES;
 use velum_core::sql::lineage::{Outputs, SearchPath};
 use velum_core::sql::{Analyses, read};
@@ -12,6 +13,7 @@ fn analysis(criterion: &mut Criterion) {
     let catalog = catalog();
     let path = &SearchPath::Unknown;
     assert_eq!(catalog.relations.len(), CATALOG_TABLES);
+    let policy = policy();
     let mut group = criterion.benchmark_group("analysis");
     let mut analyses = Analyses::new(ANALYSES_BYTES);
     for (name, text, columns) in STATEMENTS {
@@ -29,6 +31,11 @@ fn analysis(criterion: &mut Criterion) {
             bencher.iter(|| black_box(read(text.as_bytes(), &catalog, path)));
         });
         let _ = analyses.get(text.as_bytes(), &catalog, path);
+        let verdict = analyses.judge(text.as_bytes(), &catalog, path, &policy);
+        assert!(matches!(verdict, Ok(Ok(_))), "{name} may run: {verdict:?}");
+        group.bench_function(format!("judged/{name}"), |bencher| {
+            bencher.iter(|| black_box(analyses.judge(text.as_bytes(), &catalog, path, &policy)));
+        });
         group.bench_function(format!("known/{name}"), |bencher| {
             bencher.iter(|| black_box(analyses.get(text.as_bytes(), &catalog, path)));
         });

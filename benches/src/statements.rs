@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use velum_core::catalog::{Catalog, Column, Relation};
+use velum_core::policy::guard::Guard;
+use velum_core::policy::{Glob, Messages, Policy, Rule, Selector, Strategy};
 
 /// Tables of [`catalog`].
 pub const CATALOG_TABLES: usize = 6;
@@ -68,6 +70,21 @@ pub const STATEMENTS: &[(&str, &str, usize)] = &[
         9,
     ),
 ];
+
+/// What masks names and numbers of patients, and guards statements.
+pub fn policy() -> Policy {
+    let rule = |name: &str| {
+        Glob::new(name).ok().map(|glob| Rule {
+            name: name.to_owned(),
+            selector: Selector::ColumnName(glob),
+            strategy: Strategy::Redact,
+        })
+    };
+    let rules = ["mrn", "ssn", "phone", "body"].into_iter().filter_map(rule);
+    let name = "analyst".to_owned();
+    let policy = Policy::new(name, rules.collect(), None, Messages::Strict, [0; 32]);
+    policy.guarded(Guard::default())
+}
 
 /// What the statements' names stand for.
 pub fn catalog() -> Catalog {

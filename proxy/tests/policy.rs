@@ -12,9 +12,11 @@ use support::bed::Bed;
 use support::clinic;
 use support::gateway::{Driver, Gateway};
 
+type Case = (&'static str, fn(&Gateway));
+
 fn main() -> ExitCode {
     let bed = Bed::shared();
-    let cases: [(&str, fn(&Gateway)); 4] = [
+    let cases: [Case; 4] = [
         ("check_finds_what_lets_too_much_through", check),
         ("explain_says_what_the_gateway_does", explain),
         ("explain_names_what_is_wrong_with_the_question", misuse),
@@ -23,7 +25,7 @@ fn main() -> ExitCode {
             cases_of_a_file,
         ),
     ];
-    let trial = |(name, body): (&str, fn(&Gateway))| {
+    let trial = |(name, body): Case| {
         let bed = Arc::clone(&bed);
         Trial::test(name, move || {
             let driver = Driver::under_test().first().copied().ok_or("no driver")?;
