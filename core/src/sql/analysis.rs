@@ -287,6 +287,7 @@ fn flow_bytes(flow: &lineage::Flow) -> usize {
 #[cfg(any(test, fuzzing))]
 pub fn fuzz_read(text: &[u8]) {
     let catalog = Catalog::default();
+    let policy = Policy::exempt().guarded(crate::policy::guard::Guard::default());
     for path in [
         SearchPath::Unknown,
         SearchPath::Known(vec!["public".to_owned()]),
@@ -294,6 +295,7 @@ pub fn fuzz_read(text: &[u8]) {
         let Ok(statements) = read(text, &catalog, &path) else {
             continue;
         };
+        let _verdict = policy.admit(&catalog, &statements, text.len() % 2 == 1);
         for statement in statements {
             let names = statement.effects.columns.len() + statement.effects.relations.len();
             assert!(names <= 8 * limits::TREE.nodes);

@@ -64,12 +64,12 @@ pub struct Denial {
 impl Denial {
     /// What the client reads.
     pub fn to_refusal(&self) -> Refusal {
-        let (what, hint) = self.words();
+        let what = self.what();
         let by = match &self.rule {
             Some(rule) => format!("policy \"{}\", rule \"{rule}\"", self.policy),
             None => format!("policy \"{}\"", self.policy),
         };
-        Refusal::new(self.code(), format!("refused by {by}: {what}")).with_hint(hint)
+        Refusal::new(self.code(), format!("refused by {by}: {what}")).with_hint(self.hint())
     }
 
     fn code(&self) -> SqlState {
@@ -83,87 +83,73 @@ impl Denial {
         }
     }
 
-    /// What is refused, and what to do about it.
-    fn words(&self) -> (String, String) {
+    /// What is refused.
+    fn what(&self) -> String {
         let column = |column: &Option<String>| match column {
             Some(name) => format!("column {name}"),
             None => "a value that may come from a masked column".to_owned(),
         };
         match &self.reason {
-            Reason::Unread(unread) => (
-                unread.to_string(),
-                "Statements have to be read to be allowed; check the syntax.".to_owned(),
-            ),
-            Reason::TooLong { bytes } => (
-                format!("a text of {bytes} bytes is too long to be read"),
-                "Send values as parameters, or rows by COPY FROM STDIN.".to_owned(),
-            ),
-            Reason::Unclear(unresolved) => (unclear(*unresolved).to_owned(), UNCLEAR_HINT.into()),
-            Reason::Command(class) => (
-                format!("{} is not allowed", class.words()),
-                format!(
-                    "Add \"{}\" to `commands` of the policy's scope.",
-                    class.key()
-                ),
-            ),
-            Reason::ReadOnly => (
-                "nothing may be written".to_owned(),
-                "The policy's scope says `read_only = true`.".to_owned(),
-            ),
-            Reason::ServerFile => (
-                "files and programs of the server are out of reach".to_owned(),
-                "Use COPY FROM STDIN or COPY TO STDOUT.".to_owned(),
-            ),
-            Reason::Function(name) => (
-                format!("function {name} may read or do more than its arguments say"),
-                "Add its name to `functions` of the policy's scope, if it is harmless.".to_owned(),
-            ),
-            Reason::Setting(name) => (
-                format!("{name} is set by the policy"),
-                "Leave it as it is.".to_owned(),
-            ),
-            Reason::Table(Some(name)) => (
-                format!("table {name} is not granted"),
-                "Add it to `tables` of the policy's scope.".to_owned(),
-            ),
-            Reason::Table(None) => (
-                "a table that the catalog does not have is not granted".to_owned(),
-                "If it was made in an open transaction, commit that first.".to_owned(),
-            ),
+            Reason::Unread(unread) => unread.to_string(),
+            Reason::TooLong { bytes } => format!("a text of {bytes} bytes is too long to be read"),
+            Reason::Unclear(unresolved) => unclear(*unresolved).to_owned(),
+            Reason::Command(class) => format!("{} is not allowed", class.words()),
+            Reason::ReadOnly => "nothing may be written".to_owned(),
+            Reason::ServerFile => "files and programs of the server are out of reach".to_owned(),
+            Reason::Function(name) => {
+                format!("function {name} may read or do more than its arguments say")
+            }
+            Reason::Setting(name) => format!("{name} is set by the policy"),
+            Reason::Table(Some(name)) => format!("table {name} is not granted"),
+            Reason::Table(None) => {
+                "a table that the catalog does not have is not granted".to_owned()
+            }
             Reason::Learnt {
                 column: name,
                 place,
-            } => (
-                format!("{} is used {}", column(name), place.words()),
-                LEARNT_HINT.to_owned(),
-            ),
-            Reason::Copied { column: name } => (
-                format!("{} would be written where no rule masks it", column(name)),
-                "Name columns under the same rule, or set `copies = \"allow\"` in the scope."
-                    .to_owned(),
-            ),
-            Reason::Altered(name) => (
-                format!("table {name} has masked columns and may not be altered"),
-                "Name \"alter\" in `commands` of the policy's scope.".to_owned(),
-            ),
-            Reason::Spent(budget) => (
-                format!(
-                    "masked columns may be compared with {} values in {} s, and were",
-                    budget.limit, budget.window_s
-                ),
-                "Wait, or ask for a larger `probes` in the policy's scope.".to_owned(),
-            ),
-            Reason::InFlux => (
-                "the open transaction has changed what names stand for".to_owned(),
-                "Commit it first.".to_owned(),
-            ),
+            } => format!("{} is used {}", column(name), place.words()),
+            Reason::Copied { column: name } => {
+                format!("{} would be written where no rule masks it", column(name))
+            }
+            Reason::Altered(name) => {
+                format!("table {name} has masked columns and may not be altered")
+            }
+            Reason::Spent(ProbeBudget { limit, window_s }) => {
+                format!("masked columns may be compared with {limit} values in {window_s} s")
+            }
+            Reason::InFlux => "the open transaction has changed what names stand for".to_owned(),
         }
     }
-}
 
-const UNCLEAR_HINT: &str = "Name tables and columns that exist, in a simpler statement.";
-const LEARNT_HINT: &str = "Compare it with = and a value, or ask for `predicates = \"allow\"` \
-                           in its rule.";
+    /// What to do about it.
+    fn hint(&self) -> String {
+        let hint = match &self.reason {
+            Reason::Command(class) => {
+                let key = class.key();
+                return format!("Ask for \"{key}\" in `commands` of the policy's scope.");
+            }
+            Reason::Unread(_) => "A statement has to be read to be allowed: check its syntax.",
+            Reason::TooLong { .. } => "Send values as parameters, or rows by COPY FROM STDIN.",
+            Reason::Unclear(_) => "Name tables and columns that exist, in a simpler statement.",
+            Reason::ReadOnly => "The policy's scope says `read_only = true`.",
+            Reason::ServerFile => "Use COPY FROM STDIN or COPY TO STDOUT.",
+            Reason::Function(_) => "Ask for its name in `functions` of the policy's scope.",
+            Reason::Setting(_) => "Leave it as it is.",
+            Reason::Table(Some(_)) => "Ask for it in `tables` of the policy's scope.",
+            Reason::Table(None) => "If it was made in an open transaction, commit that first.",
+            Reason::Learnt { .. } => {
+                "Compare it with = and a value, or ask for `predicates = \"allow\"` in its rule."
+            }
+            Reason::Copied { .. } => {
+                "Write it into columns under a rule, or ask for `copies = \"allow\"` in the scope."
+            }
+            Reason::Altered(_) => "Ask for \"alter\" in `commands` of the policy's scope.",
+            Reason::Spent(_) => "Wait, or ask for a larger `probes` in the policy's scope.",
+            Reason::InFlux => "Commit it first.",
+        };
+        hint.to_owned()
+    }
+}
 
 fn unclear(unresolved: Unresolved) -> &'static str {
     match unresolved {

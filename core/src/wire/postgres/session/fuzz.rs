@@ -11,6 +11,7 @@ use crate::catalog::{Catalog, Column, Relation};
 use crate::identity::{Identity, Method};
 use crate::inspect::Nothing;
 use crate::limits;
+use crate::policy::guard::Guard;
 use crate::policy::{Glob, Messages, Policy, Rule, Selector, Strategy};
 use crate::sql::SharedAnalyses;
 use crate::time::Timestamp;
@@ -20,13 +21,13 @@ const TABLE: u32 = 20_000;
 /// Most bytes that one input may make a session hold, whatever lengths it declares.
 const HELD_BYTES: usize = 2 * limits::WINDOW_BULK_BYTES;
 
-/// Runs a session on `data`: each part is a byte (bit 7: the server speaks; the rest: how many
+/// Runs a session on `data`, under a guard if its length is odd: each part is a byte (bit 7: the server speaks; the rest: how many
 /// bytes follow, times four), then its bytes.
 ///
 /// # Panics
 /// If the session panics, or if it makes its windows grow beyond what it was given.
 pub fn fuzz_session(data: &[u8]) {
-    let mut session = Session::new(setup(), Timestamp(0));
+    let mut session = Session::new(setup(data.len() % 2 == 1), Timestamp(0));
     let (mut client, mut server) = (Window::default(), Window::default());
     feed(&mut session, &mut client, &mut server, false, b"");
     feed(
@@ -90,7 +91,9 @@ fn feed(
     }
 }
 
-fn setup() -> SessionSetup<Nothing> {
+fn setup(is_guarded: bool) -> SessionSetup<Nothing> {
+    let mut policy = policy();
+    policy.guard = is_guarded.then(Guard::default);
     SessionSetup {
         id: SessionId(1),
         identity: Identity {
@@ -103,7 +106,7 @@ fn setup() -> SessionSetup<Nothing> {
         client_address: String::new(),
         client_tls: false,
         server_tls: false,
-        policy: Arc::new(policy()),
+        policy: Arc::new(policy),
         catalog: Arc::new(catalog()),
         analyses: SharedAnalyses::new(limits::ANALYSES_BYTES),
         ledger: Arc::default(),

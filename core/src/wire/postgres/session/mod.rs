@@ -9,7 +9,7 @@
 //! call that returns anything but [`Step::Finished`] can be repeated at any time; how the bytes
 //! were split never changes what comes out.
 //!
-//! Rooms: `client` and `server` are the two directions, `pipeline` the answers owed, `names`
+//! Rooms: `client` and `server` are the two directions, `calls` functions by number, `pipeline` the answers owed, `names`
 //! in `statements` what statements and portals stand for, `shape` what results look like,
 //! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
 //! `changes` what the session changed in the catalog, `quoting` statements that quote other
@@ -19,6 +19,7 @@
 
 mod admission;
 mod bind;
+mod calls;
 mod changes;
 mod client;
 mod copy;
