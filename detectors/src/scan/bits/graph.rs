@@ -140,7 +140,7 @@ impl Graph {
         }
     }
 
-    fn add(&mut self, node: Node) -> Id {
+    pub(super) fn add(&mut self, node: Node) -> Id {
         if let Some(id) = self.ids.get(&node) {
             return *id;
         }

@@ -9,6 +9,7 @@
 //! ahead. All matches of all patterns are found in the same straight line of operations, whose
 //! cost depends on the length of the text alone.
 
+pub(crate) mod code;
 pub(crate) mod graph;
 pub(crate) mod planes;
 pub(crate) mod program;

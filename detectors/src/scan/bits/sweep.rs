@@ -5,29 +5,32 @@
 //!
 //! ```text
 //!            word 0   word 1   …   word 7
-//! line 0     text 0   text N       text 7N        N lines: 8, or 4, or 1
+//! line 0     text 0   text N       text 7N        N lines, at most 8
 //! line 1     text 1   text N+1     text 7N+1      text k: one bit for each of bytes 64k..64k+64
 //!   ⋮
 //! line N-1   text N-1              text 8N-1
-//! line N     text 8N                              what is ahead of the tile
+//! line N     text N   text 2N      text 8N        what is ahead of the tile
 //! ```
 //!
-//! A condition looks at most 63 bytes ahead, so that one word behind the tile is enough. A text
-//! of up to 512 bytes is one tile of one line.
+//! A condition looks at most 63 bytes ahead, so that one word behind the tile is enough.
+//!
+//! A row of the memory holds the same line of all slots. A step of the program goes through all
+//! rows before the next one begins: what it costs to tell steps apart is paid once a tile.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over registers have a constant length and are unrolled"
 )]
 
-use super::program::{Chain, Op, Program, Step};
+use super::program::{Program, Step};
 use crate::scan::simd::{GROUP_PLANES, Isa, Job, LINE_BYTES, LINE_WORDS, Line, WORD_BYTES};
 
-/// Lines of a slot in the largest tile, with the one ahead.
-const LINES_MAX: usize = 9;
-/// The same for units with few registers, and for short texts.
-const LINES_FEW: usize = 5;
+/// Lines of the largest tile, without the one ahead. Larger ones would not leave the slots of
+/// a dozen patterns in the first-level cache.
+pub(crate) const LINES_MAX: usize = 8;
 /// Bitmaps that are needed one byte later.
 pub(crate) const BEFORES_MAX: usize = 8;
+const LAST_WORD: usize = LINE_WORDS - 1;
+const NO_BYTES: [u8; WORD_BYTES] = [0; WORD_BYTES];
 
 /// Memory that a sweep works in; grows to what the largest program needs and stays so.
 #[derive(Clone, Default)]
@@ -36,7 +39,7 @@ pub(crate) struct Slots(Vec<Line>);
 impl Slots {
     /// The memory for a program.
     pub(crate) fn of(&mut self, program: &Program) -> &mut [Line] {
-        let lines = program.slots * LINES_MAX;
+        let lines = program.width() * (LINES_MAX + 1);
         if self.0.len() < lines {
             self.0.resize(lines, Line::ZERO);
         }
@@ -51,8 +54,8 @@ pub(crate) type Prior = [u64];
 /// A program over a text.
 pub(crate) struct Sweep<'a, S> {
     pub(crate) program: &'a Program,
-    /// Chains that run after the program's own.
-    pub(crate) more: &'a [Chain],
+    /// Steps that run after the program's own.
+    pub(crate) more: &'a [Step],
     pub(crate) text: &'a [u8],
     /// One bit a byte: bytes of fields that are scanned.
     pub(crate) content: Option<&'a [u64]>,
@@ -64,29 +67,60 @@ pub(crate) struct Sweep<'a, S> {
 
 /// Gets the tiles of a sweep, in order.
 pub(crate) trait Sink {
-    /// `origin` is the position of the first byte of the tile. Of each slot the first `M - 1`
-    /// lines count; see [`place_of`]. Has to be `#[inline(always)]`.
-    fn tile<I: Isa, const M: usize>(&mut self, isa: I, origin: usize, slots: &[[Line; M]]);
+    /// `origin` is the position of the first byte of the tile. Has to be `#[inline(always)]`.
+    fn tile<I: Isa>(&mut self, isa: I, origin: usize, tile: Tile<'_>);
 }
 
-/// Line and word of the tile's word `index`, in the order of the text.
-#[inline(always)]
-pub(crate) fn place_of<const M: usize>(index: usize) -> (usize, usize) {
-    (index % (M - 1), (index / (M - 1)) & (LINE_WORDS - 1))
+/// The slots of a tile.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile<'t> {
+    rows: &'t [Line],
+    width: usize,
+    lines: usize,
 }
 
-/// One bit for each word of a tile that has a bit set, in the order of the text.
-#[inline(always)]
-pub(crate) fn nonzero<I: Isa, const M: usize>(isa: I, slot: &[Line; M]) -> u64 {
-    let mut words = 0;
-    for line in 0..M - 1 {
-        let mut lanes = isa.nonzero(isa.load(&slot[line]));
-        while lanes != 0 {
-            words |= 1 << (lanes.trailing_zeros() as usize * (M - 1) + line);
-            lanes &= lanes - 1;
+impl<'t> Tile<'t> {
+    /// Number of lines.
+    #[inline(always)]
+    pub(crate) fn lines(self) -> usize {
+        self.lines
+    }
+
+    /// The same line of every slot.
+    #[inline(always)]
+    pub(crate) fn row(self, line: usize) -> &'t [Line] {
+        &self.rows[line * self.width..(line + 1) * self.width]
+    }
+
+    #[inline(always)]
+    pub(crate) fn line(self, slot: u16, line: usize) -> &'t Line {
+        &self.row(line)[usize::from(slot)]
+    }
+
+    /// One bit for each word of the slot that has a bit set, in the order of the text.
+    #[inline(always)]
+    pub(crate) fn nonzero<I: Isa>(self, isa: I, slot: u16) -> u64 {
+        let mut words = 0;
+        for line in 0..self.lines {
+            let mut lanes = isa.nonzero(isa.load(self.line(slot, line)));
+            while lanes != 0 {
+                words |= 1 << (lanes.trailing_zeros() as usize * self.lines + line);
+                lanes &= lanes - 1;
+            }
+        }
+        words
+    }
+
+    /// Line and word of the tile's word `index`, in the order of the text.
+    #[inline(always)]
+    pub(crate) fn place_of(self, index: usize) -> (usize, usize) {
+        match self.lines {
+            // The usual ones, without a division.
+            LINES_MAX => (index % LINES_MAX, (index / LINES_MAX) & LAST_WORD),
+            1 => (0, index & LAST_WORD),
+            lines => (index % lines, (index / lines) & LAST_WORD),
         }
     }
-    words
 }
 
 impl<S: Sink> Job for Sweep<'_, S> {
@@ -95,161 +129,129 @@ impl<S: Sink> Job for Sweep<'_, S> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) -> S {
         let memory = std::mem::take(&mut self.slots);
+        let width = self.program.width();
         // The last word before the tile, of each bitmap that is moved by a byte.
         let mut carries = [0; BEFORES_MAX];
         let mut origin = 0;
         if let Some(prior) = self.prior {
-            let (slots, _) = memory.as_chunks_mut::<2>();
-            self.prior_planes(slots, prior);
-            self.planes_ahead(isa, slots, 0);
-            self.compute(isa, slots, &mut carries, origin);
+            let rows = &mut memory[..2 * width];
+            self.prior_planes(rows, prior);
+            self.planes_ahead(isa, rows, 0);
+            self.compute(isa, rows, &mut carries, origin);
             origin += LINE_BYTES;
         }
         let mut at = 0;
         while at < self.text.len() {
-            let rest = self.text.len() - at;
-            let size = if I::WIDE && rest >= (LINES_MAX - 1) * LINE_BYTES {
-                self.tile::<I, LINES_MAX>(isa, memory, &mut carries, at, origin)
-            } else if rest > LINE_BYTES {
-                self.tile::<I, LINES_FEW>(isa, memory, &mut carries, at, origin)
-            } else {
-                self.tile::<I, 2>(isa, memory, &mut carries, at, origin)
-            };
-            at += size;
-            origin += size;
+            let lines = (self.text.len() - at).div_ceil(LINE_BYTES).min(LINES_MAX);
+            let rows = &mut memory[..(lines + 1) * width];
+            self.planes(isa, rows, lines, at);
+            self.planes_ahead(isa, rows, at + lines * LINE_BYTES);
+            self.compute(isa, rows, &mut carries, origin);
+            at += lines * LINE_BYTES;
+            origin += lines * LINE_BYTES;
         }
         self.sink
     }
 }
 
 impl<S: Sink> Sweep<'_, S> {
-    /// The tile at `at`; returns its size.
-    #[inline(always)]
-    fn tile<I: Isa, const M: usize>(
-        &mut self,
-        isa: I,
-        memory: &mut [Line],
-        carries: &mut [u64; BEFORES_MAX],
-        at: usize,
-        origin: usize,
-    ) -> usize {
-        let size = (M - 1) * LINE_BYTES;
-        let (slots, _) = memory.as_chunks_mut::<M>();
-        let rest = self.text.get(at..).unwrap_or_default();
-        match rest.get(..size) {
-            Some(text) => self.planes(isa, slots, text, at),
-            None => {
-                let mut padded = [0; (LINES_MAX - 1) * LINE_BYTES];
-                let (text, _) = padded.split_at_mut(size);
-                if let Some(to) = text.get_mut(..rest.len()) {
-                    to.copy_from_slice(rest);
-                }
-                self.planes(isa, slots, text, at);
-            }
-        }
-        self.planes_ahead(isa, slots, at + size);
-        self.compute(isa, slots, carries, origin);
-        size
-    }
-
     /// Runs the program on planes that are filled in.
     #[inline(always)]
-    fn compute<I: Isa, const M: usize>(
+    fn compute<I: Isa>(
         &mut self,
         isa: I,
-        slots: &mut [[Line; M]],
+        rows: &mut [Line],
         carries: &mut [u64; BEFORES_MAX],
         origin: usize,
     ) {
+        let width = self.program.width();
         for ((from, to), carry) in self.program.befores.iter().zip(carries) {
-            move_on(isa, slots, usize::from(*from), usize::from(*to), carry);
+            move_on(
+                isa,
+                rows,
+                width,
+                (usize::from(*from), usize::from(*to)),
+                carry,
+            );
         }
-        for chain in self.program.chains.iter().chain(self.more) {
-            let steps = self.program.steps.get(chain.steps.clone());
-            run_chain(isa, slots, steps.unwrap_or_default(), usize::from(chain.to));
+        for step in self.program.steps.iter().chain(self.more) {
+            run_step(isa, rows, width, step);
         }
-        self.sink.tile(isa, origin, slots);
+        let tile = Tile {
+            rows,
+            width,
+            lines: rows.len() / width - 1,
+        };
+        self.sink.tile(isa, origin, tile);
     }
 
     /// Fills the planes of a tile from its text, which begins at `at`.
     #[inline(always)]
-    fn planes<I: Isa, const M: usize>(
-        &self,
-        isa: I,
-        slots: &mut [[Line; M]],
-        text: &[u8],
-        at: usize,
-    ) {
-        let (blocks, _) = text.as_chunks::<WORD_BYTES>();
-        let whole = self.content.is_none() && at + text.len() <= self.text.len();
-        let mut content = [Line([u64::MAX; LINE_WORDS]); M];
-        if !whole {
-            for index in 0..(M - 1) * LINE_WORDS {
-                let (line, word) = place_of::<M>(index);
-                content[line].0[word] = self.content_word(at / WORD_BYTES + index);
+    fn planes<I: Isa>(&self, isa: I, rows: &mut [Line], lines: usize, at: usize) {
+        let text = self.text.get(at..).unwrap_or_default();
+        let whole = self.content.is_none() && text.len() >= lines * LINE_BYTES;
+        let (blocks, rest) = text.as_chunks::<WORD_BYTES>();
+        let mut last = NO_BYTES;
+        last[..rest.len()].copy_from_slice(rest);
+        let width = self.program.width();
+        for (line, row) in rows.chunks_exact_mut(width).take(lines).enumerate() {
+            let block = |word: usize| {
+                let index = word * lines + line;
+                match blocks.get(index) {
+                    Some(block) => block,
+                    None if index == blocks.len() => &last,
+                    None => &NO_BYTES,
+                }
+            };
+            let blocks = [0, 1, 2, 3, 4, 5, 6, 7].map(block);
+            let mut content = Line([u64::MAX; LINE_WORDS]);
+            if !whole {
+                for word in 0..LINE_WORDS {
+                    content.0[word] = self.content_word(at / WORD_BYTES + word * lines + line);
+                }
             }
-        }
-        for line in 0..M - 1 {
-            let blocks: [&[u8; WORD_BYTES]; LINE_WORDS] = [
-                &blocks[line],
-                &blocks[line + (M - 1)],
-                &blocks[line + 2 * (M - 1)],
-                &blocks[line + 3 * (M - 1)],
-                &blocks[line + 4 * (M - 1)],
-                &blocks[line + 5 * (M - 1)],
-                &blocks[line + 6 * (M - 1)],
-                &blocks[line + 7 * (M - 1)],
-            ];
-            let content = isa.load(&content[line]);
-            let (groups, _) = slots.as_chunks_mut::<GROUP_PLANES>();
-            for (group, to) in self.program.groups.iter().zip(groups) {
-                let [a, b, c, d, e, f, g, h] = to;
-                let out = [
-                    &mut a[line],
-                    &mut b[line],
-                    &mut c[line],
-                    &mut d[line],
-                    &mut e[line],
-                    &mut f[line],
-                    &mut g[line],
-                    &mut h[line],
-                ];
-                isa.classify(group, blocks, content, out);
+            let (groups, _) = row.as_chunks_mut::<GROUP_PLANES>();
+            for (group, out) in self.program.groups.iter().zip(groups) {
+                isa.classify(group, blocks, &content, out);
             }
             if let Some(slot) = self.program.content {
-                isa.store(content, &mut slots[usize::from(slot)][line]);
+                row[usize::from(slot)] = content;
             }
         }
     }
 
-    /// Fills the word ahead of every plane from the 64 bytes at `at`.
+    /// Fills the line ahead of every plane from the 64 bytes at `at`.
     #[inline(always)]
-    fn planes_ahead<I: Isa, const M: usize>(&self, isa: I, slots: &mut [[Line; M]], at: usize) {
+    fn planes_ahead<I: Isa>(&self, isa: I, rows: &mut [Line], at: usize) {
+        let width = self.program.width();
         let rest = self.text.get(at..).unwrap_or_default();
         let content = self.content_word(at / WORD_BYTES);
-        let mut padded = [0; WORD_BYTES];
+        let mut padded = NO_BYTES;
         let block = match rest.first_chunk::<WORD_BYTES>() {
             Some(block) => block,
             None => {
-                for (to, from) in padded.iter_mut().zip(rest) {
-                    *to = *from;
-                }
+                padded[..rest.len()].copy_from_slice(rest);
                 &padded
             }
         };
-        let (groups, _) = slots.as_chunks_mut::<GROUP_PLANES>();
-        for (group, to) in self.program.groups.iter().zip(groups) {
+        for (index, group) in self.program.groups.iter().enumerate() {
             let words = if content == 0 {
                 [0; GROUP_PLANES]
             } else {
                 isa.classify_block(group, block)
             };
-            for (slot, word) in to.iter_mut().zip(words) {
-                slot[M - 1].0[0] = word & content;
+            for (plane, word) in words.into_iter().enumerate() {
+                set_ahead(
+                    isa,
+                    rows,
+                    width,
+                    index * GROUP_PLANES + plane,
+                    word & content,
+                );
             }
         }
         if let Some(slot) = self.program.content {
-            slots[usize::from(slot)][M - 1].0[0] = content;
+            set_ahead(isa, rows, width, usize::from(slot), content);
         }
     }
 
@@ -267,140 +269,230 @@ impl<S: Sink> Sweep<'_, S> {
         }
     }
 
-    fn prior_planes(&self, slots: &mut [[Line; 2]], prior: &Prior) {
+    fn prior_planes(&self, rows: &mut [Line], prior: &Prior) {
         let last = |word: &u64| Line([0, 0, 0, 0, 0, 0, 0, *word]);
         let planes = self.program.groups.len() * GROUP_PLANES;
-        for (slot, word) in slots.iter_mut().take(planes).zip(prior) {
-            slot[0] = last(word);
+        for (slot, word) in rows.iter_mut().take(planes).zip(prior) {
+            *slot = last(word);
         }
         if let (Some(slot), Some(word)) = (self.program.content, prior.last()) {
-            slots[usize::from(slot)][0] = last(word);
+            rows[usize::from(slot)] = last(word);
         }
     }
+}
+
+/// A program over a text of at most [`SHORT_BYTES`]: every bitmap is one word, and there is
+/// nothing behind it.
+pub(crate) struct Short<'a> {
+    pub(crate) program: &'a Program,
+    /// Steps that run after the program's own.
+    pub(crate) more: &'a [Step],
+    pub(crate) text: &'a [u8],
+    pub(crate) words: &'a mut ShortSlots,
+}
+
+/// Longest text that leaves a bit for what follows its last byte.
+pub(crate) const SHORT_BYTES: usize = WORD_BYTES - 1;
+
+/// A word for each slot; grows as [`Slots`] do.
+#[derive(Clone, Default)]
+pub(crate) struct ShortSlots(Vec<u64>);
+
+impl ShortSlots {
+    #[inline(always)]
+    pub(crate) fn word(&self, slot: u16) -> u64 {
+        self.0[usize::from(slot)]
+    }
+}
+
+impl Job for Short<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let words = &mut self.words.0;
+        if words.len() < self.program.slots {
+            words.resize(self.program.slots, 0);
+        }
+        let ones = usize::from(self.program.ones);
+        (words[ones], words[ones + 1]) = (u64::MAX, 0);
+        let mut block = NO_BYTES;
+        for (to, byte) in block.iter_mut().zip(self.text) {
+            *to = *byte;
+        }
+        let content = (1 << self.text.len().min(SHORT_BYTES)) - 1;
+        let (planes, _) = words.as_chunks_mut::<GROUP_PLANES>();
+        for (group, planes) in self.program.groups.iter().zip(planes) {
+            *planes = isa.classify_block(group, &block).map(|word| word & content);
+        }
+        if let Some(slot) = self.program.content {
+            words[usize::from(slot)] = content;
+        }
+        for (from, to) in &self.program.befores {
+            words[usize::from(*to)] = words[usize::from(*from)] << 1;
+        }
+        for step in self.program.steps.iter().chain(self.more) {
+            words[usize::from(step.to)] = short_step(words, step);
+        }
+    }
+}
+
+/// The result of a step where all words are the last ones.
+#[inline(always)]
+fn short_step(words: &[u64], step: &Step) -> u64 {
+    let plain = step.plain.map(|slot| words[usize::from(slot)]);
+    match step.shape {
+        Step::ANY_TWO => plain[0] | plain[1],
+        Step::ANY_THREE => plain[0] | plain[1] | plain[2],
+        Step::DIFFER => plain[0] ^ plain[1],
+        _ => {
+            let moved = step
+                .moved
+                .map(|(slot, by)| words[usize::from(slot)] >> (by & 63));
+            let all = plain[0] & plain[1] & plain[2] & moved[0] & moved[1];
+            all & !words[usize::from(step.not)]
+        }
+    }
+}
+
+/// Fills the line ahead of a slot: what is behind its first line, and then `word`.
+#[inline(always)]
+fn set_ahead<I: Isa>(isa: I, rows: &mut [Line], width: usize, slot: usize, word: u64) {
+    let line = isa.then(isa.load(&rows[slot]), word);
+    let ahead = rows.len() - width;
+    isa.store(line, &mut rows[ahead + slot]);
 }
 
 /// Each bit of `to` is the bit of `from` one byte before.
 #[inline(always)]
-fn move_on<I: Isa, const M: usize>(
+fn move_on<I: Isa>(
     isa: I,
-    slots: &mut [[Line; M]],
-    from: usize,
-    to: usize,
+    rows: &mut [Line],
+    width: usize,
+    (from, to): (usize, usize),
     carry: &mut u64,
 ) {
-    let mut prev = isa.after(*carry, isa.load(&slots[from][M - 2]));
-    for line in 0..M - 1 {
-        let bits = isa.load(&slots[from][line]);
-        isa.store(isa.behind(prev, bits, 1), &mut slots[to][line]);
+    let ahead = rows.len() - width;
+    let mut prev = isa.after(*carry, isa.load(&rows[ahead - width + from]));
+    for row in rows[..ahead].chunks_exact_mut(width) {
+        let bits = isa.load(&row[from]);
+        isa.store(isa.behind(prev, bits, 1), &mut row[to]);
         prev = bits;
     }
-    *carry = slots[from][M - 2].0[LINE_WORDS - 1];
-    let ahead = slots[from][M - 1].0[0];
-    slots[to][M - 1].0[0] = (ahead << 1) | (*carry >> 63);
+    *carry = rows[ahead - width + from].0[LAST_WORD];
+    let word = (rows[ahead + from].0[LAST_WORD] << 1) | (*carry >> 63);
+    set_ahead(isa, rows, width, to, word);
 }
 
-/// The lines of one slot in registers, and the word ahead of them.
-struct Sum<V, const M: usize> {
-    lines: [V; M],
-    ahead: u64,
-}
-
+/// One arm for each [shape](Step::shape).
 #[inline(always)]
-fn run_chain<I: Isa, const M: usize>(isa: I, slots: &mut [[Line; M]], steps: &[Step], to: usize) {
-    let mut sum = Sum {
-        lines: [isa.zero(); M],
-        ahead: 0,
-    };
-    for step in steps {
-        let slot = &slots[usize::from(step.slot)];
-        let by = u32::from(step.ahead);
-        match (step.op, by) {
-            (Op::Load, 0) => add::<I, M, LOAD>(isa, &mut sum, slot),
-            (Op::LoadNot, 0) => add::<I, M, LOAD_NOT>(isa, &mut sum, slot),
-            (Op::And, 0) => add::<I, M, AND>(isa, &mut sum, slot),
-            (Op::AndNot, 0) => add::<I, M, AND_NOT>(isa, &mut sum, slot),
-            (Op::Or, 0) => add::<I, M, OR>(isa, &mut sum, slot),
-            (Op::OrNot, 0) => add::<I, M, OR_NOT>(isa, &mut sum, slot),
-            (Op::Xor, 0) => add::<I, M, XOR>(isa, &mut sum, slot),
-            (Op::Load, by) => add_ahead::<I, M, LOAD>(isa, &mut sum, slot, by),
-            (Op::LoadNot, by) => add_ahead::<I, M, LOAD_NOT>(isa, &mut sum, slot, by),
-            (Op::And, by) => add_ahead::<I, M, AND>(isa, &mut sum, slot, by),
-            (Op::AndNot, by) => add_ahead::<I, M, AND_NOT>(isa, &mut sum, slot, by),
-            (Op::Or, by) => add_ahead::<I, M, OR>(isa, &mut sum, slot, by),
-            (Op::OrNot, by) => add_ahead::<I, M, OR_NOT>(isa, &mut sum, slot, by),
-            (Op::Xor, by) => add_ahead::<I, M, XOR>(isa, &mut sum, slot, by),
-        }
+fn run_step<I: Isa>(isa: I, rows: &mut [Line], width: usize, step: &Step) {
+    match step.shape {
+        0 => all::<I, 0, 0, 0>(isa, rows, width, step),
+        1 => all::<I, 0, 0, 1>(isa, rows, width, step),
+        2 => all::<I, 0, 0, 2>(isa, rows, width, step),
+        3 => all::<I, 0, 1, 0>(isa, rows, width, step),
+        4 => all::<I, 0, 1, 1>(isa, rows, width, step),
+        5 => all::<I, 0, 1, 2>(isa, rows, width, step),
+        6 => all::<I, 1, 0, 0>(isa, rows, width, step),
+        7 => all::<I, 1, 0, 1>(isa, rows, width, step),
+        8 => all::<I, 1, 0, 2>(isa, rows, width, step),
+        9 => all::<I, 1, 1, 0>(isa, rows, width, step),
+        10 => all::<I, 1, 1, 1>(isa, rows, width, step),
+        11 => all::<I, 1, 1, 2>(isa, rows, width, step),
+        12 => all::<I, 2, 0, 0>(isa, rows, width, step),
+        13 => all::<I, 2, 0, 1>(isa, rows, width, step),
+        14 => all::<I, 2, 0, 2>(isa, rows, width, step),
+        15 => all::<I, 2, 1, 0>(isa, rows, width, step),
+        16 => all::<I, 2, 1, 1>(isa, rows, width, step),
+        17 => all::<I, 2, 1, 2>(isa, rows, width, step),
+        18 => all::<I, 3, 0, 0>(isa, rows, width, step),
+        19 => all::<I, 3, 0, 1>(isa, rows, width, step),
+        20 => all::<I, 3, 0, 2>(isa, rows, width, step),
+        21 => all::<I, 3, 1, 0>(isa, rows, width, step),
+        22 => all::<I, 3, 1, 1>(isa, rows, width, step),
+        23 => all::<I, 3, 1, 2>(isa, rows, width, step),
+        Step::ANY_TWO => any::<I, 2>(isa, rows, width, step),
+        Step::ANY_THREE => any::<I, 3>(isa, rows, width, step),
+        _ => differ(isa, rows, width, step),
     }
-    let slot = &mut slots[to];
-    for line in 0..M - 1 {
-        isa.store(sum.lines[line], &mut slot[line]);
-    }
-    slot[M - 1].0[0] = sum.ahead;
 }
 
-const LOAD: u8 = 0;
-const LOAD_NOT: u8 = 1;
-const AND: u8 = 2;
-const AND_NOT: u8 = 3;
-const OR: u8 = 4;
-const OR_NOT: u8 = 5;
-const XOR: u8 = 6;
-
-/// The slot's bits as they are.
+/// The conjunction of `P` bitmaps as they are, the complement of `N` others, and `S` bitmaps
+/// from further on.
 #[inline(always)]
-fn add<I: Isa, const M: usize, const OP: u8>(isa: I, sum: &mut Sum<I::V, M>, slot: &[Line; M]) {
-    for line in 0..M - 1 {
-        sum.lines[line] = join::<I, OP>(isa, sum.lines[line], isa.load(&slot[line]));
-    }
-    sum.ahead = join_word::<OP>(sum.ahead, slot[M - 1].0[0]);
-}
-
-/// The slot's bits from `by` bytes further on.
-#[inline(always)]
-fn add_ahead<I: Isa, const M: usize, const OP: u8>(
+fn all<I: Isa, const P: usize, const N: usize, const S: usize>(
     isa: I,
-    sum: &mut Sum<I::V, M>,
-    slot: &[Line; M],
-    by: u32,
+    rows: &mut [Line],
+    width: usize,
+    step: &Step,
 ) {
-    let ahead = slot[M - 1].0[0];
-    let first = isa.load(&slot[0]);
-    let mut bits = first;
-    for line in 0..M - 1 {
-        let next = if line + 2 == M {
-            isa.then(first, ahead)
-        } else {
-            isa.load(&slot[line + 1])
-        };
-        let moved = isa.ahead(bits, next, by);
-        sum.lines[line] = join::<I, OP>(isa, sum.lines[line], moved);
-        bits = next;
+    let to = usize::from(step.to);
+    let not = usize::from(step.not);
+    let plain = step.plain.map(usize::from);
+    let moved = step.moved.map(|(slot, _)| usize::from(slot));
+    let by = step.moved.map(|(_, by)| u32::from(by) & 63);
+    let highest = plain[..P]
+        .iter()
+        .chain(&moved[..S])
+        .fold(to, |a, b| a.max(*b));
+    assert!(
+        highest.max(if N > 0 { not } else { 0 }) < width,
+        "a slot of the program"
+    );
+    let ahead = rows.len() - width;
+    let mut word = u64::MAX;
+    let mut now = [isa.zero(); S];
+    for s in 0..S {
+        now[s] = isa.load(&rows[moved[s]]);
+        word &= rows[ahead + moved[s]].0[LAST_WORD] >> by[s];
     }
-    sum.ahead = join_word::<OP>(sum.ahead, ahead >> (by & 63));
+    for p in 0..P {
+        word &= rows[ahead + plain[p]].0[LAST_WORD];
+    }
+    if N > 0 {
+        word &= !rows[ahead + not].0[LAST_WORD];
+    }
+    let (mut row, mut rest) = rows.split_at_mut(width);
+    while rest.len() >= width {
+        let (next, more) = rest.split_at_mut(width);
+        let mut sum = isa.not(isa.zero());
+        for s in 0..S {
+            let bits = isa.load(&next[moved[s]]);
+            sum = isa.and(sum, isa.ahead(now[s], bits, by[s]));
+            now[s] = bits;
+        }
+        for p in 0..P {
+            sum = isa.and(sum, isa.load(&row[plain[p]]));
+        }
+        if N > 0 {
+            sum = isa.and_not(sum, isa.load(&row[not]));
+        }
+        isa.store(sum, &mut row[to]);
+        (row, rest) = (next, more);
+    }
+    set_ahead(isa, rows, width, to, word);
 }
 
+/// The disjunction of `P` bitmaps.
 #[inline(always)]
-fn join<I: Isa, const OP: u8>(isa: I, sum: I::V, bits: I::V) -> I::V {
-    match OP {
-        LOAD => bits,
-        LOAD_NOT => isa.not(bits),
-        AND => isa.and(sum, bits),
-        AND_NOT => isa.and_not(sum, bits),
-        OR => isa.or(sum, bits),
-        OR_NOT => isa.or(sum, isa.not(bits)),
-        _ => isa.xor(sum, bits),
+fn any<I: Isa, const P: usize>(isa: I, rows: &mut [Line], width: usize, step: &Step) {
+    let plain = step.plain.map(usize::from);
+    for row in rows.chunks_exact_mut(width) {
+        let mut sum = isa.load(&row[plain[0]]);
+        for p in 1..P {
+            sum = isa.or(sum, isa.load(&row[plain[p]]));
+        }
+        isa.store(sum, &mut row[usize::from(step.to)]);
     }
 }
 
+/// What exactly one of two bitmaps holds.
 #[inline(always)]
-fn join_word<const OP: u8>(sum: u64, bits: u64) -> u64 {
-    match OP {
-        LOAD => bits,
-        LOAD_NOT => !bits,
-        AND => sum & bits,
-        AND_NOT => sum & !bits,
-        OR => sum | bits,
-        OR_NOT => sum | !bits,
-        _ => sum ^ bits,
+fn differ<I: Isa>(isa: I, rows: &mut [Line], width: usize, step: &Step) {
+    let [a, b, _] = step.plain.map(usize::from);
+    for row in rows.chunks_exact_mut(width) {
+        let bits = isa.xor(isa.load(&row[a]), isa.load(&row[b]));
+        isa.store(bits, &mut row[usize::from(step.to)]);
     }
 }

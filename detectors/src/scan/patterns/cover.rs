@@ -11,7 +11,7 @@
 use super::find::Triggers;
 use super::rows::fill;
 use super::{Patterns, Rows, Scratch, Trigger};
-use crate::scan::bits::sweep::{Sink, Sweep, nonzero, place_of};
+use crate::scan::bits::sweep::{LINES_MAX, Sink, Sweep, Tile};
 use crate::scan::simd::{Isa, Job, LINE_WORDS, Line, WORD_BYTES};
 
 impl Patterns {
@@ -47,7 +47,7 @@ impl Patterns {
         scratch.cover.resize(text.len().div_ceil(WORD_BYTES), 0);
         self.kernel.run(Sweep {
             program: &self.program,
-            more: &self.cover_chains,
+            more: &self.cover_steps,
             text,
             content,
             prior: None,
@@ -86,46 +86,52 @@ struct Cover<'a> {
 }
 
 /// A tile's bits, and the word before them.
-struct Smear<V, const M: usize> {
-    lines: [V; M],
+struct Smear<V> {
+    lines: [V; LINES_MAX],
+    count: usize,
     before: u64,
 }
 
 impl Sink for Cover<'_> {
     #[inline(always)]
-    fn tile<I: Isa, const M: usize>(&mut self, isa: I, origin: usize, slots: &[[Line; M]]) {
+    fn tile<I: Isa>(&mut self, isa: I, origin: usize, tile: Tile<'_>) {
+        let count = tile.lines().min(LINES_MAX);
         let mut smear = Smear {
-            lines: [isa.zero(); M],
+            lines: [isa.zero(); LINES_MAX],
+            count,
             before: 0,
         };
         let mut longer = 1;
         for ((bytes, slot), before) in self.patterns.lengths.iter().zip(&mut self.before) {
-            let slot = &slots[usize::from(*slot)];
             smear.over::<I>(isa, longer.max(*bytes) - bytes);
             longer = *bytes;
-            for place in 0..M - 1 {
-                smear.lines[place] = isa.or(smear.lines[place], isa.load(&slot[place]));
+            for line in 0..count {
+                let starts = isa.load(tile.line(*slot, line));
+                smear.lines[line] = isa.or(smear.lines[line], starts);
             }
             smear.before |= *before;
-            *before = slot[M - 2].0[LINE_WORDS - 1];
+            *before = tile.line(*slot, count - 1).0[LINE_WORDS - 1];
         }
         smear.over::<I>(isa, longer - 1);
-        let mut lines = [Line::ZERO; M];
-        for line in 0..M - 1 {
+        let mut lines = [Line::ZERO; LINES_MAX];
+        for line in 0..count {
             isa.store(smear.lines[line], &mut lines[line]);
         }
         let words = self.out.iter_mut().skip(origin / WORD_BYTES);
-        for (index, to) in words.take((M - 1) * LINE_WORDS).enumerate() {
-            let (line, word) = place_of::<M>(index);
-            *to = lines[line].0[word];
+        let from = (0..LINE_WORDS).flat_map(|word| {
+            let lines = lines.iter().take(count);
+            lines.map(move |line| line.0[word])
+        });
+        for (to, from) in words.zip(from) {
+            *to = from;
         }
         if let Some(slot) = self.patterns.any_trigger {
-            self.collect(isa, origin, slots, &slots[usize::from(slot)]);
+            self.collect(isa, origin, tile, slot);
         }
     }
 }
 
-impl<V: Copy, const M: usize> Smear<V, M> {
+impl<V: Copy> Smear<V> {
     /// Sets the `by` bits behind each set bit as well.
     #[inline(always)]
     fn over<I: Isa<V = V>>(&mut self, isa: I, by: u8) {
@@ -133,8 +139,8 @@ impl<V: Copy, const M: usize> Smear<V, M> {
         let mut known = 1;
         while rest > 0 {
             let step = known.min(rest).min(32);
-            let mut prev = isa.after(self.before, self.lines[M - 2]);
-            for line in 0..M - 1 {
+            let mut prev = isa.after(self.before, self.lines[self.count - 1]);
+            for line in 0..self.count {
                 let bits = self.lines[line];
                 self.lines[line] = isa.or(bits, isa.behind(prev, bits, step));
                 prev = bits;
@@ -148,25 +154,20 @@ impl<V: Copy, const M: usize> Smear<V, M> {
 
 impl Cover<'_> {
     #[inline(always)]
-    fn collect<I: Isa, const M: usize>(
-        &mut self,
-        isa: I,
-        origin: usize,
-        slots: &[[Line; M]],
-        any: &[Line; M],
-    ) {
+    fn collect<I: Isa>(&mut self, isa: I, origin: usize, tile: Tile<'_>, slot: u16) {
         let mut found = Triggers {
             shift: 0,
             out: self.triggers,
         };
-        let mut words = nonzero(isa, any);
+        let mut words = tile.nonzero(isa, slot);
         while words != 0 {
             let index = words.trailing_zeros() as usize;
             words &= words - 1;
-            let (line, word) = place_of::<M>(index);
+            let (line, word) = tile.place_of(index);
             let at = origin + index * WORD_BYTES;
-            let bits = any[line].0[word];
-            found.word(self.patterns, slots, (line, word), at, bits);
+            let bits = tile.line(slot, line).0[word];
+            let bits_of = |slot: u16| tile.line(slot, line).0[word];
+            found.word(self.patterns, bits_of, at, bits);
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{AUTOMATON_BYTES, MATCH_BYTES, PATTERNS, SOURCE_BYTES, WALK_BYTES};
-use crate::scan::bits::program::{PLANES, SLOTS};
+use crate::scan::bits::code::CLASSES;
+use crate::scan::bits::program::SLOTS;
 
 /// A pattern that [`Patterns::compile`](super::Patterns::compile) refuses.
 ///
@@ -67,7 +68,7 @@ impl fmt::Display for Refusal {
                  use smaller bounds, or a byte that the repetitions do not match"
             ),
             Self::Large => write!(f, "its automaton needs more than {AUTOMATON_BYTES} bytes"),
-            Self::Classes => write!(f, "there are more than {PLANES} classes of bytes"),
+            Self::Classes => write!(f, "there are more than {CLASSES} classes of bytes"),
             Self::Bitmaps => write!(f, "the patterns need more than {SLOTS} bitmaps"),
             Self::Many => write!(f, "there are more than {PATTERNS} patterns"),
         }

@@ -2,8 +2,8 @@
 
 use super::walk::Field;
 use super::{Match, Patterns, Rows, Scratch, Trigger};
-use crate::scan::bits::sweep::{Sink, Sweep, nonzero, place_of};
-use crate::scan::simd::{Isa, LINE_WORDS, Line, WORD_BYTES};
+use crate::scan::bits::sweep::{SHORT_BYTES, Short, Sink, Sweep, Tile};
+use crate::scan::simd::{Isa, LINE_WORDS, WORD_BYTES};
 
 impl Patterns {
     /// Appends the matches in `text`, sorted by start, then the longest first, then by pattern.
@@ -27,27 +27,65 @@ impl Patterns {
     ) {
         let first = out.len();
         scratch.triggers.clear();
-        self.kernel.run(Sweep {
-            program: &self.program,
-            more: &self.find_chains,
-            text,
-            content,
-            prior: None,
-            slots: scratch.slots.of(&self.program),
-            sink: Spans {
-                patterns: self,
-                from: 0,
-                to: usize::MAX,
-                shift: 0,
-                out: &mut *out,
-                triggers: &mut scratch.triggers,
-            },
-        });
+        if content.is_none() && text.len() <= SHORT_BYTES {
+            if text.len() >= self.shortest {
+                self.find_short(scratch, text, out);
+            }
+        } else {
+            self.find_long(scratch, text, content, out);
+        }
         if !scratch.triggers.is_empty() {
             self.walk(scratch, text, content);
             merge(out, first, &scratch.walked);
         }
-        self.keep_widest(&mut scratch.ends, out, first);
+        if out.len() > first + 1 {
+            self.keep_widest(&mut scratch.ends, out, first);
+        }
+    }
+
+    /// The matches of fixed length, and the triggers, of a text of one word.
+    fn find_short(&self, scratch: &mut Scratch, text: &[u8], out: &mut Vec<Match>) {
+        let words = &mut scratch.words;
+        self.kernel.run(Short {
+            program: &self.program,
+            more: &self.find_steps,
+            text,
+            words,
+        });
+        let any = words.word(self.any);
+        if any != 0 {
+            let mut spans = self.spans(out, &mut scratch.triggers);
+            spans.word(|slot| words.word(slot), 0, any);
+        }
+    }
+
+    fn spans<'a>(&'a self, out: &'a mut Vec<Match>, triggers: &'a mut Vec<Trigger>) -> Spans<'a> {
+        Spans {
+            patterns: self,
+            from: 0,
+            to: usize::MAX,
+            shift: 0,
+            out,
+            triggers,
+        }
+    }
+
+    fn find_long(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        content: Option<&[u64]>,
+        out: &mut Vec<Match>,
+    ) {
+        self.kernel.run(Sweep {
+            program: &self.program,
+            more: &self.find_steps,
+            text,
+            content,
+            prior: None,
+            slots: scratch.slots.of(&self.program),
+            sink: self.spans(out, &mut scratch.triggers),
+        });
     }
 
     /// Takes the walks of all triggers and sorts what they find into `scratch.walked`.
@@ -192,17 +230,18 @@ pub(super) struct Spans<'a> {
 
 impl Sink for Spans<'_> {
     #[inline(always)]
-    fn tile<I: Isa, const M: usize>(&mut self, isa: I, origin: usize, slots: &[[Line; M]]) {
-        let any = &slots[usize::from(self.patterns.any)];
-        let mut words = nonzero(isa, any);
+    fn tile<I: Isa>(&mut self, isa: I, origin: usize, tile: Tile<'_>) {
+        let mut words = tile.nonzero(isa, self.patterns.any);
         while words != 0 {
             let index = words.trailing_zeros() as usize;
             words &= words - 1;
-            let (line, word) = place_of::<M>(index);
+            let (line, word) = tile.place_of(index);
             let at = origin + index * WORD_BYTES;
-            let bits = any[line].0[word] & self.valid(at);
+            let row = tile.row(line);
+            let bits = row[usize::from(self.patterns.any)].0[word] & self.valid(at);
             if bits != 0 {
-                self.word(slots, (line, word), at, bits);
+                let bits_of = |slot: u16| row[usize::from(slot)].0[word & (LINE_WORDS - 1)];
+                self.word(bits_of, at, bits);
             }
         }
     }
@@ -223,18 +262,12 @@ impl Spans<'_> {
     }
 
     #[inline(always)]
-    fn word<const M: usize>(
-        &mut self,
-        slots: &[[Line; M]],
-        (line, word): (usize, usize),
-        at: usize,
-        valid: u64,
-    ) {
+    fn word(&mut self, bits_of: impl Fn(u16) -> u64, at: usize, valid: u64) {
         let first = self.out.len();
         let mut pattern = u32::MAX;
         let mut longer = 0;
         for fixed in &self.patterns.fixed {
-            let bits = slots[usize::from(fixed.slot)][line].0[word & (LINE_WORDS - 1)] & valid;
+            let bits = bits_of(fixed.slot) & valid;
             if bits == 0 {
                 continue;
             }
@@ -262,7 +295,7 @@ impl Spans<'_> {
             shift: self.shift,
             out: self.triggers,
         };
-        found.word(self.patterns, slots, (line, word), at, valid);
+        found.word(self.patterns, bits_of, at, valid);
     }
 }
 
@@ -275,17 +308,15 @@ pub(super) struct Triggers<'a> {
 impl Triggers<'_> {
     /// The triggers of one word, by walk.
     #[inline(always)]
-    pub(super) fn word<const M: usize>(
+    pub(super) fn word(
         &mut self,
         patterns: &Patterns,
-        slots: &[[Line; M]],
-        (line, word): (usize, usize),
+        bits_of: impl Fn(u16) -> u64,
         at: usize,
         valid: u64,
     ) {
         for (index, (walk, slot)) in patterns.walks.iter().zip(&patterns.triggers).enumerate() {
-            let line = &slots[usize::from(*slot)][line];
-            let mut bits = line.0[word & (LINE_WORDS - 1)] & valid;
+            let mut bits = bits_of(*slot) & valid;
             while bits != 0 {
                 let at = at + bits.trailing_zeros() as usize;
                 bits &= bits - 1;

@@ -32,8 +32,8 @@
 use velum_core::limits::FINDING_SPAN_BYTES;
 
 use super::bits::graph::{Graph, Term};
-use super::bits::program::{Chain, Program, TooWide};
-use super::bits::sweep::Slots;
+use super::bits::program::{Program, Step, TooWide};
+use super::bits::sweep::{ShortSlots, Slots};
 use super::simd::Kernel;
 
 mod cover;
@@ -78,10 +78,10 @@ pub struct Match {
 pub struct Patterns {
     kernel: Kernel,
     program: Program,
-    /// Chains that only [`Patterns::find`] needs: where anything begins.
-    find_chains: Vec<Chain>,
-    /// Chains that only [`Patterns::mask`] needs: starts by length.
-    cover_chains: Vec<Chain>,
+    /// Steps that only [`Patterns::find`] needs: where anything begins.
+    find_steps: Vec<Step>,
+    /// Steps that only [`Patterns::mask`] needs: starts by length.
+    cover_steps: Vec<Step>,
     /// By pattern, and of one pattern the longest first.
     fixed: Vec<Fixed>,
     walks: Vec<Walk>,
@@ -93,6 +93,8 @@ pub struct Patterns {
     any_trigger: Option<u16>,
     /// Lengths of fixed matches, the longest first, and the slot of their starts.
     lengths: Vec<(u8, u16)>,
+    /// Bytes of the shortest match.
+    shortest: usize,
     patterns: usize,
 }
 
@@ -108,6 +110,7 @@ struct Fixed {
 #[derive(Clone, Default)]
 pub struct Scratch {
     slots: Slots,
+    words: ShortSlots,
     triggers: Vec<Trigger>,
     walked: Vec<Match>,
     memos: Vec<Memo>,
@@ -147,9 +150,11 @@ impl Patterns {
         }
         let mut graph = Graph::default();
         let mut routes = Routes::default();
+        let mut shortest = MATCH_BYTES;
         for (pattern, source) in patterns.iter().enumerate() {
             let refused = |reason| PatternError { pattern, reason };
             let hir = route::parse(source.as_ref()).map_err(refused)?;
+            shortest = shortest.min(hir.properties().minimum_len().unwrap_or(MATCH_BYTES));
             for choice in route::alternatives(&hir) {
                 match route::choose(&mut graph, pattern as u32, choice).map_err(refused)? {
                     Route::Fixed(starts) => routes.add_fixed(pattern as u32, starts),
@@ -158,7 +163,7 @@ impl Patterns {
             }
         }
         routes
-            .finish(&graph, kernel, patterns.len())
+            .finish(&graph, kernel, patterns.len(), shortest)
             .map_err(|wide| PatternError {
                 pattern: patterns.len().saturating_sub(1),
                 reason: match wide {
@@ -213,6 +218,7 @@ impl Routes {
         graph: &Graph,
         kernel: Kernel,
         patterns: usize,
+        shortest: usize,
     ) -> Result<Patterns, TooWide> {
         self.fixed
             .sort_by_key(|(pattern, bytes, _)| (*pattern, std::cmp::Reverse(*bytes)));
@@ -235,35 +241,36 @@ impl Routes {
                 pattern: *pattern,
             })
             .collect();
-        let any = program.unite(&slots)?;
-        let mut cover_chains = Vec::new();
+        let (find_steps, any) = program.unite(&slots)?;
+        let mut cover_steps = Vec::new();
         let mut lengths = Vec::new();
         for bytes in (1..=u8::MAX).rev() {
             let same = fixed.iter().filter(|fixed| fixed.bytes == bytes);
             let same: Vec<u16> = same.map(|fixed| fixed.slot).collect();
             if !same.is_empty() {
-                let chain = program.unite(&same)?;
-                lengths.push((bytes, chain.to));
-                cover_chains.push(chain);
+                let (steps, starts) = program.unite(&same)?;
+                lengths.push((bytes, starts));
+                cover_steps.extend(steps);
             }
         }
         let mut any_trigger = None;
         if !triggers.is_empty() {
-            let chain = program.unite(triggers)?;
-            any_trigger = Some(chain.to);
-            cover_chains.push(chain);
+            let (steps, starts) = program.unite(triggers)?;
+            any_trigger = Some(starts);
+            cover_steps.extend(steps);
         }
         Ok(Patterns {
             kernel,
             program,
-            any: any.to,
-            find_chains: vec![any],
-            cover_chains,
+            any,
+            find_steps,
+            cover_steps,
             fixed,
             walks: self.walks.into_iter().map(|(_, walk)| walk).collect(),
             triggers: triggers.to_vec(),
             any_trigger,
             lengths,
+            shortest,
             patterns,
         })
     }

@@ -11,7 +11,9 @@
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
-use regex_automata::{Anchored, Input, MatchKind};
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::start;
+use regex_automata::{Anchored, MatchKind};
 use regex_syntax::hir::{Hir, HirKind};
 
 use super::{AUTOMATON_BYTES, Refusal};
@@ -37,7 +39,7 @@ enum Head {
     /// The match begins at the trigger.
     Nothing,
     Run(Run),
-    Automaton(Box<dense::DFA<Vec<u32>>>),
+    Automaton(Box<Steps>),
 }
 
 #[derive(Clone)]
@@ -45,7 +47,16 @@ enum Tail {
     /// Behind a trigger of so many bytes.
     Run(usize, Run),
     /// From the trigger on.
-    Automaton(Box<dense::DFA<Vec<u32>>>),
+    Automaton(Box<Steps>),
+}
+
+/// An automaton, and where it starts: most walks are a few bytes long, and would spend more on
+/// the preparation of a search than on the bytes.
+#[derive(Clone)]
+struct Steps {
+    automaton: dense::DFA<Vec<u32>>,
+    /// By the byte that stands before the first one; last, for none.
+    starts: Vec<StateID>,
 }
 
 /// Members of one class in a row.
@@ -125,23 +136,65 @@ impl Walk {
         at: usize,
         memo: &mut Memo,
     ) -> Option<(usize, usize)> {
+        let end = match &self.tail {
+            Tail::Run(skip, run) => run.after(field, at + skip, memo)?,
+            Tail::Automaton(steps) => {
+                let (before, rest) = field.bytes.split_at_checked(at)?;
+                at + steps.longest(before.last(), rest.iter())?
+            }
+        };
         let start = match &self.head {
             Head::Nothing => at,
             Head::Run(run) => run.before(field.bytes, at)?,
-            Head::Automaton(automaton) => {
-                let input = Input::new(field.bytes).span(0..at).anchored(Anchored::Yes);
-                automaton.try_search_rev(&input).ok()??.offset()
-            }
-        };
-        let end = match &self.tail {
-            Tail::Run(skip, run) => run.after(field, at + skip, memo)?,
-            Tail::Automaton(automaton) => {
-                let input = Input::new(field.bytes).span(at..field.bytes.len());
-                let input = input.anchored(Anchored::Yes);
-                automaton.try_search_fwd(&input).ok()??.offset()
+            Head::Automaton(steps) => {
+                let (before, rest) = field.bytes.split_at_checked(at)?;
+                at - steps.longest(rest.first(), before.iter().rev())?
             }
         };
         Some((start, end))
+    }
+}
+
+impl Steps {
+    fn new(automaton: dense::DFA<Vec<u32>>) -> Option<Self> {
+        let bytes = (0..=u8::MAX).map(Some).chain([None]);
+        let starts = bytes.map(|byte| {
+            let config = start::Config::new().anchored(Anchored::Yes);
+            automaton.start_state(&config.look_behind(byte)).ok()
+        });
+        Some(Self {
+            starts: starts.collect::<Option<_>>()?,
+            automaton,
+        })
+    }
+
+    /// Bytes of the longest match of the first of these bytes on, behind `before`.
+    #[inline]
+    fn longest<'b>(
+        &self,
+        before: Option<&u8>,
+        bytes: impl Iterator<Item = &'b u8>,
+    ) -> Option<usize> {
+        let before = before.map_or(usize::from(u8::MAX) + 1, |byte| usize::from(*byte));
+        let mut state = *self.starts.get(before)?;
+        let (mut longest, mut count) = (None, 0);
+        for byte in bytes {
+            state = self.automaton.next_state(state, *byte);
+            if self.automaton.is_special_state(state) {
+                // A match is seen one byte behind its end.
+                if self.automaton.is_match_state(state) {
+                    longest = Some(count);
+                } else {
+                    return longest;
+                }
+            }
+            count += 1;
+        }
+        state = self.automaton.next_eoi_state(state);
+        if self.automaton.is_match_state(state) {
+            longest = Some(count);
+        }
+        longest
     }
 }
 
@@ -215,7 +268,7 @@ pub(super) fn alphabet(hir: &Hir) -> ByteSet {
     }
 }
 
-fn automaton(hir: Hir, reverse: bool) -> Result<Box<dense::DFA<Vec<u32>>>, Refusal> {
+fn automaton(hir: Hir, reverse: bool) -> Result<Box<Steps>, Refusal> {
     let nfa = thompson::Compiler::new()
         .configure(
             thompson::Config::new()
@@ -226,7 +279,7 @@ fn automaton(hir: Hir, reverse: bool) -> Result<Box<dense::DFA<Vec<u32>>>, Refus
         )
         .build_from_hir(&hir)
         .map_err(|_| Refusal::Large)?;
-    dense::Builder::new()
+    let automaton = dense::Builder::new()
         .configure(
             dense::Config::new()
                 .match_kind(MatchKind::All)
@@ -236,6 +289,6 @@ fn automaton(hir: Hir, reverse: bool) -> Result<Box<dense::DFA<Vec<u32>>>, Refus
                 .determinize_size_limit(Some(4 * AUTOMATON_BYTES)),
         )
         .build_from_nfa(&nfa)
-        .map(Box::new)
-        .map_err(|_| Refusal::Large)
+        .map_err(|_| Refusal::Large)?;
+    Steps::new(automaton).map(Box::new).ok_or(Refusal::Large)
 }

@@ -1,7 +1,11 @@
 //! 256-bit vectors: two registers a line.
 //!
-//! A byte's class code comes from one table of sixteen for each high half-byte: a shuffle looks
-//! the low half up and gives zero for the bytes of the other tables.
+//! A byte's class code comes from one table of sixteen for each high half-byte: shuffles look the
+//! low half up in all of them, and blends by the bits of the high half choose.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over registers have a constant length and are unrolled"
+)]
 
 use std::arch::x86_64::*;
 
@@ -65,20 +69,25 @@ fn codes(proof: Avx2, group: &Group, bytes: &[u8; 32]) -> __m256i {
     }
 }
 
-/// The codes of bytes below 0x80, and 0 for the others.
+/// The codes of bytes below 0x80, and 0 for the others: a shuffle looks at the low half of such a
+/// byte alone, and the bits of the high half choose among the eight results.
 #[inline(always)]
 fn half(proof: Avx2, tables: &[[u8; 16]; 8], text: __m256i) -> __m256i {
+    let [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
     // SAFETY: the token proves AVX2.
     unsafe {
-        let mut sum = _mm256_setzero_si256();
-        for (high, sixteen) in tables.iter().enumerate() {
-            // 0 to 15 for the bytes of this table; a shuffle gives 0 for the bytes that the sum
-            // takes beyond 0x7f.
-            let own = _mm256_sub_epi8(text, _mm256_set1_epi8((16 * high) as i8));
-            let index = _mm256_adds_epu8(own, _mm256_set1_epi8(0x70));
-            sum = _mm256_or_si256(sum, _mm256_shuffle_epi8(table(proof, sixteen), index));
-        }
-        sum
+        // Bits 4 to 6 of each byte as its highest one, which is what a blend looks at.
+        let bit6 = _mm256_add_epi8(text, text);
+        let bit5 = _mm256_slli_epi16::<2>(text);
+        let bit4 = _mm256_slli_epi16::<3>(text);
+        let look = |sixteen| _mm256_shuffle_epi8(table(proof, sixteen), text);
+        let a = _mm256_blendv_epi8(look(t0), look(t1), bit4);
+        let b = _mm256_blendv_epi8(look(t2), look(t3), bit4);
+        let c = _mm256_blendv_epi8(look(t4), look(t5), bit4);
+        let d = _mm256_blendv_epi8(look(t6), look(t7), bit4);
+        let low = _mm256_blendv_epi8(a, b, bit5);
+        let high = _mm256_blendv_epi8(c, d, bit5);
+        _mm256_blendv_epi8(low, high, bit6)
     }
 }
 
@@ -97,8 +106,6 @@ fn preceding(_proof: Avx2, a: __m256i, b: __m256i) -> __m256i {
 }
 
 impl Isa for Avx2 {
-    const WIDE: bool = false;
-
     type V = Pair;
 
     #[inline(always)]
@@ -226,35 +233,36 @@ impl Isa for Avx2 {
         self,
         group: &Group,
         blocks: [&[u8; WORD_BYTES]; LINE_WORDS],
-        content: Pair,
-        out: [&mut Line; GROUP_PLANES],
+        content: &Line,
+        out: &mut [Line; GROUP_PLANES],
     ) {
-        let mut planes = [Line::ZERO; GROUP_PLANES];
-        for (at, block) in blocks.into_iter().enumerate() {
-            let words = self.classify_block(group, block);
-            for (plane, word) in planes.iter_mut().zip(words) {
-                plane.0[at] = word;
+        for at in 0..LINE_WORDS {
+            if content.0[at] == 0 {
+                out.iter_mut().for_each(|plane| plane.0[at] = 0);
+                continue;
             }
-        }
-        for (to, plane) in out.into_iter().zip(&planes) {
-            self.store(self.and(self.load(plane), content), to);
+            let planes = self.classify_block(group, blocks[at]);
+            for plane in 0..GROUP_PLANES {
+                out[plane].0[at] = planes[plane] & content.0[at];
+            }
         }
     }
 
     #[inline(always)]
     fn classify_block(self, group: &Group, block: &[u8; WORD_BYTES]) -> [u64; GROUP_PLANES] {
-        let mut planes = [0; GROUP_PLANES];
         let (parts, _) = block.as_chunks::<32>();
-        for (part, bytes) in parts.iter().enumerate() {
-            let codes = codes(self, group, bytes);
-            // The highest bit of each byte is taken, and the next one moves up.
-            for (plane, out) in planes.iter_mut().enumerate().rev() {
-                // SAFETY: the token proves AVX2.
-                let bits = unsafe {
-                    let up = _mm_cvtsi64_si128(7 - plane as i64);
-                    _mm256_movemask_epi8(_mm256_sll_epi16(codes, up)) as u32
-                };
-                *out |= u64::from(bits) << (32 * part);
+        let mut low = codes(self, group, &parts[0]);
+        let mut high = codes(self, group, &parts[1]);
+        let mut planes = [0; GROUP_PLANES];
+        // The highest bit of each byte is taken, and the next one moves up.
+        for plane in (0..GROUP_PLANES).rev() {
+            // SAFETY: the token proves AVX2.
+            unsafe {
+                let bits = _mm256_movemask_epi8(low) as u32;
+                let more = _mm256_movemask_epi8(high) as u32;
+                planes[plane] = u64::from(bits) | u64::from(more) << 32;
+                low = _mm256_add_epi8(low, low);
+                high = _mm256_add_epi8(high, high);
             }
         }
         planes

@@ -153,8 +153,6 @@ fn transpose(_proof: Avx512, rows: [__m512i; 8]) -> [__m512i; 8] {
 }
 
 impl Isa for Avx512 {
-    const WIDE: bool = true;
-
     type V = __m512i;
 
     #[inline(always)]
@@ -240,15 +238,16 @@ impl Isa for Avx512 {
         self,
         group: &Group,
         blocks: [&[u8; WORD_BYTES]; LINE_WORDS],
-        content: __m512i,
-        out: [&mut Line; GROUP_PLANES],
+        content: &Line,
+        out: &mut [Line; GROUP_PLANES],
     ) {
         let tables = Tables::of(self, group);
+        let content = self.load(content);
         let mut rows = [content; LINE_WORDS];
         for (row, block) in rows.iter_mut().zip(blocks) {
             *row = tables.bitmaps(self, block);
         }
-        for (to, plane) in out.into_iter().zip(transpose(self, rows)) {
+        for (to, plane) in out.iter_mut().zip(transpose(self, rows)) {
             self.store(self.and(plane, content), to);
         }
     }

@@ -40,9 +40,6 @@ impl Line {
 ///
 /// Every method is inlined into a function that has the unit's features, see [`Kernel::run`].
 pub(crate) trait Isa: Copy {
-    /// Whether eight lines and more fit into registers.
-    const WIDE: bool;
-
     /// A line in registers.
     type V: Copy;
 
@@ -72,8 +69,8 @@ pub(crate) trait Isa: Copy {
         self,
         group: &Group,
         blocks: [&[u8; WORD_BYTES]; LINE_WORDS],
-        content: Self::V,
-        out: [&mut Line; GROUP_PLANES],
+        content: &Line,
+        out: &mut [Line; GROUP_PLANES],
     );
     /// The same for one block.
     fn classify_block(self, group: &Group, block: &[u8; WORD_BYTES]) -> [u64; GROUP_PLANES];

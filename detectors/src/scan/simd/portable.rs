@@ -16,8 +16,6 @@ fn zip(a: Line, b: Line, op: impl Fn(u64, u64) -> u64) -> Line {
 }
 
 impl Isa for Portable {
-    const WIDE: bool = false;
-
     type V = Line;
 
     #[inline(always)]
@@ -97,8 +95,8 @@ impl Isa for Portable {
         self,
         group: &Group,
         blocks: [&[u8; WORD_BYTES]; LINE_WORDS],
-        content: Line,
-        out: [&mut Line; GROUP_PLANES],
+        content: &Line,
+        out: &mut [Line; GROUP_PLANES],
     ) {
         for (at, block) in blocks.into_iter().enumerate() {
             let words = self.classify_block(group, block);

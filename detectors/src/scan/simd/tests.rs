@@ -21,9 +21,14 @@ impl Job for Everything<'_> {
         let (blocks, _) = self.text.as_chunks::<WORD_BYTES>();
         let blocks: [&[u8; WORD_BYTES]; LINE_WORDS] = std::array::from_fn(|at| &blocks[at]);
         let mut planes = [Line::ZERO; GROUP_PLANES];
-        isa.classify(self.group, blocks, isa.not(isa.zero()), planes.each_mut());
+        isa.classify(
+            self.group,
+            blocks,
+            &Line([u64::MAX; LINE_WORDS]),
+            &mut planes,
+        );
         let mut parts = [Line::ZERO; GROUP_PLANES];
-        isa.classify(self.group, blocks, a, parts.each_mut());
+        isa.classify(self.group, blocks, &self.a, &mut parts);
         let values = [
             isa.zero(),
             isa.then(a, self.b.0[3]),
