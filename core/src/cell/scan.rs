@@ -107,7 +107,7 @@ impl<I: Inspect> Scanner<'_, I> {
             ) => {
                 span::partial(text, self.findings, *keep_first, *keep_last);
             }
-            (_, Strategy::Redact) => span::redact(text, self.findings),
+            (_, Strategy::Redact | Strategy::Transform(_)) => span::redact(text, self.findings),
         }
         Verdict::InPlace
     }
@@ -245,11 +245,7 @@ impl<I: Inspect> Scanner<'_, I> {
         }
         self.note_finding();
         let strategy = self.policy.content.as_ref().unwrap_or(&Strategy::Redact);
-        Whole {
-            catalog: self.catalog,
-            strategy,
-        }
-        .mask(shape, encoding, value, 0, out)
+        Whole::new(self.catalog, strategy).mask(shape, encoding, value, 0, out)
     }
 
     /// Is anything found in a bound of the range, or of the ranges, by itself?

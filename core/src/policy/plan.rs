@@ -41,7 +41,10 @@ impl Policy {
         }
         let origins = Origins::of(catalog, column);
         if let Some((index, rule)) = self.first_match(catalog, column, &origins) {
-            return plan(Decision::Mask(rule_id(index)), Some(rule.strategy.clone()));
+            let strategy = rule
+                .strategy
+                .on(|| is_stored(catalog, column, &origins, rule));
+            return plan(Decision::Mask(rule_id(index)), Some(strategy));
         }
         let hides = catalog.unreadable && origins.may_hide(catalog, column);
         if self.has_rules() && (hides || origins.quotes_others(catalog, column)) {
@@ -88,6 +91,21 @@ fn is_number_of_the_servers(column: &ColumnFacts) -> bool {
     const CHOSEN: [u32; 2] = [2613, 2995];
     let is_own = (1..types::FIRST_NORMAL_OID).contains(&column.table_oid);
     is_own && COUNTED.contains(&column.type_oid) && !CHOSEN.contains(&column.table_oid)
+}
+
+/// Are its values those of a column of a table or a view that outlives the session, to which the
+/// rule holds by what the catalog says? What a statement computes or calls so, or writes into a
+/// table of its own, can be anything: whoever chooses the values learns what stands for them.
+fn is_stored(catalog: &Catalog, column: &ColumnFacts, origins: &Origins<'_>, rule: &Rule) -> bool {
+    let base = catalog.column(column.table_oid, column.attnum);
+    base.is_some_and(|(relation, base)| {
+        let by_its_name = ColumnFacts {
+            name: base.name.as_bytes().into(),
+            ..column.clone()
+        };
+        !relation.schema.starts_with("pg_temp_")
+            && origins.match_rule(catalog, &by_its_name, &rule.selector)
+    })
 }
 
 /// What the catalog says of the column, for the detectors.

@@ -245,6 +245,7 @@ fn free_text_is_redacted_in_place() {
         inspector: &Numbers,
         known: &[],
         key: None,
+        row: Default::default(),
         tally: &mut tally,
         scratch: &mut scratch,
     };
