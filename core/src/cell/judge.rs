@@ -134,7 +134,11 @@ impl<I: Inspect> Judge<'_, I> {
         value: &mut [u8],
     ) -> Verdict {
         self.tally.add(masker);
-        let strategy = &column.strategy;
+        let transform = match masker {
+            Masker::Detector(kind) if column.may_transform => self.policy.transform_of(kind),
+            _ => None,
+        };
+        let strategy = transform.unwrap_or(&column.strategy);
         let shape = self.shape(column);
         if shape == Shape::Scalar(Scalar::Text) && *strategy == Strategy::Redact {
             value.fill(b'X');
@@ -181,6 +185,8 @@ impl<I: Inspect> Judge<'_, I> {
                 ..Surroundings::WHOLE
             },
             watch: column.watch.as_ref(),
+            place: self.row.around(column),
+            may_transform: column.may_transform && self.policy.transforms_content(),
             findings,
             text,
             masker: None,

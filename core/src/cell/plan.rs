@@ -50,6 +50,8 @@ pub struct ColumnPlan {
     pub(crate) subject: Option<usize>,
     /// By which column its own transform knows whose row it is.
     pub(crate) whose: Whose,
+    /// The policy's transforms hold for its content: it is stored, and no alias says what it is.
+    pub(crate) may_transform: bool,
     /// Learns from values that are scanned.
     pub(crate) watch: Option<SharedWatch>,
 }
@@ -91,6 +93,7 @@ impl ColumnPlan {
             has_key: false,
             subject: None,
             whose: Whose::default(),
+            may_transform: false,
             watch: None,
         }
     }
@@ -158,6 +161,7 @@ impl ColumnPlan {
             has_key: false,
             subject: None,
             whose: Whose::default(),
+            may_transform: false,
             watch: None,
         }
     }

@@ -43,7 +43,7 @@ impl Policy {
         if let Some((index, rule)) = self.first_match(catalog, column, &origins) {
             let strategy = rule
                 .strategy
-                .on(|| is_stored(catalog, column, &origins, rule));
+                .on(|| holds_for_stored(catalog, column, &origins, rule));
             return plan(Decision::Mask(rule_id(index)), Some(strategy));
         }
         let hides = catalog.unreadable && origins.may_hide(catalog, column);
@@ -57,6 +57,11 @@ impl Policy {
             false => self.without_rule(shape),
         };
         self.tainted(plan(decision, None), strictest(taint))
+    }
+
+    /// Is it a column of a table or a view that outlives the session?
+    pub(crate) fn is_stored(catalog: &Catalog, column: &ColumnFacts) -> bool {
+        stored(catalog, column).is_some()
     }
 
     /// The first rule that matches the column.
@@ -93,19 +98,28 @@ fn is_number_of_the_servers(column: &ColumnFacts) -> bool {
     is_own && COUNTED.contains(&column.type_oid) && !CHOSEN.contains(&column.table_oid)
 }
 
-/// Are its values those of a column of a table or a view that outlives the session, to which the
-/// rule holds by what the catalog says? What a statement computes or calls so, or writes into a
-/// table of its own, can be anything: whoever chooses the values learns what stands for them.
-fn is_stored(catalog: &Catalog, column: &ColumnFacts, origins: &Origins<'_>, rule: &Rule) -> bool {
-    let base = catalog.column(column.table_oid, column.attnum);
-    base.is_some_and(|(relation, base)| {
+/// Does the rule hold for a stored column by what the catalog says of it? What a statement computes
+/// or calls so, or writes into a table of its own, can be anything: whoever chooses the values
+/// learns what stands for them.
+fn holds_for_stored(
+    catalog: &Catalog,
+    column: &ColumnFacts,
+    origins: &Origins<'_>,
+    rule: &Rule,
+) -> bool {
+    stored(catalog, column).is_some_and(|stored| {
         let by_its_name = ColumnFacts {
-            name: base.name.as_bytes().into(),
+            name: stored.name.as_bytes().into(),
             ..column.clone()
         };
-        !relation.schema.starts_with("pg_temp_")
-            && origins.match_rule(catalog, &by_its_name, &rule.selector)
+        origins.match_rule(catalog, &by_its_name, &rule.selector)
     })
+}
+
+/// The column of a table or a view that outlives the session.
+fn stored<'a>(catalog: &'a Catalog, column: &ColumnFacts) -> Option<&'a Column> {
+    let (relation, stored) = catalog.column(column.table_oid, column.attnum)?;
+    (!relation.schema.starts_with("pg_temp_")).then_some(stored)
 }
 
 /// What the catalog says of the column, for the detectors.

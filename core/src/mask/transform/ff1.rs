@@ -246,7 +246,8 @@ mod tests {
     proptest! {
         #[test]
         fn decrypting_gives_back_what_was_encrypted(
-            radix in 2_u16..=256, length in 2_usize..200, tweak in prop::collection::vec(any::<u8>(), 0..40),
+            radix in 2_u16..=256, length in 2_usize..200,
+            tweak in prop::collection::vec(any::<u8>(), 0..40),
             seed in any::<[u8; 32]>(),
         ) {
             let value: Vec<u8> = (0..length)

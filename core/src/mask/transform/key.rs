@@ -58,8 +58,13 @@ impl MasterKey {
     /// The key for a purpose: HKDF-SHA-256 (RFC 5869).
     pub fn derive(&self, purpose: &Purpose<'_>) -> TransformKey {
         let mut info = Vec::new();
-        let scope = [purpose.identity.unwrap_or_default(), purpose.transform];
-        for part in [purpose.resource, scope[0], scope[1], purpose.value_type] {
+        let parts = [
+            purpose.resource,
+            purpose.identity.unwrap_or_default(),
+            purpose.transform,
+            purpose.value_type,
+        ];
+        for part in parts {
             // Lengths keep the parts apart.
             info.extend_from_slice(&(part.len() as u64).to_be_bytes());
             info.extend_from_slice(part.as_bytes());

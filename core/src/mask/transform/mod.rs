@@ -8,6 +8,7 @@
 //! * [`dates`]: the year alone; [`shift`]: days that are shifted.
 //! * [`token`]: what stands for a value without telling it; [`format`] with [`ff1`]: what has its
 //!   form besides.
+//! * [`found`]: what is found in running text.
 //! * [`key`]: one key for each purpose.
 //! * [`value`]: numbers and points in time between both encodings.
 //! * [`width`]: how long a text may become.
@@ -15,6 +16,9 @@
 mod dates;
 mod ff1;
 mod format;
+mod found;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod generalise;
 mod key;
 mod shift;
@@ -28,6 +32,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use format::{Alphabet, CheckDigit, Format};
+#[cfg(any(test, fuzzing))]
+pub use fuzz::fuzz_transform;
 pub use generalise::is_restricted_zip;
 pub use key::{MasterKey, Purpose, TransformKey, WeakSecret};
 pub use shift::{Absent, DateShift};

@@ -5,7 +5,10 @@ use super::super::span::is_continuation;
 
 /// Bytes that a type modifier of text counts beyond the characters (VARHDRSZ).
 const HEADER_BYTES: i32 = 4;
-/// `pg_type.oid` of text, char(n), varchar(n) and the arrays of the latter.
+/// Bytes of the type `name`, without the zero behind them.
+const NAME_BYTES: usize = 63;
+/// `pg_type.oid` of name, text, char(n), varchar(n) and the arrays of the latter.
+const NAME: u32 = 19;
 const TEXT: u32 = 25;
 const BPCHAR: u32 = 1042;
 const VARCHAR: u32 = 1043;
@@ -29,6 +32,9 @@ pub(crate) enum Width {
 impl Width {
     /// Of a column by the type and the modifier that its description gives.
     pub(crate) fn of(type_oid: u32, type_modifier: i32) -> Self {
+        if type_oid == NAME {
+            return Width::UpTo(NAME_BYTES);
+        }
         let Ok(characters) = usize::try_from(type_modifier.saturating_sub(HEADER_BYTES)) else {
             return Width::Any;
         };
@@ -43,7 +49,7 @@ impl Width {
     pub(crate) fn of_attribute(type_oid: u32, value: &[u8]) -> Self {
         match type_oid {
             TEXT => Width::Any,
-            BPCHAR => Width::Padded(characters(value)),
+            BPCHAR => Width::Padded(Self::characters(value)),
             _ => Width::OfValue,
         }
     }
@@ -53,7 +59,7 @@ impl Width {
         match self {
             Width::Any => None,
             Width::UpTo(most) | Width::Padded(most) => Some(most),
-            Width::OfValue => Some(characters(value)),
+            Width::OfValue => Some(Self::characters(value)),
         }
     }
 
@@ -62,7 +68,7 @@ impl Width {
     /// # Errors
     /// If it is too long.
     pub(super) fn fit(self, value: &[u8], mark: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
-        let length = characters(out.get(mark..).unwrap_or_default());
+        let length = Self::characters(out.get(mark..).unwrap_or_default());
         match (self, self.limit(value)) {
             (_, Some(limit)) if length > limit => Err(Malformed),
             (Width::Padded(exactly), _) => {
@@ -72,8 +78,9 @@ impl Width {
             _ => Ok(()),
         }
     }
-}
 
-fn characters(text: &[u8]) -> usize {
-    text.iter().filter(|&&byte| !is_continuation(byte)).count()
+    /// How many characters a text has.
+    pub(super) fn characters(text: &[u8]) -> usize {
+        text.iter().filter(|&&byte| !is_continuation(byte)).count()
+    }
 }

@@ -206,6 +206,42 @@ fn buckets_round_down() {
 }
 
 #[test]
+fn findings_in_running_text_keep_their_length() {
+    let found = |transform: Transform, text: &str| {
+        let mut out = Vec::new();
+        let kept = transform.in_text(around().today, text.as_bytes(), &mut out);
+        kept.ok().map(|()| String::from_utf8(out).unwrap())
+    };
+    for (transform, text, kept) in [
+        (Transform::Zip3, "02139-4307", Some("021XX-XXXX")),
+        (Transform::Zip3, "03601", Some("000XX")),
+        (Transform::Zip3, "K1A 0B6", None),
+        (Transform::Year, "03/15/2024", Some("XX/XX/2024")),
+        (
+            Transform::Year,
+            "March 15th, 2024",
+            Some("XXXXX XXXX, 2024"),
+        ),
+        (Transform::Year, "2024-03-15", Some("2024-XX-XX")),
+        (Transform::Year, "03/15/1930", None),
+        (Transform::Year, "March 15th", None),
+        (Transform::Age90, "93", Some("90")),
+        (Transform::Age90, "aged 107", Some("aged 90+")),
+        (Transform::Age90, "ninety-three", None),
+        (
+            Transform::EmailDomain,
+            "jane@example.org",
+            Some("XXXX@example.org"),
+        ),
+        (Transform::LastFour, "531-77-0294", Some("XXX-XX-0294")),
+        (Transform::Bucket(10), "47", None),
+    ] {
+        let name = transform.name();
+        assert_eq!(found(transform, text).as_deref(), kept, "{name} {text}");
+    }
+}
+
+#[test]
 fn arrays_are_transformed_element_by_element() {
     let ints = Shape::Array { element: 23 };
     let got = transformed(

@@ -360,7 +360,9 @@ proptest! {
     }
 
     #[test]
-    fn encryption_is_a_permutation_that_keys_change(one in 0_u32..1_000_000_000, other in 0_u32..1_000_000_000) {
+    fn encryption_is_a_permutation(
+        one in 0_u32..1_000_000_000, other in 0_u32..1_000_000_000,
+    ) {
         let digits = |identity, value: u32| {
             let transform = ff1(Alphabet::Digits, CheckDigit::None, identity);
             text(&transform, Width::Any, &format!("{value:09}"))

@@ -133,6 +133,7 @@ fn moments_are_read_in_iso_style() {
 fn widths_come_from_modifiers() {
     for (type_oid, modifier, width) in [
         (25, -1, Width::Any),
+        (19, -1, Width::UpTo(63)),
         (1043, -1, Width::Any),
         (1043, 14, Width::UpTo(10)),
         (1015, 14, Width::UpTo(10)),

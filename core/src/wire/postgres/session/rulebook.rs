@@ -225,11 +225,14 @@ impl<I: Inspect> Rulebook<I> {
         }
         if let Some(strategy) = self.policy.content.as_ref().filter(|_| !plan.is_pass()) {
             let has_keys = !self.policy.json_keys().is_empty();
+            let stored = self.inspector.prior(plan.hint());
             let prior = match self.inspector.prior(plan.alias_hint()) {
                 Prior::Whole(detector) => Prior::Whole(detector),
-                Prior::Skip | Prior::Scan => self.inspector.prior(plan.hint()),
+                Prior::Skip | Prior::Scan => stored,
             };
             plan.heed(prior, strategy, has_keys);
+            // What an alias says a column is hides it, and shows nothing of it.
+            plan.may_transform = prior == stored && Policy::is_stored(&self.catalog, facts);
             if plan.decision == Decision::Scan {
                 let watch = self.inspector.watch(plan.hint());
                 plan.watch = watch.map(SharedWatch::new);
