@@ -10,6 +10,7 @@ mod engine;
 mod eval;
 mod measure;
 mod ordered;
+mod policy_report;
 mod progress;
 mod scan;
 mod tune;
@@ -72,6 +73,9 @@ enum Command {
     /// Read the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Ask what policies do.
+    #[command(subcommand)]
+    Policy(policy_report::Policy),
     Scan(scan::Scan),
     Eval(eval::Eval),
     Tune(tune::Tune),
@@ -86,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::CheckConfig { config, json } => check_config::run(&config, json),
         Command::Doctor { config, json } => doctor::run(&config, json),
         Command::Audit(command) => audit::run(command),
+        Command::Policy(command) => policy_report::run(&command),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),

@@ -88,7 +88,7 @@ mod tests {
     use velum_core::catalog::{Catalog, Column, Relation};
 
     use super::*;
-    use crate::config::model::{MessageMode, Rule, StrategyKind};
+    use crate::config::model::{KeyScope, MessageMode, Rule, StrategyKind};
     use crate::doctor::Verdict;
 
     fn catalog() -> Catalog {
@@ -141,6 +141,8 @@ mod tests {
                 rule("good", pattern("patients")),
             ],
             content: None,
+            key: None,
+            key_scope: KeyScope::Identity,
         };
         let verdicts = |policy: &Policy| -> Vec<Verdict> {
             let findings = examine_one(policy, "ehr", &catalog());
