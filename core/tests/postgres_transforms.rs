@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use support::*;
+use velum_core::inspect::{ColumnHint, DetectorId, Finding, Inspect, Prior, Surroundings};
 use velum_core::mask::transform::{
     Absent, DateShift, MasterKey, Normal, Purpose, TokenForm, Transform, TransformKey,
 };
@@ -255,6 +256,83 @@ fn a_copy_is_transformed_like_a_result() {
     let wanted = format!("17\t{}\n", text(&result[1]).unwrap());
     let client = harness.take_client();
     assert!(contains(&client, wanted.as_bytes()), "{:?}", tags(&client));
+}
+
+/// Takes columns called `name` for ZIP codes, whatever is in them; finds what is dashed.
+struct ByName;
+
+impl Inspect for ByName {
+    fn inspect(&self, text: &[u8], around: Surroundings<'_>, out: &mut Vec<Finding>) {
+        Dashed.inspect(text, around, out);
+    }
+
+    fn horizon_bytes(&self) -> usize {
+        Dashed.horizon_bytes()
+    }
+
+    fn prior(&self, column: ColumnHint<'_>) -> Prior {
+        match column.name {
+            b"name" => Prior::Whole(ZIP),
+            _ => Prior::Scan,
+        }
+    }
+
+    fn detector_name(&self, _: DetectorId) -> &str {
+        "any"
+    }
+}
+
+const ZIP: DetectorId = DetectorId(1);
+const DASHED: DetectorId = DetectorId(0);
+
+#[test]
+fn content_is_transformed_where_it_is_stored_and_under_its_own_name() {
+    for (text, column, value, shown) in [
+        (
+            "SELECT name FROM patients",
+            ("n", PATIENTS, 3),
+            "02139",
+            "021",
+        ),
+        // The alias says that it is a ZIP code: it is hidden, and not a digit of it is shown.
+        (
+            "SELECT ssn AS name FROM patients",
+            ("name", PATIENTS, 2),
+            "531770294",
+            "XXXXXXXXX",
+        ),
+        ("SELECT '02139' AS name", ("name", 0, 0), "02139", "XXXXX"),
+        (
+            "SELECT ssn FROM patients",
+            ("s", PATIENTS, 2),
+            "a 531-77-0294",
+            "a XXX-XX-0294",
+        ),
+        (
+            "SELECT '531-77-0294'",
+            ("s", 0, 0),
+            "531-77-0294",
+            "XXX-XX-XXXX",
+        ),
+    ] {
+        let content = Some(Strategy::Redact);
+        let policy = Policy::new("content".into(), vec![], content, Messages::Strict, [7; 32]);
+        let transforms = vec![
+            (ZIP, Arc::new(Transform::Zip3)),
+            (DASHED, Arc::new(Transform::LastFour)),
+        ];
+        let mut harness = Harness::ready(policy.with_transforms(transforms), ByName);
+        harness.client(&query(text));
+        let (name, table, attnum) = column;
+        harness.server(&concat(&[
+            row_description(&[(name, table, attnum, 25, 0)]),
+            data_row(&[Some(value.as_bytes())]),
+            complete("SELECT 1"),
+            ready(b'I'),
+        ]));
+        let row = row_of(&harness.take_client());
+        assert_eq!(row[0].as_deref(), Some(shown.as_bytes()), "{text}");
+    }
 }
 
 proptest! {
