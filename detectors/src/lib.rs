@@ -49,4 +49,4 @@ pub use scan::patterns::{
     self, Carry, Match, PatternError, Patterns, Plan, Refusal, Rows, Scratch,
 };
 pub use scan::simd::Kernel;
-pub use validate::ranges::is_restricted_zip;
+pub use velum_core::mask::is_restricted_zip;

@@ -47,6 +47,7 @@ fuzz_target!(|bytes: &[u8]| {
             inspector: engine,
             known: &[],
             key: None,
+            row: Default::default(),
             tally: &mut tally,
             scratch: &mut scratch,
         };

@@ -2,7 +2,7 @@
 
 use super::known::{KnownRow, Slots};
 use super::scan::Scanner;
-use super::{ColumnPlan, Decision, Encoding, Masker, Tally};
+use super::{ColumnPlan, Decision, Encoding, Masker, Row, Tally};
 use crate::catalog::Catalog;
 use crate::inspect::{Finding, Inspect, KnownValue, Surroundings};
 use crate::mask::types::{self, Scalar, Shape};
@@ -55,6 +55,8 @@ pub struct Judge<'a, I: Inspect> {
     pub known: &'a [KnownValue<'a>],
     /// The key of the row at hand, if it has one.
     pub key: Option<&'a [u8]>,
+    /// What transforms go by.
+    pub row: Row<'a>,
     /// Counts masked cells.
     pub tally: &'a mut Tally,
     /// Reused buffers.
@@ -74,6 +76,7 @@ impl<I: Inspect> Judge<'_, I> {
             inspector: self.inspector,
             known: row.values(slots),
             key: row.key(),
+            row: self.row.noted(row),
             tally: self.tally,
             scratch: self.scratch,
         }
@@ -131,17 +134,19 @@ impl<I: Inspect> Judge<'_, I> {
         value: &mut [u8],
     ) -> Verdict {
         self.tally.add(masker);
+        let transform = match masker {
+            Masker::Detector(kind) if column.may_transform => self.policy.transform_of(kind),
+            _ => None,
+        };
+        let strategy = transform.unwrap_or(&column.strategy);
         let shape = self.shape(column);
-        if shape == Shape::Scalar(Scalar::Text) && column.strategy == Strategy::Redact {
+        if shape == Shape::Scalar(Scalar::Text) && *strategy == Strategy::Redact {
             value.fill(b'X');
             return Verdict::InPlace;
         }
         let out = &mut self.scratch.replacement;
         out.clear();
-        let whole = Whole {
-            catalog: self.catalog,
-            strategy: &column.strategy,
-        };
+        let whole = Whole::new(self.catalog, strategy).at(self.row.around(column));
         let outcome = whole.mask(shape, encoding, value, 0, out);
         settle(outcome, out, value)
     }
@@ -157,10 +162,7 @@ impl<I: Inspect> Judge<'_, I> {
         let shape = self.shape(column);
         let out = &mut self.scratch.replacement;
         out.clear();
-        let whole = Whole {
-            catalog: self.catalog,
-            strategy: &Strategy::Redact,
-        };
+        let whole = Whole::new(self.catalog, &Strategy::Redact);
         let outcome = whole.mask(shape, encoding, value, 0, out);
         settle(outcome, out, value) == Verdict::InPlace
     }
@@ -183,6 +185,8 @@ impl<I: Inspect> Judge<'_, I> {
                 ..Surroundings::WHOLE
             },
             watch: column.watch.as_ref(),
+            place: self.row.around(column),
+            may_transform: column.may_transform && self.policy.transforms_content(),
             findings,
             text,
             masker: None,

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{ColumnPlan, Encoding};
+use super::{ColumnPlan, Encoding, Whose};
 use crate::inspect::{DetectorId, Inspect, KnownValue, Outline};
 use crate::limits::KNOWN_VALUE_BYTES;
 use crate::mask::decode;
@@ -18,6 +18,8 @@ pub(crate) struct KnownRow {
     bytes: Vec<u8>,
     values: Vec<(DetectorId, Outline, Range<usize>)>,
     key: Option<Range<usize>>,
+    /// With their numbers; see [`Whose`].
+    subjects: Vec<(usize, Range<usize>)>,
 }
 
 /// Place for what [`KnownRow::values`] lends.
@@ -33,10 +35,11 @@ impl KnownRow {
         }; VALUES]
     }
 
-    /// True if the values of one of the columns tell about texts in another.
+    /// True if the values of one of the columns tell about those in another.
     pub(crate) fn joins(columns: &[ColumnPlan]) -> bool {
         use super::Decision::Scan;
-        columns.iter().any(ColumnPlan::is_noted) && columns.iter().any(|plan| plan.decision == Scan)
+        let asks = |plan: &ColumnPlan| plan.decision == Scan || plan.whose != Whose::Unknown;
+        columns.iter().any(ColumnPlan::is_noted) && columns.iter().any(asks)
     }
 
     /// Begins a row.
@@ -44,6 +47,7 @@ impl KnownRow {
         self.bytes.clear();
         self.values.clear();
         self.key = None;
+        self.subjects.clear();
     }
 
     /// Remembers the value of a cell if its column tells about others.
@@ -72,6 +76,9 @@ impl KnownRow {
         if column.is_key {
             self.key = Some(range.clone());
         }
+        if let Some(number) = column.subject {
+            self.subjects.push((number, range.clone()));
+        }
         if let Some(detector) = column.known
             && self.values.len() < VALUES
         {
@@ -84,6 +91,12 @@ impl KnownRow {
     /// The row's key.
     pub(crate) fn key(&self) -> Option<&[u8]> {
         self.key.clone().and_then(|range| self.bytes.get(range))
+    }
+
+    /// The value that was noted under this number; `None` if it is NULL or too long.
+    pub(crate) fn subject(&self, number: usize) -> Option<&[u8]> {
+        let (_, range) = self.subjects.iter().find(|(noted, _)| *noted == number)?;
+        self.bytes.get(range.clone())
     }
 
     /// The values, in `slots`.

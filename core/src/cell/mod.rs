@@ -12,6 +12,7 @@ mod fill;
 mod judge;
 mod known;
 mod plan;
+mod row;
 mod scan;
 mod stream;
 #[cfg(test)]
@@ -22,6 +23,8 @@ pub use judge::{Judge, Scratch, Verdict};
 pub(crate) use known::KnownRow;
 pub(crate) use plan::{Base, Evidence};
 pub use plan::{ColumnPlan, Decision};
+pub use row::Row;
+pub(crate) use row::Whose;
 pub use stream::StreamedCell;
 pub(crate) use watch::SharedWatch;
 

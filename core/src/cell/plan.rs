@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::SharedWatch;
+use super::{SharedWatch, Whose};
 use crate::inspect::{ColumnHint, DetectorId, Prior};
 use crate::mask::Strategy;
-use crate::mask::types::{Shape, built_in};
+use crate::mask::transform::Width;
+use crate::mask::types::{Scalar, Shape, built_in};
 use crate::policy::RuleId;
 
 /// What happens to the values of a column.
@@ -36,6 +37,8 @@ pub struct ColumnPlan {
     pub(crate) strategy: Strategy,
     /// `None`: to be looked up when a catalog is at hand.
     pub(crate) shape: Option<Shape>,
+    /// How long its texts may become.
+    pub(crate) width: Width,
     pub(crate) evidence: Evidence,
     /// Its values identify the row's subject: they are PHI in the row's other texts, too.
     pub(crate) known: Option<DetectorId>,
@@ -43,6 +46,12 @@ pub struct ColumnPlan {
     pub(crate) is_key: bool,
     /// What its values are is said by the row's key.
     pub(crate) has_key: bool,
+    /// Its values say whose row it is, for other columns; they are noted under this number.
+    pub(crate) subject: Option<usize>,
+    /// By which column its own transform knows whose row it is.
+    pub(crate) whose: Whose,
+    /// The policy's transforms hold for its content: it is stored, and no alias says what it is.
+    pub(crate) may_transform: bool,
     /// Learns from values that are scanned.
     pub(crate) watch: Option<SharedWatch>,
 }
@@ -77,10 +86,14 @@ impl ColumnPlan {
             decision,
             strategy,
             shape: Some(shape),
+            width: Width::Any,
             evidence: Evidence::default(),
             known: None,
             is_key: false,
             has_key: false,
+            subject: None,
+            whose: Whose::default(),
+            may_transform: false,
             watch: None,
         }
     }
@@ -141,10 +154,14 @@ impl ColumnPlan {
             decision: Decision::MaskByDefault,
             strategy: Strategy::Redact,
             shape: built_in(type_oid).map(|built_in| built_in.shape),
+            width: Width::Any,
             evidence: Evidence::default(),
             known: None,
             is_key: false,
             has_key: false,
+            subject: None,
+            whose: Whose::default(),
+            may_transform: false,
             watch: None,
         }
     }
@@ -152,7 +169,9 @@ impl ColumnPlan {
     /// The plan for values whose length must not change.
     pub(super) fn keeping_length(&self) -> Cow<'_, Self> {
         match self.strategy {
-            Strategy::Redact | Strategy::Partial { .. } => Cow::Borrowed(self),
+            Strategy::Redact | Strategy::Partial { .. } | Strategy::Transform(_) => {
+                Cow::Borrowed(self)
+            }
             Strategy::Constant(_) | Strategy::Null | Strategy::Uniform => Cow::Owned(Self {
                 strategy: Strategy::Redact,
                 ..self.clone()
@@ -168,7 +187,18 @@ impl ColumnPlan {
 
     /// True if its values have to be remembered while the row is judged.
     pub(crate) fn is_noted(&self) -> bool {
-        self.known.is_some() || self.is_key
+        self.known.is_some() || self.is_key || self.subject.is_some()
+    }
+
+    /// Can its values say whose row it is? They have the same text in either encoding.
+    pub(crate) fn can_name_subject(&self) -> bool {
+        let Some(Shape::Scalar(scalar)) = self.shape else {
+            return false;
+        };
+        matches!(
+            scalar,
+            Scalar::Int2 | Scalar::Int4 | Scalar::Int8 | Scalar::Text | Scalar::Uuid
+        )
     }
 
     /// True if the values pass as they are.

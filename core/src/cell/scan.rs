@@ -6,6 +6,7 @@ use crate::catalog::Catalog;
 use crate::inspect::{Finding, Inspect, Surroundings};
 use crate::limits::NESTING_DEPTH;
 use crate::mask::json::KeyMasker;
+use crate::mask::transform::Around;
 use crate::mask::types::{self, Scalar, Shape};
 use crate::mask::{Malformed, Outcome, Strategy, Visit, Whole, bytea, decode, parts, range, span};
 use crate::policy::Policy;
@@ -19,6 +20,10 @@ pub(super) struct Scanner<'a, I> {
     pub(super) around: Surroundings<'a>,
     /// Learns from the cell, or from its first part.
     pub(super) watch: Option<&'a SharedWatch>,
+    /// What transforms go by.
+    pub(super) place: Around<'a>,
+    /// The policy's transforms hold for what is found.
+    pub(super) may_transform: bool,
     pub(super) findings: &'a mut Vec<Finding>,
     pub(super) text: &'a mut Vec<u8>,
     /// Who masked something first; a cell counts once.
@@ -107,7 +112,8 @@ impl<I: Inspect> Scanner<'_, I> {
             ) => {
                 span::partial(text, self.findings, *keep_first, *keep_last);
             }
-            (_, Strategy::Redact) => span::redact(text, self.findings),
+            (Grammar::Free, Strategy::Redact) if self.may_transform => self.shape(text),
+            (_, Strategy::Redact | Strategy::Transform(_)) => span::redact(text, self.findings),
         }
         Verdict::InPlace
     }
@@ -245,11 +251,29 @@ impl<I: Inspect> Scanner<'_, I> {
         }
         self.note_finding();
         let strategy = self.policy.content.as_ref().unwrap_or(&Strategy::Redact);
-        Whole {
-            catalog: self.catalog,
-            strategy,
-        }
-        .mask(shape, encoding, value, 0, out)
+        let strategy = self.transform().unwrap_or(strategy);
+        Whole::new(self.catalog, strategy)
+            .at(self.place)
+            .mask(shape, encoding, value, 0, out)
+    }
+
+    /// Masks the findings in a text by what the policy says of their detectors.
+    fn shape(&self, text: &mut [u8]) {
+        let today = self.place.today;
+        span::shaped(text, self.findings, |finding, found, out| {
+            match self.policy.transform_of(finding.detector) {
+                Some(Strategy::Transform(transform)) => transform.in_text(today, found, out),
+                _ => Err(Malformed),
+            }
+        });
+    }
+
+    /// The transform for a value in which all findings are of one kind.
+    fn transform(&self) -> Option<&Strategy> {
+        let first = self.findings.first().filter(|_| self.may_transform)?;
+        let mut findings = self.findings.iter();
+        let is_one = findings.all(|finding| finding.detector == first.detector);
+        self.policy.transform_of(first.detector).filter(|_| is_one)
     }
 
     /// Is anything found in a bound of the range, or of the ranges, by itself?

@@ -6,6 +6,7 @@
 //! * [`scalar_text`], [`scalar_binary`]: types without parts;
 //! * [`array`], [`composite`], [`range`]: types with parts, rewritten part by part through
 //!   [`Visit`], be it to mask them or to scan them;
+//! * [`transform`]: what keeps something of a value;
 //! * [`json`]: values under matching keys; [`span`]: findings inside a text;
 //! * [`decode`]: from a binary value to the text that a detector can read.
 
@@ -23,15 +24,19 @@ mod scalar_text;
 pub(crate) mod span;
 mod strategy;
 mod temporal;
+pub mod transform;
 pub(crate) mod types;
 
 pub use span::redact;
 pub use strategy::Strategy;
+pub use transform::Transform;
+pub use transform::is_restricted_zip;
 
 use crate::catalog::Catalog;
 use crate::cell::Encoding;
 use crate::limits::NESTING_DEPTH;
-use types::Shape;
+use transform::{Around, Width};
+use types::{Scalar, Shape};
 
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +72,28 @@ pub(crate) trait Visit {
 pub(crate) struct Whole<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) strategy: &'a Strategy,
+    /// Where the value stands.
+    pub(crate) around: Around<'a>,
+    /// The value is an attribute of a row.
+    pub(crate) in_row: bool,
 }
 
-impl Whole<'_> {
+impl<'a> Whole<'a> {
+    /// Masks values of which nothing but their types is known.
+    pub(crate) fn new(catalog: &'a Catalog, strategy: &'a Strategy) -> Self {
+        Self {
+            catalog,
+            strategy,
+            around: Around::default(),
+            in_row: false,
+        }
+    }
+
+    /// Masks values that stand here.
+    pub(crate) fn at(self, around: Around<'a>) -> Self {
+        Self { around, ..self }
+    }
+
     /// Appends the masked value to `out`. Never [`Outcome::Kept`].
     pub(crate) fn mask(
         mut self,
@@ -83,6 +107,9 @@ impl Whole<'_> {
         let outcome = match (self.strategy, shape) {
             (Strategy::Null, _) => Outcome::Null,
             _ if depth > NESTING_DEPTH => Outcome::Null,
+            (Strategy::Transform(transform), Shape::Scalar(scalar)) => {
+                self.transform(transform, scalar, encoding, value, out)
+            }
             (strategy, Shape::Scalar(scalar)) => match encoding {
                 Encoding::Text => scalar_text::mask(scalar, strategy, value, out),
                 Encoding::Binary => scalar_binary::mask(scalar, strategy, value, out),
@@ -100,7 +127,10 @@ impl Whole<'_> {
             }
             (_, Shape::Range { .. }) => range::mask(encoding, out),
             (_, Shape::Multirange { .. }) => range::mask_multi(encoding, out),
-            _ => parts(self.catalog, shape, encoding, value, depth, &mut self, out),
+            _ => {
+                self.in_row |= matches!(shape, Shape::Composite { .. });
+                parts(self.catalog, shape, encoding, value, depth, &mut self, out)
+            }
         };
         match outcome {
             Outcome::Null => {
@@ -108,6 +138,32 @@ impl Whole<'_> {
                 Outcome::Null
             }
             Outcome::Kept | Outcome::Masked => Outcome::Masked,
+        }
+    }
+}
+
+impl Whole<'_> {
+    /// What cannot be transformed is hidden.
+    fn transform(
+        &self,
+        transform: &Transform,
+        scalar: Scalar,
+        encoding: Encoding,
+        value: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let mark = out.len();
+        if transform
+            .apply(&self.around, scalar, encoding, value, out)
+            .is_ok()
+        {
+            return Outcome::Masked;
+        }
+        out.truncate(mark);
+        match encoding {
+            _ if transform::hides_by_null(scalar) => Outcome::Null,
+            Encoding::Text => scalar_text::mask(scalar, &Strategy::Redact, value, out),
+            Encoding::Binary => scalar_binary::mask(scalar, &Strategy::Redact, value, out),
         }
     }
 }
@@ -122,7 +178,11 @@ impl Visit for Whole<'_> {
         out: &mut Vec<u8>,
     ) -> Outcome {
         let shape = types::shape(self.catalog, type_oid);
-        self.mask(shape, encoding, value, depth, out)
+        let mut part = *self;
+        if self.in_row {
+            part.around.width = Width::of_attribute(type_oid, value);
+        }
+        part.mask(shape, encoding, value, depth, out)
     }
 }
 

@@ -13,7 +13,8 @@ pub(crate) fn mask(
     out: &mut Vec<u8>,
 ) -> Outcome {
     let written = match strategy {
-        Strategy::Redact => redact(scalar, value, out),
+        // A transform that could not be done.
+        Strategy::Redact | Strategy::Transform(_) => redact(scalar, value, out),
         Strategy::Partial {
             keep_first,
             keep_last,

@@ -1,5 +1,6 @@
 //! Findings inside a text.
 
+use super::Malformed;
 use crate::inspect::Finding;
 
 /// Is the byte masked where a finding covers it? Punctuation and blanks keep the text's shape.
@@ -108,6 +109,36 @@ pub(crate) fn partial(text: &mut [u8], findings: &[Finding], keep_first: usize, 
     }
 }
 
+/// Masks every finding in place: by what `shape` appends for it, of its own length, or like
+/// [`redact`] where that is nothing. Of a byte that several findings cover nothing is kept.
+pub(crate) fn shaped(
+    text: &mut [u8],
+    findings: &[Finding],
+    shape: impl Fn(&Finding, &[u8], &mut Vec<u8>) -> Result<(), Malformed>,
+) {
+    let plain = text.to_vec();
+    let mut masked = Vec::new();
+    // One past the last byte that a finding before this one covers.
+    let mut covered_until = 0;
+    for finding in findings {
+        let end = finding.end.min(plain.len());
+        let start = finding.start.min(end);
+        let found = plain.get(start..end).unwrap_or_default();
+        masked.clear();
+        let is_shaped = shape(finding, found, &mut masked).is_ok();
+        let span = covered(text, finding);
+        for (index, (byte, &was)) in span.iter_mut().zip(found).enumerate() {
+            let shown = masked.get(index).filter(|_| is_shaped);
+            *byte = match shown {
+                Some(&shown) if start + index >= covered_until => shown,
+                _ if is_masked(was) => b'X',
+                _ => was,
+            };
+        }
+        covered_until = covered_until.max(end);
+    }
+}
+
 /// Is this a byte of a UTF-8 character after its first?
 pub(crate) fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
@@ -171,6 +202,24 @@ mod tests {
         let end = accents.len();
         partial(&mut accents, &[finding(0, end)], 2, 0);
         assert_eq!(accents, "J\u{fc}XXXX".as_bytes());
+    }
+
+    #[test]
+    fn of_what_two_findings_cover_nothing_is_kept() {
+        let keep = |_: &Finding, found: &[u8], out: &mut Vec<u8>| {
+            out.extend_from_slice(found);
+            Ok(())
+        };
+        let mut text = *b"abcdef gh";
+        shaped(
+            &mut text,
+            &[finding(0, 4), finding(2, 6), finding(7, 9)],
+            keep,
+        );
+        assert_eq!(&text, b"abXXef gh");
+        let mut text = *b"abc-ef";
+        shaped(&mut text, &[finding(0, 99)], |_, _, _| Err(Malformed));
+        assert_eq!(&text, b"XXX-XX");
     }
 
     #[test]

@@ -169,7 +169,7 @@ pub(crate) fn civil_of_days(days: i64) -> (i64, u32, u32) {
 }
 
 /// Day number of a date, 0 being 2000-01-01.
-fn days_of_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_of_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);

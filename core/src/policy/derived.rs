@@ -205,7 +205,10 @@ fn facts(catalog: &Catalog, (table_oid, attnum): Origin) -> ColumnFacts {
 /// The strategy of a rule for what is computed from its columns.
 fn whole(strategy: Strategy) -> Strategy {
     match strategy {
-        Strategy::Redact | Strategy::Partial { .. } | Strategy::Uniform => Strategy::Uniform,
+        Strategy::Redact
+        | Strategy::Partial { .. }
+        | Strategy::Uniform
+        | Strategy::Transform(_) => Strategy::Uniform,
         Strategy::Constant(_) | Strategy::Null => strategy,
     }
 }

@@ -17,7 +17,11 @@ mod tests;
 
 pub use glob::{Glob, GlobError};
 
+use std::sync::Arc;
+
+use crate::inspect::DetectorId;
 pub use crate::mask::Strategy;
+use crate::mask::Transform;
 use crate::mask::json::JsonKeys;
 
 /// Index of a rule in its policy.
@@ -82,6 +86,8 @@ pub struct Policy {
     /// Which statements may run; `None`: all, read or not.
     pub guard: Option<guard::Guard>,
     json_keys: JsonKeys,
+    /// See [`Policy::with_transforms`].
+    transforms: Vec<(DetectorId, Strategy)>,
 }
 
 impl Policy {
@@ -123,6 +129,7 @@ impl Policy {
             sha256,
             guard: None,
             json_keys,
+            transforms: Vec::new(),
         }
     }
 
@@ -130,6 +137,31 @@ impl Policy {
     pub fn guarded(mut self, guard: guard::Guard) -> Self {
         self.guard = Some(guard);
         self
+    }
+
+    /// The same policy, with transforms for the content that these detectors find in columns of
+    /// tables. They take the place of the strategy for content, which has to be
+    /// [`Strategy::Redact`]. Keyed ones have no effect in running text.
+    #[must_use]
+    pub fn with_transforms(mut self, transforms: Vec<(DetectorId, Arc<Transform>)>) -> Self {
+        let strategies = transforms.into_iter();
+        self.transforms = strategies
+            .map(|(detector, transform)| (detector, Strategy::Transform(transform)))
+            .collect();
+        self
+    }
+
+    /// The transform for what a detector finds, if there is one.
+    pub(crate) fn transform_of(&self, detector: DetectorId) -> Option<&Strategy> {
+        let mut transforms = self.transforms.iter();
+        transforms
+            .find(|(known, _)| *known == detector)
+            .map(|(_, strategy)| strategy)
+    }
+
+    /// True if something of content may be kept.
+    pub(crate) fn transforms_content(&self) -> bool {
+        !self.transforms.is_empty()
     }
 
     /// True if any rule names columns, keys or types.

@@ -41,7 +41,10 @@ impl Policy {
         }
         let origins = Origins::of(catalog, column);
         if let Some((index, rule)) = self.first_match(catalog, column, &origins) {
-            return plan(Decision::Mask(rule_id(index)), Some(rule.strategy.clone()));
+            let strategy = rule
+                .strategy
+                .on(|| holds_for_stored(catalog, column, &origins, rule));
+            return plan(Decision::Mask(rule_id(index)), Some(strategy));
         }
         let hides = catalog.unreadable && origins.may_hide(catalog, column);
         if self.has_rules() && (hides || origins.quotes_others(catalog, column)) {
@@ -54,6 +57,11 @@ impl Policy {
             false => self.without_rule(shape),
         };
         self.tainted(plan(decision, None), strictest(taint))
+    }
+
+    /// Is it a column of a table or a view that outlives the session?
+    pub(crate) fn is_stored(catalog: &Catalog, column: &ColumnFacts) -> bool {
+        stored(catalog, column).is_some()
     }
 
     /// The first rule that matches the column.
@@ -88,6 +96,30 @@ fn is_number_of_the_servers(column: &ColumnFacts) -> bool {
     const CHOSEN: [u32; 2] = [2613, 2995];
     let is_own = (1..types::FIRST_NORMAL_OID).contains(&column.table_oid);
     is_own && COUNTED.contains(&column.type_oid) && !CHOSEN.contains(&column.table_oid)
+}
+
+/// Does the rule hold for a stored column by what the catalog says of it? What a statement computes
+/// or calls so, or writes into a table of its own, can be anything: whoever chooses the values
+/// learns what stands for them.
+fn holds_for_stored(
+    catalog: &Catalog,
+    column: &ColumnFacts,
+    origins: &Origins<'_>,
+    rule: &Rule,
+) -> bool {
+    stored(catalog, column).is_some_and(|stored| {
+        let by_its_name = ColumnFacts {
+            name: stored.name.as_bytes().into(),
+            ..column.clone()
+        };
+        origins.match_rule(catalog, &by_its_name, &rule.selector)
+    })
+}
+
+/// The column of a table or a view that outlives the session.
+fn stored<'a>(catalog: &'a Catalog, column: &ColumnFacts) -> Option<&'a Column> {
+    let (relation, stored) = catalog.column(column.table_oid, column.attnum)?;
+    (!relation.schema.starts_with("pg_temp_")).then_some(stored)
 }
 
 /// What the catalog says of the column, for the detectors.

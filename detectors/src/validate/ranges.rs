@@ -45,20 +45,6 @@ pub(crate) fn zip(digits: &[u8]) -> bool {
     (501..=99950).contains(&super::calendar::number(digits))
 }
 
-/// First three digits of ZIP codes whose areas hold 20,000 people or fewer (2000 census, as in
-/// the guidance on 45 CFR 164.514(b)): a transform to three digits writes `000` instead.
-const RESTRICTED_ZIP_PREFIXES: [&[u8; 3]; 17] = [
-    b"036", b"059", b"063", b"102", b"203", b"556", b"692", b"790", b"821", b"823", b"830", b"831",
-    b"878", b"879", b"884", b"890", b"893",
-];
-
-/// Whether the first three digits of a ZIP code single too few people out to be kept.
-pub fn is_restricted_zip(prefix: &[u8]) -> bool {
-    RESTRICTED_ZIP_PREFIXES
-        .iter()
-        .any(|restricted| restricted.as_slice() == prefix)
-}
-
 /// The digits among `bytes`, if there are exactly `N`.
 pub(crate) fn exactly<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     let mut found = [0; N];
@@ -99,12 +85,6 @@ mod tests {
     fn card_networks_by_length() {
         assert!(card_network(b"4111111111111111") && card_network(b"378282246310005"));
         assert!(!card_network(b"1732408462000") && !card_network(b"37828224631000"));
-    }
-
-    #[test]
-    fn sparse_zip_areas() {
-        assert!(is_restricted_zip(b"036") && is_restricted_zip(b"893"));
-        assert!(!is_restricted_zip(b"627") && !is_restricted_zip(b"0360"));
     }
 
     #[test]

@@ -4,21 +4,27 @@
 //! secret in the file itself are mistakes. Paths are relative to the file.
 //!
 //! * [`model`]: what comes out.
+//! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
+//!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `identity`, `resource`, `policy`: one section each.
+//! * `gateway`, `identity`, `resource`, `policy`: one section each; `strategy`: what a policy's
+//!   rules do.
 //! * `cross`: what no section can check alone.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
 
+pub mod coverage;
 mod cross;
 mod gateway;
 mod identity;
 pub mod model;
 mod policy;
 pub mod problem;
+pub mod profile;
 mod reader;
 mod resource;
 mod scope;
 pub mod secret;
+mod strategy;
 #[cfg(test)]
 mod tests;
 pub mod tls;

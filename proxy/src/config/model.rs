@@ -238,6 +238,124 @@ pub enum StrategyKind {
     Constant(String),
     /// NULL.
     Null,
+    /// Something of the value is kept.
+    Transform(TransformKind),
+}
+
+/// What is kept of a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransformKind {
+    /// The year of a date.
+    Year,
+    /// Three digits of a ZIP code.
+    Zip3,
+    /// Ages up to 89.
+    Age90,
+    /// The domain of an e-mail address.
+    EmailDomain,
+    /// The last four letters or digits.
+    LastFour,
+    /// A whole number, rounded down to a multiple of this.
+    Bucket(u32),
+    /// The form.
+    Ff1 {
+        /// What the values are.
+        value_type: String,
+        /// Which characters are encrypted.
+        alphabet: Alphabet,
+        /// What the last digit is.
+        check: CheckDigit,
+    },
+    /// Which values are equal, by HMAC.
+    Hmac(Token),
+    /// Which values are equal, by tokens that are drawn at random.
+    Random(Token),
+    /// The days between dates of one subject.
+    DateShift {
+        /// By up to this many.
+        days: u16,
+        /// Column of the same table that says whose row it is.
+        subject: String,
+        /// All dates are shifted alike where a result does not have it.
+        by_key: bool,
+    },
+}
+
+impl TransformKind {
+    /// The name that the configuration and the derivation of keys know it by.
+    pub fn name(&self) -> &'static str {
+        match self {
+            TransformKind::Year => "year",
+            TransformKind::Zip3 => "zip3",
+            TransformKind::Age90 => "age90",
+            TransformKind::EmailDomain => "email_domain",
+            TransformKind::LastFour => "last_four",
+            TransformKind::Bucket(_) => "bucket",
+            TransformKind::Ff1 { .. } => "ff1",
+            TransformKind::Hmac(_) => "hmac",
+            TransformKind::Random(_) => "random",
+            TransformKind::DateShift { .. } => "date_shift",
+        }
+    }
+
+    /// What its key is of; `None`: it has none.
+    pub fn key_of(&self) -> Option<&str> {
+        match self {
+            TransformKind::Ff1 { value_type, .. } => Some(value_type),
+            TransformKind::Hmac(token) | TransformKind::Random(token) => Some(&token.value_type),
+            // All dates of a subject are shifted alike.
+            TransformKind::DateShift { .. } => Some("date"),
+            _ => None,
+        }
+    }
+}
+
+/// Which characters are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Alphabet {
+    /// Digits.
+    Digits,
+    /// Digits and letters.
+    Alphanumeric,
+}
+
+/// What the last digit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckDigit {
+    /// One like the others.
+    None,
+    /// Luhn's.
+    Luhn,
+    /// That of a National Provider Identifier.
+    Npi,
+}
+
+/// How a token is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Token {
+    /// What the values are.
+    pub value_type: String,
+    /// Stands before it in text.
+    pub prefix: String,
+    /// Behind the prefix.
+    pub characters: u8,
+    /// Letters count the same in either case.
+    pub folds_case: bool,
+    /// Only digits count.
+    pub digits_only: bool,
+}
+
+/// Who has keys of transforms in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyScope {
+    /// All identities with the policy, at one resource.
+    Resource,
+    /// Nobody: each identity has its own.
+    Identity,
 }
 
 /// Which columns a rule is about.
@@ -322,6 +440,8 @@ pub enum DetectorSet {
     Full,
     /// These.
     Named(Vec<String>),
+    /// These, with names in running text.
+    FullNamed(Vec<String>),
 }
 
 /// `content` of a policy.
@@ -331,6 +451,8 @@ pub struct Content {
     pub detectors: DetectorSet,
     /// What stands in the place of a finding.
     pub strategy: StrategyKind,
+    /// What is kept of what these detectors find in columns of tables.
+    pub transforms: Vec<(String, TransformKind)>,
 }
 
 /// What becomes of errors' and notices' texts.
@@ -362,6 +484,11 @@ pub struct Policy {
     /// Byte of the file at which it begins.
     #[serde(skip)]
     pub begin: usize,
+    /// From which the keys of its transforms are derived; there if one of them has any.
+    #[serde(skip)]
+    pub key: Option<Secret>,
+    /// Who has them in common.
+    pub key_scope: KeyScope,
 }
 
 /// `[limits]`

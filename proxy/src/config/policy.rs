@@ -3,21 +3,17 @@
 use std::collections::BTreeSet;
 
 use toml::Spanned;
+use velum_core::mask::transform::{MasterKey, WeakSecret};
 use velum_core::policy::Glob;
 use velum_detectors::Detectors;
 
 use super::model::*;
 use super::problem::{closest, one_of};
+use super::profile::Profile;
 use super::reader::Section;
 use super::scope;
-
-#[derive(Clone, Copy)]
-enum Word {
-    Redact,
-    Partial,
-    Constant,
-    Null,
-}
+use super::secret::Secret;
+use super::strategy::strategy;
 
 /// Reads one `[[policy]]`.
 pub(super) fn policy(section: &Section<'_>) -> Option<Policy> {
@@ -28,17 +24,34 @@ pub(super) fn policy(section: &Section<'_>) -> Option<Policy> {
     let mut rules = Vec::new();
     let rule_sections = section.sections("rule");
     let mut names = BTreeSet::new();
+    // Every rule could be read.
+    let mut is_whole = true;
     for rule_section in &rule_sections {
         unique_name(rule_section, &mut names);
-        rules.extend(rule(rule_section));
+        let read = rule(rule_section);
+        is_whole &= !read.is_empty();
+        rules.extend(read);
         rule_section.finish();
     }
+    let profiles = [Profile::SafeHarbor, Profile::LimitedDataSet].map(|it| (it.name(), Some(it)));
+    let profile = section.choice("profile", &profiles, None);
     let content = section
         .section("content")
-        .and_then(|section| content(&section));
+        .and_then(|section| content(&section))
+        .or_else(|| profile.map(Profile::content));
     let scope = section.section("scope");
     let scope = scope.map(|section| scope::scope(&section));
-    let judges = !rule_sections.is_empty() || section.has("content");
+    let scopes = [
+        ("identity", KeyScope::Identity),
+        ("resource", KeyScope::Resource),
+    ];
+    let key_scope = section.choice("key_scope", &scopes, KeyScope::Identity);
+    let key = key(section, &rules, is_whole);
+    // What the policy says itself comes first.
+    rules.extend(profile.map(Profile::rules).unwrap_or_default());
+    let judges = ["rule", "content", "profile"]
+        .iter()
+        .any(|key| section.has(key));
     let mistake = match (exempt, judges) {
         (true, true) => "an exempt policy masks nothing: it can have no rules and no content",
         (false, false) => "the policy masks nothing",
@@ -51,6 +64,8 @@ pub(super) fn policy(section: &Section<'_>) -> Option<Policy> {
                 content,
                 scope,
                 begin: section.span.start,
+                key,
+                key_scope,
             });
         }
     };
@@ -59,6 +74,38 @@ pub(super) fn policy(section: &Section<'_>) -> Option<Policy> {
         .reporter
         .report_with_hint(section.span.clone(), mistake, hint);
     None
+}
+
+/// The key of the transforms: there where a rule needs it, and nowhere else.
+fn key(section: &Section<'_>, rules: &[Rule], is_whole: bool) -> Option<Secret> {
+    let needs = rules.iter().find_map(|rule| match &rule.strategy {
+        StrategyKind::Transform(kind) => kind.key_of().map(|_| kind.name()),
+        _ => None,
+    });
+    let key = section.secret("key");
+    match (needs, section.value("key"), &key) {
+        (Some(name), None, _) => section.reporter.report_with_hint(
+            section.span.clone(),
+            format!("`{name}` needs a `key`"),
+            "write `key = { file = \"…\" }`; make one with `openssl rand -hex 32`",
+        ),
+        (_, Some(given), Some(key)) if MasterKey::new(key.expose()).is_err() => {
+            let message = format!("`key`: {WeakSecret}, {} has fewer", key.origin());
+            section.reporter.report(given.span(), message);
+        }
+        _ => {}
+    }
+    let scope = section.value("key_scope");
+    for (name, given) in [("key", section.value("key")), ("key_scope", scope)] {
+        if let (None, Some(given), true) = (needs, given, is_whole) {
+            let message = format!("`{name}` means nothing without a rule that has a key");
+            let hint = "ff1, hmac, random and date_shift have one";
+            section
+                .reporter
+                .report_with_hint(given.span(), message, hint);
+        }
+    }
+    key
 }
 
 /// Records count by the name of the rule.
@@ -158,57 +205,12 @@ fn checked(section: &Section<'_>, pattern: &Spanned<String>) -> Option<String> {
     }
 }
 
-/// `strategy` and the keys that belong to it.
-fn strategy(section: &Section<'_>) -> Option<StrategyKind> {
-    let words = [
-        ("redact", Word::Redact),
-        ("partial", Word::Partial),
-        ("constant", Word::Constant),
-        ("null", Word::Null),
-    ];
-    let word = section.required_choice("strategy", &words);
-    let keep_first = section.integer("keep_first", 0..=64, 0) as u16;
-    let keep_last = section.integer("keep_last", 0..=64, 0) as u16;
-    let value = section.string("value");
-    let word = word?;
-    let partial = matches!(word, Word::Partial);
-    for key in ["keep_first", "keep_last"] {
-        if let (false, Some(given)) = (partial, section.value(key)) {
-            let message = format!("`{key}` means nothing without `strategy = \"partial\"`");
-            section.reporter.report(given.span(), message);
-        }
-    }
-    if let (false, Some(value)) = (matches!(word, Word::Constant), &value) {
-        let message = "`value` means nothing without `strategy = \"constant\"`";
-        section.reporter.report(value.span(), message);
-    }
-    match word {
-        Word::Redact => Some(StrategyKind::Redact),
-        Word::Null => Some(StrategyKind::Null),
-        Word::Partial if keep_first == 0 && keep_last == 0 => {
-            section.reporter.report_with_hint(
-                section.span.clone(),
-                "`partial` keeps nothing",
-                "give `keep_first` or `keep_last`, or use `redact`",
-            );
-            None
-        }
-        Word::Partial => Some(StrategyKind::Partial {
-            keep_first,
-            keep_last,
-        }),
-        Word::Constant => {
-            section.require("value")?;
-            Some(StrategyKind::Constant(value?.into_inner()))
-        }
-    }
-}
-
 /// `content = { detectors = "standard" | "full" | […], strategy = … }`
 fn content(section: &Section<'_>) -> Option<Content> {
     let detectors = section.strings("detectors");
     section.require("detectors");
     let strategy = strategy(section);
+    let transforms = transforms(section);
     section.finish();
     let word = section
         .value("detectors")
@@ -237,8 +239,50 @@ fn content(section: &Section<'_>) -> Option<Content> {
     };
     Some(Content {
         detectors,
-        strategy: strategy?,
+        strategy: of_content(section, strategy?, &transforms)?,
+        transforms,
     })
+}
+
+/// `transforms = { zip = "zip3", … }`: what is kept of what a detector finds.
+fn transforms(section: &Section<'_>) -> Vec<(String, TransformKind)> {
+    let mut transforms = Vec::new();
+    for (name, word) in section.pairs("transforms") {
+        known_detector(section, &name);
+        match super::strategy::without_key(word.get_ref()) {
+            Some(kind) => transforms.push((name.into_inner(), kind)),
+            None => section.reporter.report_with_hint(
+                word.span(),
+                format!("`{}` is no transform of content", word.get_ref()),
+                "write `year`, `zip3`, `age90`, `email_domain` or `last_four`; those with a key \
+                 hold for columns, by a rule",
+            ),
+        }
+    }
+    transforms
+}
+
+/// Content has findings of many kinds, and a client can write some itself.
+fn of_content(
+    section: &Section<'_>,
+    strategy: StrategyKind,
+    transforms: &[(String, TransformKind)],
+) -> Option<StrategyKind> {
+    let (message, hint) = match &strategy {
+        StrategyKind::Transform(kind) => (
+            format!("`{}` is no strategy for all content", kind.name()),
+            "write `strategy = \"redact\"`, and `transforms = { zip = \"zip3\" }` for some of it",
+        ),
+        other if *other != StrategyKind::Redact && !transforms.is_empty() => (
+            "`transforms` mean nothing without `strategy = \"redact\"`".to_owned(),
+            "what they cannot keep is redacted",
+        ),
+        _ => return Some(strategy),
+    };
+    let given = section.value("strategy");
+    let span = given.map_or(section.span.clone(), |given| given.span());
+    section.reporter.report_with_hint(span, message, hint);
+    None
 }
 
 fn known_detector(section: &Section<'_>, name: &Spanned<String>) {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use subtle::ConstantTimeEq;
 use toml::Spanned;
 use zeroize::Zeroizing;
 
@@ -46,6 +47,15 @@ impl Secret {
         &self.origin
     }
 }
+
+/// In constant time; where it came from does not count.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes.ct_eq(&other.bytes).into()
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,7 @@
 //! A table of mistakes, and the shape of what is shown.
 
+mod transforms;
+
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -4,7 +4,8 @@ use velum_core::policy::RuleId;
 use velum_core::policy::guard::{Guard, Predicates};
 use velum_core::sql::effects::Class;
 
-use super::snapshot::{Unusable, glob};
+use super::policies::glob;
+use super::snapshot::Unusable;
 use crate::config::model::{Policy, PredicateMode, Scope};
 
 /// The guard of a policy. One that has rules has a guard, whether or not it has a scope: what its

@@ -14,17 +14,21 @@
 //! * `loader`: keeps catalogs and addresses fresh.
 //! * [`catalog`]: reads one database's catalog.
 //! * [`snapshot`]: makes of a configuration what data threads work by.
+//! * `policies`: the policies of a snapshot, with the keys of their transforms; `vault`: random
+//!   tokens.
 //! * [`serve`]: the process around it, with signals.
 
 pub mod catalog;
 mod guard;
 mod loader;
+pub(crate) mod policies;
 mod run;
 pub mod serve;
 pub mod snapshot;
 pub mod start;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 pub use serve::serve;
 pub use start::{Gateway, StartError};

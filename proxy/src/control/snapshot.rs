@@ -7,15 +7,11 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::pki_types::ServerName;
-use sha2::{Digest, Sha256};
 use velum_core::audit::token::TokenKey;
-use velum_core::mask::Strategy;
-use velum_core::policy::{Glob, Messages, Policy, Rule, Selector};
 use velum_core::wire::postgres::handshake::{Account, Credential, ScramVerifier};
-use velum_detectors::Detectors;
+use velum_detectors::{Detectors, UnknownDetector};
 use zeroize::Zeroizing;
 
-use super::guard;
 use crate::config::model::{self, Config};
 use crate::planes::snapshot::Catalogs;
 use crate::planes::{
@@ -24,12 +20,17 @@ use crate::planes::{
 };
 use crate::relay::tls::server_end_point;
 
+use super::policies::{self, Scope};
+use super::vault::MemoryVault;
+
 /// Secrets that outlive a reload.
 pub struct Keys {
     /// Of the tokens in records.
     pub tokens: Arc<TokenKey>,
     /// From which the SCRAM salts of unknown users are derived.
     pub mock_secret: Zeroizing<[u8; 32]>,
+    /// Tokens that were drawn at random.
+    pub vault: Arc<MemoryVault>,
 }
 
 /// A configuration that passed every check and still cannot be put in force.
@@ -62,7 +63,7 @@ pub fn build(
     let mut resources = HashMap::new();
     for resource in &config.resources {
         let known = previous.and_then(|snapshot| snapshot.resources.get(&resource.name));
-        let built = self::resource(config, resource, known.map(Arc::as_ref))?;
+        let built = self::resource(config, &keys.vault, resource, known.map(Arc::as_ref))?;
         resources.insert(resource.name.clone(), Arc::new(built));
     }
     Ok(Snapshot {
@@ -137,6 +138,7 @@ fn verifier(knowledge: &model::Knowledge) -> Result<ScramVerifier, Unusable> {
 
 fn resource(
     config: &Config,
+    vault: &Arc<MemoryVault>,
     resource: &model::Resource,
     known: Option<&ResourceSnapshot>,
 ) -> Result<ResourceSnapshot, Unusable> {
@@ -151,7 +153,15 @@ fn resource(
             let Some(policy) = config.policy(&access.policy) else {
                 continue;
             };
-            policies.insert(identity.name.clone(), Arc::new(self::policy(policy)?));
+            let scope = Scope {
+                resource: &resource.name,
+                identity: &identity.name,
+                vault,
+            };
+            policies.insert(
+                identity.name.clone(),
+                Arc::new(policies::policy(policy, &scope)?),
+            );
             detectors.insert(identity.name.clone(), Arc::new(detectors_of(policy)?));
         }
     }
@@ -233,75 +243,16 @@ fn tls(resource: &model::Resource) -> Result<Option<UpstreamTls>, Unusable> {
     }))
 }
 
-/// A policy ready for use.
-pub(crate) fn policy(policy: &model::Policy) -> Result<Policy, Unusable> {
-    let canonical = serde_json::to_vec(policy).map_err(|error| Unusable(error.to_string()))?;
-    let sha256: [u8; 32] = Sha256::digest(canonical).into();
-    if policy.exempt {
-        let mut exempt = Policy::exempt();
-        exempt.name = policy.name.clone();
-        exempt.sha256 = sha256;
-        exempt.guard = guard::guard(policy)?;
-        return Ok(exempt);
-    }
-    let rules: Result<Vec<_>, _> = policy.rules.iter().map(rule).collect();
-    let content = policy
-        .content
-        .as_ref()
-        .map(|content| strategy(&content.strategy));
-    let messages = match policy.messages {
-        model::MessageMode::Strict => Messages::Strict,
-        model::MessageMode::Scan => Messages::Scan,
-    };
-    let name = policy.name.clone();
-    let mut compiled = Policy::new(name, rules?, content, messages, sha256);
-    compiled.guard = guard::guard(policy)?;
-    Ok(compiled)
-}
-
-fn rule(rule: &model::Rule) -> Result<Rule, Unusable> {
-    let selector = match &rule.selector {
-        model::SelectorKind::Column(schema, table, column) => Selector::Column {
-            schema: glob(schema)?,
-            table: glob(table)?,
-            column: glob(column)?,
-        },
-        model::SelectorKind::ColumnName(pattern) => Selector::ColumnName(glob(pattern)?),
-        model::SelectorKind::SqlType(name) => Selector::SqlType(name.clone()),
-    };
-    Ok(Rule {
-        name: rule.name.clone(),
-        selector,
-        strategy: strategy(&rule.strategy),
-    })
-}
-
-/// A pattern of names that the configuration has checked.
-pub(super) fn glob(pattern: &String) -> Result<Glob, Unusable> {
-    Glob::new(pattern).map_err(|error| Unusable(format!("`{pattern}`: {error}")))
-}
-
-fn strategy(strategy: &model::StrategyKind) -> Strategy {
-    match strategy {
-        model::StrategyKind::Redact => Strategy::Redact,
-        model::StrategyKind::Null => Strategy::Null,
-        model::StrategyKind::Constant(text) => Strategy::Constant(text.clone().into_bytes()),
-        model::StrategyKind::Partial {
-            keep_first,
-            keep_last,
-        } => Strategy::Partial {
-            keep_first: usize::from(*keep_first),
-            keep_last: usize::from(*keep_last),
-        },
-    }
-}
-
 fn detectors_of(policy: &model::Policy) -> Result<Detectors, Unusable> {
+    let unknown =
+        |unknown: UnknownDetector| Unusable(format!("there is no detector `{}`", unknown.name));
     match policy.content.as_ref().map(|content| &content.detectors) {
         // Without content rules they still look at errors and notices.
         None | Some(model::DetectorSet::Standard) => Ok(Detectors::standard()),
         Some(model::DetectorSet::Full) => Ok(Detectors::full()),
-        Some(model::DetectorSet::Named(names)) => Detectors::select(names)
-            .map_err(|unknown| Unusable(format!("there is no detector `{}`", unknown.name))),
+        Some(model::DetectorSet::Named(names)) => Detectors::select(names).map_err(unknown),
+        Some(model::DetectorSet::FullNamed(names)) => {
+            Detectors::full().restrict(names).map_err(unknown)
+        }
     }
 }

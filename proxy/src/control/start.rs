@@ -194,5 +194,6 @@ fn keys(config: &Config) -> Result<Keys, StartError> {
     Ok(Keys {
         tokens: Arc::new(tokens),
         mock_secret,
+        vault: Arc::default(),
     })
 }

@@ -88,7 +88,7 @@ mod tests {
     use velum_core::catalog::{Catalog, Column, Relation};
 
     use super::*;
-    use crate::config::model::{MessageMode, Rule, StrategyKind};
+    use crate::config::model::{KeyScope, MessageMode, Rule, StrategyKind};
     use crate::doctor::Verdict;
 
     fn catalog() -> Catalog {
@@ -145,6 +145,8 @@ mod tests {
             content: None,
             scope: None,
             begin: 0,
+            key: None,
+            key_scope: KeyScope::Identity,
         };
         let verdicts = |policy: &Policy| -> Vec<Verdict> {
             let findings = examine_one(policy, "ehr", &catalog());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cell::{Decision, Masker};
+use crate::mask::Transform;
 
 use Encoding::{Binary, Text};
 
@@ -245,6 +246,7 @@ fn free_text_is_redacted_in_place() {
         inspector: &Numbers,
         known: &[],
         key: None,
+        row: Default::default(),
         tally: &mut tally,
         scratch: &mut scratch,
     };
@@ -272,4 +274,26 @@ fn truth_values_pass_but_nothing_in_their_disguise() {
     let masked = binary_array(16, &[Some(b"\x01"), None, None]);
     assert_eq!(scanned(1000, Binary, &value), Some(masked));
     assert_eq!(scanned(1000, Text, b"{t,531-77-0294}").unwrap(), b"{t,f}");
+}
+
+/// Scans a value of a column in which the policy keeps the last four of what is dashed.
+fn scan_keeping(may_transform: bool, type_oid: u32, value: &[u8]) -> Outcome {
+    let transforms = vec![(SSN, Transform::LastFour.into())];
+    let policy = policy(&[], Some(Strategy::Redact)).with_transforms(transforms);
+    let mut plan = policy.plan(&catalog(), &facts("c", type_oid));
+    plan.may_transform = may_transform;
+    judge(&policy, &plan, Text, value)
+}
+
+#[test]
+fn what_a_detector_finds_is_transformed_in_stored_columns_alone() {
+    let text = b"ssn 531-77-0294, other 531770294";
+    let kept = scan_keeping(true, 25, text);
+    assert_eq!(kept.text(), Some("ssn XXX-XX-0294, other XXXXXXXXX"));
+    assert_eq!(kept.verdict, Verdict::InPlace);
+    let computed = scan_keeping(false, 25, text);
+    assert_eq!(computed.text(), Some("ssn XXX-XX-XXXX, other XXXXXXXXX"));
+    // In JSON, and in what is masked whole for two kinds of findings, nothing is kept.
+    let json = scan_keeping(true, 114, br#"{"a": "531-77-0294"}"#);
+    assert_eq!(json.text(), Some(r#"{"a": "XXX-XX-XXXX"}"#));
 }

@@ -143,6 +143,7 @@ pub(super) fn judge(
         inspector: &Numbers,
         known: &[],
         key: None,
+        row: Default::default(),
         tally: &mut tally,
         scratch: &mut scratch,
     };

@@ -144,6 +144,7 @@ proptest! {
             inspector: &Nothing,
             known: &[],
 key: None,
+row: Default::default(),
             tally: &mut tally,
             scratch: &mut scratch,
         };

@@ -23,6 +23,7 @@ fn stream(
         inspector: &Numbers,
         known: &[],
         key: None,
+        row: Default::default(),
         tally: &mut tally,
         scratch: &mut scratch,
     };
@@ -278,6 +279,7 @@ fn small_values_of_large_rows_are_refused_if_they_must_change_length() {
             inspector: &Numbers,
             known: &[],
             key: None,
+            row: Default::default(),
             tally: &mut tally,
             scratch: &mut scratch,
         };

@@ -83,6 +83,9 @@ pub struct Lineage {
     pub handle: Option<Handle>,
     /// It names a relation or a column that the catalog does not have.
     pub is_ahead: bool,
+    /// It names a relation or a common table expression more than once: columns of one table may
+    /// be those of different rows.
+    pub joins_itself: bool,
 }
 
 /// The output columns of a statement.
@@ -121,8 +124,16 @@ pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) 
             Some(unresolved) => Err(unresolved),
             None => Ok(analysis.uses.into_inner()),
         },
+        joins_itself: has_namesakes(&statement.census.relations),
         handle: statement::handle(root),
     }
+}
+
+/// Is any of the relations mentioned twice, whatever its schema?
+fn has_namesakes(relations: &[(String, String)]) -> bool {
+    let mut names: Vec<&str> = relations.iter().map(|(_, name)| name.as_str()).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair.first() == pair.last())
 }
 
 /// What flows into the columns of the query that a view is made of.

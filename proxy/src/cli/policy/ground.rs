@@ -1,6 +1,7 @@
 //! What a question about a policy stands on: the configuration, and the catalog of the database.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
@@ -9,7 +10,7 @@ use velum_core::policy;
 
 use crate::config::{self, Config, model};
 use crate::control::catalog::{self, Upstream};
-use crate::control::snapshot;
+use crate::control::policies;
 
 /// A configuration, and its text.
 pub(super) struct File {
@@ -131,10 +132,15 @@ impl Database {
     }
 }
 
-/// The policy ready for use.
+/// The policy ready for use, with transforms that nobody has keys or tokens of.
 ///
 /// # Errors
 /// Why it cannot be put in force.
 pub(super) fn compiled(policy: &model::Policy) -> Result<policy::Policy, String> {
-    snapshot::policy(policy).map_err(|error| error.to_string())
+    let scope = policies::Scope {
+        resource: "",
+        identity: "",
+        vault: &Arc::default(),
+    };
+    policies::policy(policy, &scope).map_err(|error| error.to_string())
 }

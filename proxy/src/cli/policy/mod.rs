@@ -4,6 +4,7 @@ mod cases;
 mod check;
 mod explain;
 mod ground;
+mod report;
 mod show;
 
 use std::path::PathBuf;
@@ -26,6 +27,9 @@ pub(super) enum Policy {
     /// Explain what becomes of a statement: what it touches, whether it may run, and where each
     /// column comes from and what stands in its place.
     Explain(Explain),
+    /// What covers each of the eighteen identifiers of 45 CFR 164.514(b)(2), by resource and
+    /// policy. Status 1 if one of them is covered by nothing.
+    Report(Report),
     /// Hold the statements of a file against what is expected of them.
     Test(Test),
 }
@@ -36,6 +40,19 @@ pub(super) struct Explain {
     who: Who,
     /// The statement.
     sql: String,
+}
+
+#[derive(Args)]
+pub(super) struct Report {
+    /// The configuration.
+    #[arg(long, default_value = CONFIG)]
+    config: PathBuf,
+    /// Of this resource alone.
+    #[arg(long)]
+    resource: Option<String>,
+    /// As a JSON document.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -72,6 +89,7 @@ pub(super) fn run(command: &Policy) -> u8 {
     let done = match command {
         Policy::Check { config, json } => check::run(config, *json),
         Policy::Explain(arguments) => explain::run(arguments),
+        Policy::Report(arguments) => report::run(arguments),
         Policy::Test(arguments) => cases::run(arguments),
     };
     done.unwrap_or_else(|message| {

@@ -37,6 +37,7 @@ pub fn fuzz_copy_out(bytes: &[u8]) {
         inspector: &Nothing,
         known: &[],
         key: None,
+        row: Default::default(),
         tally: &mut tally,
         scratch: &mut scratch,
     };

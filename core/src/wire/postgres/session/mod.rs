@@ -265,6 +265,7 @@ impl<I: Inspect> Session<I> {
         if self.end.is_some() {
             return Step::Finished;
         }
+        self.rules.tick(now);
         match self.server_messages(window, now) {
             Ok(()) => Step::Finished,
             Err(Halt::Step(step)) => step,

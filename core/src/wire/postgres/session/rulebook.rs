@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::audit::token::Token;
 use crate::catalog::Catalog;
-use crate::cell::{ColumnFacts, ColumnPlan, Decision, Judge, Masker, Scratch, SharedWatch, Tally};
+use crate::cell::{
+    ColumnFacts, ColumnPlan, Decision, Judge, Masker, Row, Scratch, SharedWatch, Tally, Whose,
+};
 use crate::inspect::{Inspect, Prior};
 use crate::limits;
 use crate::mask::types;
@@ -14,6 +16,7 @@ use crate::policy::guard::{Judged, Reason};
 use crate::policy::{Messages, Policy};
 use crate::sql::lineage::{Kind, SearchPath};
 use crate::sql::{self, Analysis, SharedAnalyses};
+use crate::time::Timestamp;
 
 use super::known::{Known, Speaker, Spoken, is_generated_name};
 use super::lineage::{Lineage, Source};
@@ -42,6 +45,8 @@ pub(super) struct Rulebook<I> {
     epoch: u64,
     /// The session has changed the catalog and none was read since.
     in_flux: bool,
+    /// What a row that comes now goes by.
+    row: Row<'static>,
     tally: Tally,
     scratch: Scratch,
     speaker: Speaker,
@@ -65,6 +70,7 @@ impl<I: Inspect> Rulebook<I> {
             inspector,
             epoch: 1,
             in_flux: false,
+            row: Row::default(),
             tally: Tally::default(),
             scratch: Scratch::default(),
             speaker: Speaker::default(),
@@ -146,6 +152,11 @@ impl<I: Inspect> Rulebook<I> {
         self.policy = policy;
         self.catalog = catalog;
         self.epoch += 1;
+    }
+
+    /// What comes next comes now.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        self.row = Row::at(now);
     }
 
     /// While this is so, what a view shows is not known, and neither is what the catalog does
@@ -241,11 +252,14 @@ impl<I: Inspect> Rulebook<I> {
         }
         if let Some(strategy) = self.policy.content.as_ref().filter(|_| !plan.is_pass()) {
             let has_keys = !self.policy.json_keys().is_empty();
+            let stored = self.inspector.prior(plan.hint());
             let prior = match self.inspector.prior(plan.alias_hint()) {
                 Prior::Whole(detector) => Prior::Whole(detector),
-                Prior::Skip | Prior::Scan => self.inspector.prior(plan.hint()),
+                Prior::Skip | Prior::Scan => stored,
             };
             plan.heed(prior, strategy, has_keys);
+            // What an alias says a column is hides it, and shows nothing of it.
+            plan.may_transform = prior == stored && Policy::is_stored(&self.catalog, facts);
             if plan.decision == Decision::Scan {
                 let watch = self.inspector.watch(plan.hint());
                 plan.watch = watch.map(SharedWatch::new);
@@ -258,7 +272,8 @@ impl<I: Inspect> Rulebook<I> {
     pub(super) fn plans(&self, facts: &[ColumnFacts], source: Option<&Source>) -> Vec<ColumnPlan> {
         let needs_lineage = self.needs_lineage();
         let has_computed = facts.iter().any(|column| column.table_oid == 0);
-        let source = source.filter(|_| needs_lineage && has_computed);
+        let needs_source = has_computed || self.needs_subjects();
+        let source = source.filter(|_| needs_lineage && needs_source);
         let known = source.and_then(|source| self.analyses(source).ok());
         let analysis = source.zip(known.as_deref());
         let analysis = analysis.and_then(|(source, known)| source.find(known));
@@ -271,10 +286,50 @@ impl<I: Inspect> Rulebook<I> {
             self.plan(column, lineage)
         };
         let mut plans: Vec<_> = facts.iter().enumerate().map(plan).collect();
+        self.find_subjects(&mut plans, facts, analysis);
         if self.policy.content.is_some() {
             self.find_keys(&mut plans);
         }
         plans
+    }
+
+    /// True if a rule has to know whose row it is.
+    pub(super) fn needs_subjects(&self) -> bool {
+        let mut rules = self.policy.rules.iter();
+        rules.any(|rule| rule.strategy.subject().is_some())
+    }
+
+    /// Tells columns whose transform asks for it which other says whose row it is: one of the same
+    /// table, as the catalog names it. A statement that reads a table twice can put columns of
+    /// different rows beside each other, and so lead dates astray: nobody can tell then.
+    fn find_subjects(
+        &self,
+        plans: &mut [ColumnPlan],
+        facts: &[ColumnFacts],
+        analysis: Option<&Analysis>,
+    ) {
+        if !self.needs_subjects() || analysis.is_none_or(|known| known.lineage.joins_itself) {
+            return;
+        }
+        for (index, column) in facts.iter().enumerate() {
+            let wanted = plans.get(index).and_then(|plan| plan.strategy.subject());
+            let Some(wanted) = wanted.filter(|_| column.table_oid != 0) else {
+                continue;
+            };
+            let is_it = |(other, plan): (&ColumnFacts, &ColumnPlan)| {
+                let stored = self.catalog.column(other.table_oid, other.attnum);
+                other.table_oid == column.table_oid
+                    && plan.can_name_subject()
+                    && stored.is_some_and(|(_, stored)| stored.name == wanted)
+            };
+            let found = facts.iter().zip(&*plans).position(is_it);
+            if let Some(subject) = found.and_then(|found| plans.get_mut(found)) {
+                subject.subject = found;
+            }
+            if let Some(plan) = plans.get_mut(index) {
+                plan.whose = found.map_or(Whose::Absent, Whose::Noted);
+            }
+        }
     }
 
     /// The plans of columns that may show anything.
@@ -351,6 +406,7 @@ impl<I: Inspect> Rulebook<I> {
             inspector: &*self.inspector,
             known: &[],
             key: None,
+            row: self.row,
             tally: &mut self.tally,
             scratch: &mut self.scratch,
         }

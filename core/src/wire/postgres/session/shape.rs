@@ -8,6 +8,7 @@ use crate::cell::{ColumnFacts, ColumnPlan, Encoding};
 use crate::error::{Peer, Violation};
 use crate::inspect::Inspect;
 use crate::limits;
+use crate::mask::transform::Width;
 
 use super::lineage::Source;
 use super::quoting::hide_quoted;
@@ -24,6 +25,8 @@ const COLUMN_BYTES: usize = 640;
 /// A RowDescription without its formats, and the plans made from it.
 pub(super) struct RowShape {
     facts: Vec<ColumnFacts>,
+    /// How long texts may become, by column.
+    widths: Vec<Width>,
     /// The statement that computes what has no table, if its text is known.
     source: Option<Source>,
     /// What the columns show may be another thing than what they are described as.
@@ -94,9 +97,11 @@ impl RowShape {
             });
         }
         let mut facts = Vec::with_capacity(count);
+        let mut widths = Vec::with_capacity(count);
         let mut codes = Vec::with_capacity(count);
         for _ in 0..count {
-            let (column, code) = column(&mut reader).ok_or(MALFORMED)?;
+            let (column, modifier, code) = column(&mut reader).ok_or(MALFORMED)?;
+            widths.push(Width::of(column.type_oid, modifier));
             facts.push(column);
             codes.push(code);
         }
@@ -106,6 +111,7 @@ impl RowShape {
         Ok((
             Self {
                 facts,
+                widths,
                 source: None,
                 is_doubtful: false,
                 quotes_others: false,
@@ -132,13 +138,14 @@ impl RowShape {
 
     /// The same columns of the same statement.
     pub(super) fn looks_like(&self, other: &Self) -> bool {
-        self.facts == other.facts && self.source == other.source
+        self.facts == other.facts && self.widths == other.widths && self.source == other.source
     }
 
     /// The same columns, of which nobody knows what they show.
     pub(super) fn doubted(&self) -> Self {
         Self {
             facts: self.facts.clone(),
+            widths: self.widths.clone(),
             source: None,
             is_doubtful: true,
             quotes_others: self.quotes_others,
@@ -158,6 +165,7 @@ impl RowShape {
     pub(super) fn unseen() -> Rc<Self> {
         Rc::new(Self {
             facts: Vec::new(),
+            widths: Vec::new(),
             source: None,
             is_doubtful: false,
             quotes_others: false,
@@ -182,6 +190,9 @@ impl RowShape {
             true => rules.plans_in_doubt(&self.facts),
             false => rules.plans(&self.facts, self.source.as_ref()),
         };
+        for (plan, width) in plans.iter_mut().zip(&self.widths) {
+            plan.width = *width;
+        }
         if self.quotes_others && rules.policy().has_rules() {
             for (plan, facts) in plans.iter_mut().zip(&self.facts) {
                 hide_quoted(plan, facts);
@@ -201,13 +212,14 @@ impl RowShape {
     }
 }
 
-fn column(reader: &mut Reader<'_>) -> Option<(ColumnFacts, Encoding)> {
+/// A column, its type modifier and its format.
+fn column(reader: &mut Reader<'_>) -> Option<(ColumnFacts, i32, Encoding)> {
     let name = reader.cstr().ok()?.into();
     let table_oid = reader.u32().ok()?;
     let attnum = reader.i16().ok()?;
     let type_oid = reader.u32().ok()?;
     let _type_length = reader.i16().ok()?;
-    let _type_modifier = reader.i32().ok()?;
+    let type_modifier = reader.i32().ok()?;
     let code = encoding(reader.i16().ok()?)?;
     Some((
         ColumnFacts {
@@ -216,6 +228,7 @@ fn column(reader: &mut Reader<'_>) -> Option<(ColumnFacts, Encoding)> {
             attnum,
             type_oid,
         },
+        type_modifier,
         code,
     ))
 }

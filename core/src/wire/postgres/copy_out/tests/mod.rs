@@ -117,6 +117,7 @@ impl Run {
             inspector: &Ssn,
             known: &[],
             key: None,
+            row: Default::default(),
             tally: &mut self.tally,
             scratch: &mut scratch,
         };
@@ -162,6 +163,7 @@ impl Run {
             inspector: &Ssn,
             known: &[],
             key: None,
+            row: Default::default(),
             tally: &mut self.tally,
             scratch: &mut scratch,
         };
