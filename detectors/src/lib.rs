@@ -31,6 +31,7 @@ pub mod corpus;
 mod detectors;
 pub mod eval;
 mod join;
+mod lookup;
 pub mod names;
 pub mod pack;
 mod plan;
