@@ -25,6 +25,7 @@ mod place;
 mod record;
 mod roles;
 mod starts;
+mod trail;
 mod word;
 
 pub(crate) use candidates::Candidate;
