@@ -34,6 +34,7 @@ mod join;
 mod lookup;
 pub mod names;
 pub mod pack;
+mod plain;
 mod plan;
 mod scan;
 pub mod site;

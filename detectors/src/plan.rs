@@ -9,6 +9,7 @@ use velum_core::limits::FINDING_SPAN_BYTES;
 use crate::catalog::{Detector, Set, hl7, url};
 use crate::columns;
 use crate::names::{self, Model};
+use crate::plain;
 use crate::scan::{self, Scan};
 use crate::site::Site;
 
@@ -93,8 +94,14 @@ impl Plan {
 
     pub(crate) fn inspect(&self, text: &[u8], around: Surroundings<'_>, out: &mut Vec<Finding>) {
         let first = out.len();
+        let plain = plain::is_plain(text, &around);
+        if plain && self.names.is_none() {
+            return;
+        }
         let mut scan = Scan::new(text, around, self.enabled, out);
-        scan::run(&mut scan, self.stops);
+        if !plain {
+            scan::run(&mut scan, self.stops);
+        }
         if let Some(model) = &self.names {
             names::find(&mut scan, model);
         }
