@@ -69,7 +69,8 @@ impl Stops {
             Detector::Email,
             Detector::Url,
         ];
-        let numbers = Set::ALL.without(&[Detector::Name, Detector::Email, Detector::Url]);
+        // A name is also what heads a record number.
+        let numbers = Set::ALL.without(&[Detector::Email, Detector::Url]);
         Self {
             numbers: enabled.meets(numbers),
             at_signs: enabled.contains(Detector::Email),
@@ -171,6 +172,9 @@ mod tests {
                 commas: false
             }
         );
+        let mut name = Set::EMPTY;
+        name.insert(Detector::Name);
+        assert!(Stops::of(name).numbers);
         let all = Stops::of(Set::ALL);
         assert_eq!(
             all,
