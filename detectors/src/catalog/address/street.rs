@@ -231,9 +231,11 @@ fn is_stated(scan: &Scan<'_>, number: &Number, end: usize) -> bool {
 
 /// One past a street without a suffix: `1200 Broadway, New York, NY`, `lives at 1200 Broadway`.
 fn without_suffix(scan: &Scan<'_>, number: &Number, street: &Street<'_>) -> Option<usize> {
+    if street.count > 4 || number.len() < 2 {
+        return None;
+    }
     let announced = house::is_announced(scan, number.start);
-    let short = street.count <= 4;
-    if !(short && number.len() >= 2 && (street.capital || announced)) {
+    if !(street.capital || announced) {
         return None;
     }
     // The last words may be those of the city.
@@ -278,13 +280,15 @@ fn named_first(scan: &Scan<'_>, number: &Number, from: usize) -> Option<usize> {
     static JOINTS: WordSet = WordSet::of(&[
         b"of", b"the", b"de", b"la", b"las", b"los", b"del", b"el", b"y", b"du", b"des", b"da",
     ]);
+    if number.len() < 2 {
+        return None;
+    }
     let mut kind = words::next(scan, from)?;
     if words::is_direction(kind.text) || kind.is(&[b"el"]) {
         kind = words::next(scan, kind.dotted)?;
     }
     if kind.case != Case::Capital && !(kind.case == Case::Capitals && number.len() >= 3)
         || !kind.is_in(&KINDS)
-        || number.len() < 2
     {
         return None;
     }
