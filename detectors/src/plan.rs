@@ -9,6 +9,7 @@ use velum_core::limits::FINDING_SPAN_BYTES;
 use crate::catalog::{Detector, Set, hl7, url};
 use crate::columns;
 use crate::names::{self, Model};
+use crate::plain;
 use crate::scan::{self, Scan};
 use crate::site::Site;
 
@@ -68,7 +69,8 @@ impl Stops {
             Detector::Email,
             Detector::Url,
         ];
-        let numbers = Set::ALL.without(&[Detector::Name, Detector::Email, Detector::Url]);
+        // A name is also what heads a record number.
+        let numbers = Set::ALL.without(&[Detector::Email, Detector::Url]);
         Self {
             numbers: enabled.meets(numbers),
             at_signs: enabled.contains(Detector::Email),
@@ -93,8 +95,14 @@ impl Plan {
 
     pub(crate) fn inspect(&self, text: &[u8], around: Surroundings<'_>, out: &mut Vec<Finding>) {
         let first = out.len();
+        let plain = plain::is_plain(text, &around);
+        if plain && self.names.is_none() {
+            return;
+        }
         let mut scan = Scan::new(text, around, self.enabled, out);
-        scan::run(&mut scan, self.stops);
+        if !plain {
+            scan::run(&mut scan, self.stops);
+        }
         if let Some(model) = &self.names {
             names::find(&mut scan, model);
         }
@@ -164,6 +172,9 @@ mod tests {
                 commas: false
             }
         );
+        let mut name = Set::EMPTY;
+        name.insert(Detector::Name);
+        assert!(Stops::of(name).numbers);
         let all = Stops::of(Set::ALL);
         assert_eq!(
             all,

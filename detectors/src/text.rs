@@ -94,10 +94,22 @@ pub(crate) fn char_end(text: &[u8], at: usize) -> usize {
 /// `start`, or behind the last escape that ends between `start` and `end`: the letter of `\n`
 /// belongs to no word.
 pub(crate) fn behind_escape(text: &[u8], start: usize, end: usize) -> usize {
+    if !may_hold_escape(text, start, end) {
+        return start;
+    }
     (start..end)
         .rev()
         .find(|at| ends_escape(text, *at))
         .unwrap_or(start)
+}
+
+/// Whether an escape may end between `start` and `end`; most words have no backslash near.
+#[inline]
+pub(crate) fn may_hold_escape(text: &[u8], start: usize, end: usize) -> bool {
+    /// `\u00e9`
+    const ESCAPE_BYTES: usize = 6;
+    let near = text.get(start.saturating_sub(ESCAPE_BYTES)..end);
+    near.is_some_and(|near| near.contains(&b'\\'))
 }
 
 /// Whether the word is one of the lower-case words, in any case of letters.

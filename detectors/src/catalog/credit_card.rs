@@ -22,15 +22,11 @@ pub(crate) const SHAPES: &[Shape] = &[
 fn bare(scan: &mut Scan<'_>, at: &Candidate<'_>) {
     // Fractions, hashes and identifiers that merely hold such a run are no card numbers.
     if scan.is_word(at.start, at.end) && !scan.digit_before(at.start, b'.') {
-        judge(scan, at);
+        judge(scan, at, scan.slice(at.start, at.end));
     }
 }
 
 fn grouped(scan: &mut Scan<'_>, at: &Candidate<'_>) {
-    judge(scan, at);
-}
-
-fn judge(scan: &mut Scan<'_>, at: &Candidate<'_>) {
     let mut digits = [0; 19];
     let mut count = 0;
     for byte in scan
@@ -44,7 +40,10 @@ fn judge(scan: &mut Scan<'_>, at: &Candidate<'_>) {
         *to = *byte;
         count += 1;
     }
-    let digits = digits.get(..count).unwrap_or_default();
+    judge(scan, at, digits.get(..count).unwrap_or_default());
+}
+
+fn judge(scan: &mut Scan<'_>, at: &Candidate<'_>, digits: &[u8]) {
     if ranges::card_network(digits) && checksum::luhn(digits) {
         scan.report(Detector::CreditCard, at.start, at.end);
     }

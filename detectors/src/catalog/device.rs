@@ -72,9 +72,12 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     if !scan.wants(Detector::Device) || number.len() > 2 {
         return;
     }
-    let is_part =
-        |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    if !is_part(scan.byte_before(number.start, 1)) && !is_part(scan.byte(number.end)) {
+    // A digit has a letter beside it, two digits have a hyphen.
+    let is_beside = |byte: Option<u8>| match (byte, number.len()) {
+        (Some(byte), 1) => byte.is_ascii_hexdigit() && !byte.is_ascii_digit(),
+        (byte, _) => byte == Some(b'-'),
+    };
+    if !is_beside(scan.byte_before(number.start, 1)) && !is_beside(scan.byte(number.end)) {
         return;
     }
     // The first pair with a digit may be a later one: `AC-DE-48-…`.
@@ -89,7 +92,9 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
 fn mac(scan: &mut Scan<'_>, start: usize, joint: u8) {
     const MAC_BYTES: usize = 17;
     let text = scan.slice(start, start + MAC_BYTES);
+    let joined = |at| text.get(at) == Some(&joint);
     let is_shape = text.len() == MAC_BYTES
+        && joined(5)
         && text.iter().enumerate().all(|(at, byte)| match at % 3 {
             2 => *byte == joint,
             _ => byte.is_ascii_hexdigit(),

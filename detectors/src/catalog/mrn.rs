@@ -5,7 +5,7 @@ use super::Detector;
 use super::token::Rule;
 use crate::context::Cues;
 use crate::scan::{Number, Scan};
-use crate::text::{self, ends_escape, ends_word, run_end, run_start};
+use crate::text::{self, behind_escape, ends_escape, ends_word, run_end, run_start};
 
 /// `MRN: 00123456`, `MRN-A1234567`, `"patient_mrn":"12-34-56"`, `Chart # 123456`.
 pub(crate) const RULE: Rule = Rule {
@@ -29,14 +29,17 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
     let end = run_end(scan.text, number.end, 8, |byte| {
         byte.is_ascii_digit() || byte == b'-'
     });
+    let digits = text::digits(scan.slice(number.start, end));
+    if digits < DIGITS {
+        return;
+    }
     let start = run_start(scan.text, number.start, 2, |byte| {
         byte.is_ascii_alphabetic()
     });
-    let digits = text::digits(scan.slice(number.start, end));
     let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'(' | b'#' | b'|');
     let gap = run_start(scan.text, start, GAP_BYTES, blank);
     let closed = ends_word(scan.text, end) && scan.byte_before(end, 1) != Some(b'-');
-    if gap == start || digits < DIGITS || !closed {
+    if gap == start || !closed {
         return;
     }
     let Some(name) = head(scan, gap) else { return };
@@ -59,10 +62,7 @@ pub(crate) const fn may_be_record(digits: usize) -> bool {
 fn head(scan: &Scan<'_>, end: usize) -> Option<usize> {
     let part = |byte: u8| byte.is_ascii_alphabetic() || byte >= 0x80 || b" ,.'-".contains(&byte);
     let start = run_start(scan.text, end, HEAD_BYTES, part);
-    let start = (start..end)
-        .rev()
-        .find(|at| ends_escape(scan.text, *at))
-        .unwrap_or(start);
+    let start = behind_escape(scan.text, start, end);
     let begins = match scan.byte_before(start, 1) {
         None => scan.around.at_start,
         Some(byte) => matches!(byte, b'\n' | b'\r') || ends_escape(scan.text, start),

@@ -3,8 +3,9 @@
 //! Names in running text need a dictionary and a score; they are not found here.
 
 use super::Detector;
+use crate::lookup::{self, WordSet};
 use crate::scan::Scan;
-use crate::text::{char_end, ends_escape, is_one_of, run_end, run_start, starts_word};
+use crate::text::{behind_escape, char_end, ends_escape, run_end, run_start, starts_word};
 
 /// Longest label, its blanks included.
 const LABEL_BYTES: usize = 40;
@@ -69,10 +70,7 @@ fn label_before(scan: &Scan<'_>, at: usize) -> Option<Strength> {
     if start == end {
         return None;
     }
-    let start = (start..end)
-        .rev()
-        .find(|from| ends_escape(scan.text, *from))
-        .unwrap_or(start);
+    let start = behind_escape(scan.text, start, end);
     let mut folded = [0; LABEL_BYTES];
     let label = fold(scan.slice(start, end), &mut folded);
     // `Name:` alone is a person's only at the start of a line; as a key it names all sorts.
@@ -153,7 +151,7 @@ const NOT_NAMES: &[&str] = &[
 ];
 
 /// Words that stand where a name could, and say that there is none, or whose it is.
-const PLACEHOLDERS: &[&[u8]] = &[
+static PLACEHOLDERS: WordSet = WordSet::of(&[
     b"a",
     b"above",
     b"adult",
@@ -246,13 +244,13 @@ const PLACEHOLDERS: &[&[u8]] = &[
     b"wife",
     b"withheld",
     b"yes",
-];
+]);
 
 /// Whether a value says that there is no name: `Unknown`, `None listed`, `Self`, `N/A`.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let words = value.split(|byte| !byte.is_ascii_alphanumeric() && *byte < 0x80);
     let mut words = words.filter(|word| !word.is_empty()).peekable();
-    words.peek().is_some() && words.all(|word| is_one_of(word, PLACEHOLDERS))
+    words.peek().is_some() && words.all(|word| PLACEHOLDERS.has(word))
 }
 
 /// The label's letters in lower case.
@@ -331,15 +329,15 @@ fn word_end(text: &[u8], from: usize) -> usize {
 }
 
 fn is_name_word(word: &[u8], strength: Strength, before: usize) -> bool {
+    static NAMELESS: WordSet = {
+        const WORDS: [&[u8]; NOT_NAMES.len()] = lookup::bytes(NOT_NAMES);
+        WordSet::of(&WORDS)
+    };
     let Some(first) = word.first() else {
         return false;
     };
     let capital = first.is_ascii_uppercase() || *first >= 0x80;
-    if before == 0
-        && NOT_NAMES
-            .iter()
-            .any(|other| word.eq_ignore_ascii_case(other.as_bytes()))
-    {
+    if before == 0 && NAMELESS.has(word) {
         return false;
     }
     // Behind a sure label the first word may be in lower case, the others follow its lead.

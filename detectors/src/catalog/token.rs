@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use super::{Detector, account, device, health_plan, license, mrn, other, vin};
 use crate::context::{self, Cues, Label, PREFIX_BYTES};
 use crate::scan::{Number, Scan};
-use crate::text::{digits, ends_escape, ends_word, run_end, run_start};
+use crate::text::{behind_escape, digits, ends_word, run_end, run_start};
 use crate::validate::calendar;
 
 /// What makes a token an identifier of a family.
@@ -232,8 +232,5 @@ fn start_of(text: &[u8], first_digit: usize) -> usize {
         byte.is_ascii_alphabetic() || byte == b'-'
     });
     // The letter of an escape stays where it is: masking it would break the escape.
-    (start..=first_digit)
-        .rev()
-        .find(|at| ends_escape(text, *at))
-        .unwrap_or(start)
+    behind_escape(text, start, first_digit + 1)
 }

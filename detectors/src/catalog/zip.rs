@@ -2,8 +2,9 @@
 
 use super::{Detector, address};
 use crate::context::Cues;
+use crate::lookup::WordSet;
 use crate::scan::{Candidate, Number, Scan, Shape};
-use crate::text::{ends_word, is_one_of, run_start, starts_word};
+use crate::text::{ends_word, run_start, starts_word};
 use crate::validate::ranges;
 
 pub(crate) const SHAPES: &[Shape] = &[
@@ -75,7 +76,7 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
 }
 
 /// Names of states, by their last words: `New York` ends like no other.
-const STATE_NAMES: [&[u8]; 50] = [
+static STATE_NAMES: WordSet = WordSet::of(&[
     b"alabama",
     b"alaska",
     b"arizona",
@@ -126,11 +127,11 @@ const STATE_NAMES: [&[u8]; 50] = [
     b"columbia",
     b"guam",
     b"rico",
-];
+]);
 
 /// Whether the word ends the name of a state, in any case of letters.
 pub(crate) fn ends_state_name(word: &[u8]) -> bool {
-    is_one_of(word, &STATE_NAMES)
+    STATE_NAMES.has(word)
 }
 
 /// Whether the word ends the name of a state, with a capital.
@@ -162,11 +163,22 @@ pub(crate) fn state_before(scan: &Scan<'_>, at: usize) -> bool {
     (is_state(state) || small) && starts_word(scan.text, start)
 }
 
+/// For each first letter of a state, one bit a second letter.
+const SECONDS: [u32; 26] = {
+    let mut seconds = [0; 26];
+    let mut at = 0;
+    while at < STATES.len() {
+        seconds[(STATES[at] - b'A') as usize] |= 1 << (STATES[at + 1] - b'A');
+        at += 2;
+    }
+    seconds
+};
+
 /// Whether two capital letters are a state.
 pub(crate) fn is_state(letters: &[u8]) -> bool {
-    STATES
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .any(|state| state == letters)
+    let [first @ b'A'..=b'Z', second @ b'A'..=b'Z'] = letters else {
+        return false;
+    };
+    let seconds = SECONDS.get(usize::from(first - b'A'));
+    seconds.is_some_and(|seconds| seconds >> (second - b'A') & 1 == 1)
 }

@@ -7,6 +7,7 @@ use velum_core::inspect::{ColumnHint, DetectorId, Prior};
 
 use crate::catalog::{Detector, Set};
 use crate::context::{self, Cues, Normal, Phrases};
+use crate::lookup::{self, WordSet};
 
 mod keys;
 mod names;
@@ -45,6 +46,16 @@ static NAMES: LazyLock<Phrases<Option<Detector>>> = LazyLock::new(|| {
     let entries = names::NAMES.iter();
     Phrases::new(entries.map(|entry| (entry.spellings, entry.detector)))
 });
+
+static ABOUT: WordSet = {
+    const WORDS: [&[u8]; names::ABOUT.len()] = lookup::bytes(names::ABOUT);
+    WordSet::of(&WORDS)
+};
+
+static PERSONS: WordSet = {
+    const WORDS: [&[u8]; names::PERSONS.len()] = lookup::bytes(names::PERSONS);
+    WordSet::of(&WORDS)
+};
 
 pub(crate) fn warm_up() {
     LazyLock::force(&NAMES);
@@ -158,15 +169,12 @@ pub(crate) fn of_name(name: &[u8], table: Option<&[u8]>) -> Kind {
 /// Whether a table or an object holds a person in each row.
 pub(crate) fn is_of_persons(name: &[u8]) -> bool {
     let normal = Normal::of_name(name);
-    normal
-        .bytes()
-        .split(|byte| *byte == b' ')
-        .any(|word| names::PERSONS.iter().any(|other| other.as_bytes() == word))
+    normal.words().any(|word| PERSONS.has(word))
 }
 
 fn ends_about(words: &[u8]) -> bool {
     let last = words.trim_ascii().split(|byte| *byte == b' ').next_back();
-    last.is_some_and(|last| names::ABOUT.iter().any(|word| word.as_bytes() == last))
+    last.is_some_and(|last| ABOUT.has(last))
 }
 
 #[cfg(test)]

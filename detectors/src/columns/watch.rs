@@ -13,9 +13,6 @@ const WINDOWS: u8 = 2;
 /// Bits of the sketch that counts different values: four of 32 collide in one window of a
 /// hundred.
 const SKETCH_WORDS: usize = 16;
-/// Longest value that can be a record number.
-const RECORD_BYTES: usize = 16;
-
 /// Statistics of one column of one result, in constant memory.
 ///
 /// It only ever raises a column from [`Prior::Scan`] to [`Prior::Whole`], and never lowers it
@@ -29,6 +26,7 @@ pub struct ColumnWatch {
     vote: Option<Detector>,
     agreeing: u8,
     window: Window,
+    numbers: Numbers,
     last: u64,
 }
 
@@ -38,6 +36,13 @@ struct Window {
     values: u32,
     /// Values that are covered by findings of one detector.
     covered: [u16; Detector::ALL.len()],
+}
+
+/// What speaks for record numbers, over the values of one window.
+#[derive(Clone, Default)]
+struct Numbers {
+    /// No further value of the window can make them record numbers.
+    closed: bool,
     repeated: u32,
     sketch: [u64; SKETCH_WORDS],
     /// The first shape of the window, and how many have it.
@@ -52,6 +57,15 @@ struct Window {
     day: u32,
 }
 
+/// What a value is made of, from one pass over its bytes.
+struct Made {
+    digits: usize,
+    letters: usize,
+    hyphens: usize,
+    hash: u64,
+    shape: u32,
+}
+
 impl ColumnWatch {
     /// Begins to watch a column of which `prior` is known.
     pub fn new(column: ColumnHint<'_>, prior: Prior) -> Self {
@@ -61,6 +75,7 @@ impl ColumnWatch {
             vote: None,
             agreeing: 0,
             window: Window::default(),
+            numbers: Numbers::default(),
             last: 0,
         }
     }
@@ -80,14 +95,24 @@ impl Watch for ColumnWatch {
     }
 
     fn see(&mut self, value: &[u8], findings: &[Finding]) {
-        let value = value.trim_ascii();
-        if self.prior != Prior::Scan || value.is_empty() {
+        if self.prior != Prior::Scan {
             return;
         }
-        self.window.add(value, findings, self.last);
-        self.last = number(value);
-        if self.window.values == WINDOW_VALUES {
-            let vote = self.window.vote(self.records);
+        let value = value.trim_ascii();
+        if value.is_empty() {
+            return;
+        }
+        self.window.add(value, findings);
+        let is_last = self.window.values == WINDOW_VALUES;
+        if self.records && (is_last || !self.numbers.closed) {
+            let number = number(value);
+            self.numbers
+                .add(value, number, self.last, self.window.values);
+            self.last = number;
+        }
+        if is_last {
+            let found = self.window.vote();
+            let vote = found.or_else(|| self.numbers.vote().filter(|_| self.records));
             self.agreeing = match vote {
                 Some(_) if vote == self.vote => self.agreeing + 1,
                 Some(_) => 1,
@@ -95,6 +120,7 @@ impl Watch for ColumnWatch {
             };
             self.vote = vote;
             self.window = Window::default();
+            self.numbers = Numbers::default();
             if let (Some(detector), WINDOWS..) = (vote, self.agreeing) {
                 self.prior = Prior::Whole(DetectorId(detector as u16));
             }
@@ -103,14 +129,7 @@ impl Watch for ColumnWatch {
 }
 
 impl Window {
-    fn add(&mut self, value: &[u8], findings: &[Finding], last: u64) {
-        let letters = |bytes: &[u8]| {
-            bytes
-                .iter()
-                .filter(|byte| byte.is_ascii_alphanumeric())
-                .count()
-        };
-        let all = letters(value);
+    fn add(&mut self, value: &[u8], findings: &[Finding]) {
         for finding in findings {
             // Offsets count from before the blanks, so that lengths are compared.
             let length = finding.end - finding.start;
@@ -121,20 +140,39 @@ impl Window {
                 *count += 1;
             }
         }
-        let hash = hash(value);
-        let bit = hash as usize % (SKETCH_WORDS * 64);
+        self.values += 1;
+    }
+
+    /// What findings make the column, if anything.
+    fn vote(&self) -> Option<Detector> {
+        let most = Detector::ALL
+            .into_iter()
+            .zip(self.covered)
+            .max_by_key(|(_, count)| *count);
+        let most = most.filter(|(_, count)| u32::from(*count) * 10 >= self.values * 6);
+        most.map(|(detector, _)| detector)
+    }
+}
+
+impl Numbers {
+    /// Takes note of a value that makes it `values` of the window.
+    fn add(&mut self, value: &[u8], number: u64, last: u64, values: u32) {
+        if self.closed {
+            return;
+        }
+        let made = Made::of(value);
+        let bit = made.hash as usize % (SKETCH_WORDS * 64);
         if let Some(word) = self.sketch.get_mut(bit / 64) {
             self.repeated += u32::from(*word >> (bit % 64) & 1 == 1);
             *word |= 1 << (bit % 64);
         }
-        let shape = shape(value);
-        if self.values == 0 {
-            self.shape = shape;
+        if values == 1 {
+            self.shape = made.shape;
         }
-        self.shaped += u32::from(shape == self.shape);
-        self.recordlike += u32::from(is_recordlike(value) && all <= RECORD_BYTES);
-        self.successors += u32::from(last != 0 && number(value) == last + 1);
-        let digits = |count| value.len() == count && value.iter().all(u8::is_ascii_digit);
+        self.shaped += u32::from(made.shape == self.shape);
+        self.recordlike += u32::from(made.is_recordlike(value));
+        self.successors += u32::from(last != 0 && number == last + 1);
+        let digits = |count| made.digits == count && value.len() == count;
         self.ssn += u32::from(
             digits(9) && ranges::exactly::<9>(value).is_some_and(|digits| ranges::ssn(&digits)),
         );
@@ -143,38 +181,38 @@ impl Window {
         );
         self.npi += u32::from(digits(10) && checksum::npi(value));
         self.day += u32::from(digits(8) && calendar::iso_digits(value));
-        self.values += 1;
+        self.closed = !self.may_vote(values);
     }
 
-    /// What the window makes the column, if anything.
-    fn vote(&self, records: bool) -> Option<Detector> {
-        let most = |count: u32| count * 10 >= self.values * 9;
-        let found = Detector::ALL
-            .into_iter()
-            .zip(self.covered)
-            .max_by_key(|(_, count)| *count)
-            .filter(|(_, count)| u32::from(*count) * 10 >= self.values * 6);
-        if let Some((detector, _)) = found {
-            return Some(detector);
-        }
-        let unique = self.repeated * 10 <= self.values;
-        let keys = self.successors * 2 >= self.values;
-        if !records || !unique || keys || !most(self.shaped) {
+    /// Whether the window can still vote if all values behind the first `values` speak for it.
+    fn may_vote(&self, values: u32) -> bool {
+        let left = WINDOW_VALUES.saturating_sub(values);
+        let most = |count: u32| (count + left) * 10 >= WINDOW_VALUES * 9;
+        let all = |count: u32| count + left == WINDOW_VALUES;
+        let unique = self.repeated * 10 <= WINDOW_VALUES;
+        let keys = self.successors * 2 >= WINDOW_VALUES;
+        let issued = || all(self.npi) || all(self.ssn) || all(self.phone) || all(self.day);
+        unique && !keys && most(self.shaped) && (most(self.recordlike) || issued())
+    }
+
+    /// What a whole window makes the column, if anything.
+    fn vote(&self) -> Option<Detector> {
+        if self.closed {
             return None;
         }
         // All of 32 random numbers pass these ranges in fewer than one of forty windows.
-        let all = |count: u32| count == self.values;
-        if all(self.npi) {
-            Some(Detector::Npi)
+        let all = |count: u32| count == WINDOW_VALUES;
+        Some(if all(self.npi) {
+            Detector::Npi
         } else if all(self.ssn) {
-            Some(Detector::Ssn)
+            Detector::Ssn
         } else if all(self.phone) {
-            Some(Detector::Phone)
+            Detector::Phone
         } else if all(self.day) {
-            Some(Detector::Date)
+            Detector::Date
         } else {
-            most(self.recordlike).then_some(Detector::Mrn)
-        }
+            Detector::Mrn
+        })
     }
 }
 
@@ -247,45 +285,55 @@ fn names_records(name: &[u8]) -> bool {
         .any(|word| OTHERS.contains(&word))
 }
 
-/// Five to ten digits, at most four letters before or behind them, hyphens between groups; not
-/// the shape of a drug code, a laboratory code or a diagnosis.
-fn is_recordlike(value: &[u8]) -> bool {
-    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = value
-        .iter()
-        .filter(|byte| byte.is_ascii_alphabetic())
-        .count();
-    let clean = value
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
-    let hyphens = value.len() - digits - letters;
-    let check = value.len() >= 2 && value.get(value.len() - 2) == Some(&b'-');
-    let drug = hyphens == 2 && digits >= 10 && letters == 0;
-    clean
-        && (5..=10).contains(&digits)
-        && letters <= 4
-        && hyphens <= 3
-        && !drug
-        && !(check && letters == 0)
-}
-
-/// Classes of the bytes, hashed: `MR-0012` and `AB-9999` have one shape.
-fn shape(value: &[u8]) -> u32 {
-    value.iter().take(64).fold(0x811c_9dc5, |hash, byte| {
-        let class = match byte {
-            b'0'..=b'9' => b'9',
-            b'a'..=b'z' | b'A'..=b'Z' => b'A',
-            other => *other,
+impl Made {
+    fn of(value: &[u8]) -> Self {
+        /// Bytes that a shape is told by.
+        const SHAPE_BYTES: usize = 64;
+        let mut made = Self {
+            digits: 0,
+            letters: 0,
+            hyphens: 0,
+            // FNV-1a, of 64 and of 32 bits.
+            hash: 0xcbf2_9ce4_8422_2325,
+            shape: 0x811c_9dc5,
         };
-        (hash ^ u32::from(class)).wrapping_mul(0x0100_0193)
-    })
-}
+        for (at, byte) in value.iter().enumerate() {
+            // Classes of the bytes: `MR-0012` and `AB-9999` have one shape.
+            let class = match byte {
+                b'0'..=b'9' => {
+                    made.digits += 1;
+                    b'9'
+                }
+                b'a'..=b'z' | b'A'..=b'Z' => {
+                    made.letters += 1;
+                    b'A'
+                }
+                other => {
+                    made.hyphens += usize::from(*other == b'-');
+                    *other
+                }
+            };
+            made.hash = (made.hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            if at < SHAPE_BYTES {
+                made.shape = (made.shape ^ u32::from(class)).wrapping_mul(0x0100_0193);
+            }
+        }
+        made
+    }
 
-/// FNV-1a.
-fn hash(value: &[u8]) -> u64 {
-    value.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    /// Five to ten digits, at most four letters before or behind them, hyphens between groups; not
+    /// the shape of a drug code, a laboratory code or a diagnosis.
+    fn is_recordlike(&self, value: &[u8]) -> bool {
+        let clean = self.digits + self.letters + self.hyphens == value.len();
+        let check = value.len() >= 2 && value.get(value.len() - 2) == Some(&b'-');
+        let drug = self.hyphens == 2 && self.digits >= 10 && self.letters == 0;
+        clean
+            && (5..=10).contains(&self.digits)
+            && self.letters <= 4
+            && self.hyphens <= 3
+            && !drug
+            && !(check && self.letters == 0)
+    }
 }
 
 /// The value's digits as one number; 0 if there are none or too many.

@@ -10,8 +10,10 @@ use std::sync::LazyLock;
 
 use crate::text::{ends_escape, run_start};
 pub(crate) use phrases::Phrases;
+pub(crate) use silence::follows_number;
 
 mod phrases;
+mod recent;
 mod silence;
 mod vocabulary;
 
@@ -262,6 +264,10 @@ fn ordinal_start(text: &[u8], end: usize) -> Option<usize> {
 
 /// What the name of a column says.
 pub(crate) fn of_column(name: &[u8]) -> Cues {
+    recent::recall(name, read_column)
+}
+
+fn read_column(name: &[u8]) -> Cues {
     /// Names that say it only if they stand alone: `admit_ts` is no system's time.
     const TIMES: [&[u8]; 4] = [b" ts ", b" time ", b" timestamp ", b" epoch "];
     let normal = Normal::of_name(name);

@@ -8,7 +8,12 @@ pub(crate) struct Phrases<T> {
     endings: Endings,
     /// By the hash of the last word; of the same word in the order of the vocabulary.
     spellings: Vec<(u32, &'static str, T)>,
+    /// Where those begin whose hash has these high bits, and where the last end.
+    firsts: Vec<usize>,
 }
+
+/// High bits of a hash that are an index: few spellings have the same.
+const INDEX_BITS: u32 = 10;
 
 /// A set of words by their hashes.
 pub(crate) struct Endings([u64; Self::BITS as usize / 64]);
@@ -26,7 +31,13 @@ impl<T: Copy> Phrases<T> {
             }
         }
         spellings.sort_by_key(|(hash, ..)| *hash);
-        Self { endings, spellings }
+        let first = |index: u32| spellings.partition_point(|(hash, ..)| place(*hash) < index);
+        let firsts = (0..=1 << INDEX_BITS).map(first).collect();
+        Self {
+            endings,
+            spellings,
+            firsts,
+        }
     }
 
     /// Visits all phrases of a normalised text, the last words first: what each means, and where
@@ -55,9 +66,13 @@ impl<T: Copy> Phrases<T> {
         end: usize,
         visit: &mut impl FnMut(&T, Range<usize>),
     ) {
-        let first = self.spellings.partition_point(|(other, ..)| *other < hash);
-        let same = self.spellings.iter().skip(first);
-        for (_, spelling, meaning) in same.take_while(|(other, ..)| *other == hash) {
+        let index = place(hash) as usize;
+        let near = match self.firsts.get(index..index + 2) {
+            Some([first, end]) => self.spellings.get(*first..*end),
+            _ => None,
+        };
+        let near = near.unwrap_or_default().iter();
+        for (_, spelling, meaning) in near.filter(|(other, ..)| *other == hash) {
             let Some(start) = end.checked_sub(spelling.len() + 1) else {
                 continue;
             };
@@ -93,6 +108,11 @@ impl Endings {
     const fn place(hash: u32) -> usize {
         (hash >> 6 & (Self::BITS / 64 - 1)) as usize
     }
+}
+
+/// The index of a hash.
+const fn place(hash: u32) -> u32 {
+    hash >> (u32::BITS - INDEX_BITS)
 }
 
 /// The hash of the last word of a spelling, from its last byte to the first.

@@ -43,7 +43,7 @@ pub(super) fn warm_up() {
 
 /// Whether no label can stand before `number`. False where only a closer look tells.
 pub(super) fn is_silent(text: &[u8], number: usize) -> bool {
-    if number == 0 {
+    if number == 0 || follows_number(text, number) {
         return true;
     }
     let last = &*LAST;
@@ -101,6 +101,18 @@ pub(super) fn is_silent(text: &[u8], number: usize) -> bool {
         }
     }
     !(in_word && is_last(hash, behind))
+}
+
+/// Whether another number stands right before that one, with a single sign between them that ends
+/// no label.
+pub(crate) fn follows_number(text: &[u8], number: usize) -> bool {
+    let near = number
+        .checked_sub(2)
+        .and_then(|from| text.get(from..number));
+    matches!(
+        near,
+        Some([b'0'..=b'9', b' ' | b'-' | b'/' | b',' | b';' | b'+' | b'('])
+    )
 }
 
 #[cfg(test)]

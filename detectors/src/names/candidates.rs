@@ -6,6 +6,7 @@ use super::model::Model;
 use super::place;
 use super::roles::Roles;
 use super::starts::Starts;
+use super::trail::{Neighbour, Trail};
 use super::word::{self, Gap, Shape, Word};
 use crate::text::{run_end, run_start};
 
@@ -66,6 +67,7 @@ pub(super) fn each(
 ) {
     // Where capitals were last seen: before the text, if it begins here.
     let mut capital_end = if edges.0 { None } else { Some(0) };
+    let mut trail = Trail::new(text, model);
     for at in Starts::of(text) {
         if !word::begins(text, at) {
             continue;
@@ -78,7 +80,7 @@ pub(super) fn each(
         }
         let token = Token::of(word, model);
         if speaks_for_capitals(&token, text, edges) {
-            small(text, capital_end, Some(at), model, &mut visit);
+            small(text, capital_end, Some(at), &mut trail, &mut visit);
             capital_end = Some(word.end);
         }
         if token.roles.has(Roles::ORG_HEAD.or(Roles::DEPARTMENT)) {
@@ -87,14 +89,14 @@ pub(super) fn each(
         if place::may_begin(text, at) {
             visit(Seen::Place(&token));
         }
-        if passes(text, &token, model) {
+        if passes(text, &token, &mut trail) {
             visit(Seen::Candidate(&Candidate {
-                context: Context::of(text, token, model),
+                context: Context::of(token, &mut trail),
             }));
         }
     }
     let end = if edges.1 { None } else { Some(text.len()) };
-    small(text, capital_end, end, model, &mut visit);
+    small(text, capital_end, end, &mut trail, &mut visit);
 }
 
 /// Whether names near this word would be capitalised, too. A month is no evidence, and in a short
@@ -112,10 +114,10 @@ fn speaks_for_capitals(token: &Token, text: &[u8], edges: (bool, bool)) -> bool 
 }
 
 /// Whether a capitalised word is worth a look at its neighbours.
-fn passes(text: &[u8], token: &Token, model: &Model) -> bool {
+fn passes(text: &[u8], token: &Token, trail: &mut Trail<'_>) -> bool {
     let known = token.known;
     match token.word.shape {
-        Shape::Initial | Shape::Uncased => return initial(text, token, model),
+        Shape::Initial | Shape::Uncased => return initial(token, trail),
         Shape::Capitals if known.0 == 0 && token.word.letters < 3 => return false,
         Shape::Capitals if token.word.letters <= 3 && is_field(text, &token.word) => return false,
         _ => {}
@@ -123,17 +125,17 @@ fn passes(text: &[u8], token: &Token, model: &Model) -> bool {
     if token.roles == Roles::FUNCTION
         || token.roles.has(Roles::TITLE)
             && known.word_frequency() == 3
-            && !titled(text, token, model)
+            && !titled(text, token, trail)
     {
         return false;
     }
     if in_address(text, &token.word) {
         return false;
     }
-    (known.0 == 0 && !is_code(text, token, model))
+    (known.0 == 0 && !is_code(text, token, trail))
         || known.is_name()
         || known.has(Known::EPONYM | Known::PLACE)
-        || titled(text, token, model)
+        || titled(text, token, trail)
 }
 
 /// Whether the word is part of an e-mail address, which is found as such.
@@ -149,7 +151,7 @@ fn in_address(text: &[u8], word: &Word) -> bool {
 
 /// Whether a word that no list has looks like an abbreviation or a product: `QRS`, `RxCUI`. Behind
 /// a title or beside a name it is one of its own.
-fn is_code(text: &[u8], token: &Token, model: &Model) -> bool {
+fn is_code(text: &[u8], token: &Token, trail: &mut Trail<'_>) -> bool {
     const CODE_LETTERS: u8 = 6;
     let word = token.word;
     let last = word.end.checked_sub(1).and_then(|at| text.get(at));
@@ -158,17 +160,17 @@ fn is_code(text: &[u8], token: &Token, model: &Model) -> bool {
         Shape::Inner => last.is_some_and(u8::is_ascii_uppercase),
         _ => false,
     };
-    let beside = |(gap, word): (Gap, Option<Word>)| {
+    let beside = |(gap, other): Neighbour| {
         let close = matches!(
             gap,
             Gap::Blank | Gap::Comma | Gap::Hyphen | Gap::Caret | Gap::Slash
         );
-        close && word.is_some_and(|word| word.is_capital() && model.known(&word).is_name())
+        close && other.is_some_and(|other| other.word.is_capital() && other.known.is_name())
     };
     looks
-        && !titled(text, token, model)
-        && !beside(word::before(text, word.start))
-        && !beside(word::after(text, word.end, false))
+        && !titled(text, token, trail)
+        && !beside(trail.before(word.start))
+        && !beside(trail.after(word.end, false))
 }
 
 /// Whether the word is all of a field between bars: a code or the name of a segment.
@@ -178,7 +180,7 @@ fn is_field(text: &[u8], word: &Word) -> bool {
 }
 
 /// Whether the word before is a title or a label: then even `Pencil` is a name.
-fn titled(text: &[u8], token: &Token, model: &Model) -> bool {
+fn titled(text: &[u8], token: &Token, trail: &mut Trail<'_>) -> bool {
     let start = token.word.start;
     let near = start.checked_sub(2).and_then(|from| text.get(from..start));
     if !matches!(
@@ -191,45 +193,43 @@ fn titled(text: &[u8], token: &Token, model: &Model) -> bool {
     ) {
         return false;
     }
-    let (gap, before) = word::before(text, start);
+    let (gap, before) = trail.before(start);
     let Some(before) = before else { return false };
     match gap {
         Gap::Blank | Gap::Stop => {
-            model.roles(&before).has(Roles::TITLE) || {
-                before.is_capital() && model.known(&before).first_frequency() >= 2
-            }
+            let named = before.word.is_capital() && before.known.first_frequency() >= 2;
+            named || before.roles.has(Roles::TITLE)
         }
-        Gap::Comma | Gap::Caret | Gap::Hyphen => model.known(&before).is_name(),
+        Gap::Comma | Gap::Caret | Gap::Hyphen => before.known.is_name(),
         // `Subscriber: Self` names nobody.
         Gap::Colon => {
             let common = token.known.word_frequency() == 3 && !token.known.is_name();
-            !common && model.roles(&before).has(Roles::FIELD.or(Roles::TITLE))
+            !common && before.roles.has(Roles::FIELD.or(Roles::TITLE))
         }
         _ => false,
     }
 }
 
 /// Whether a single letter stands beside a capitalised word.
-fn initial(text: &[u8], token: &Token, model: &Model) -> bool {
+fn initial(token: &Token, trail: &mut Trail<'_>) -> bool {
     let word = token.word;
     if word.shape == Shape::Uncased {
         // A longer text in that script is prose.
         return true;
     }
-    let near = |(gap, word): (Gap, Option<Word>)| {
+    let near = |(gap, other): Neighbour| {
         let close = matches!(
             gap,
             Gap::Blank | Gap::Comma | Gap::Stop | Gap::Hyphen | Gap::Caret
         );
         close
-            && word.is_some_and(|word| {
-                let known = model.known(&word);
+            && other.is_some_and(|Token { word, known, roles }| {
                 word.shape == Shape::Initial
-                    || model.roles(&word).has(Roles::PARTICLE)
+                    || roles.has(Roles::PARTICLE)
                     || word.is_capital() && word.letters > 1 && (known.0 == 0 || known.is_name())
             })
     };
-    near(word::before(text, word.start)) || near(word::after(text, word.end, false))
+    near(trail.before(word.start)) || near(trail.after(word.end, false))
 }
 
 /// Visits the words in small letters that stand far from any capital.
@@ -237,7 +237,7 @@ fn small(
     text: &[u8],
     from: Option<usize>,
     to: Option<usize>,
-    model: &Model,
+    trail: &mut Trail<'_>,
     visit: &mut impl FnMut(Seen<'_>),
 ) {
     let start = from.map_or(0, |from| from + SMALL_BYTES);
@@ -257,7 +257,7 @@ fn small(
         if word.shape != Shape::Lower || word.letters < 2 {
             continue;
         }
-        let token = Token::of(word, model);
+        let token = trail.token(word);
         if token.roles.has(Roles::ORG_HEAD) {
             visit(Seen::Facility(&token));
         }
@@ -270,10 +270,10 @@ fn small(
         let short = word.letters == 2 && known.is_name() && !known.has(Known::WORD);
         let may_be = word.letters > 2 && (known.is_name() || known.0 == 0)
             || short
-            || (known.0 == 0 || known.is_name()) && titled(text, &token, model);
+            || (known.0 == 0 || known.is_name()) && titled(text, &token, trail);
         if may_be && !token.roles.has(roles) && !in_address(text, &word) {
             visit(Seen::Candidate(&Candidate {
-                context: Context::of(text, token, model),
+                context: Context::of(token, trail),
             }));
         }
     }

@@ -60,7 +60,8 @@ struct Decoder<'m> {
     whole: bool,
     held: Option<Scored>,
     run: Run,
-    memory: Memory,
+    /// Nothing until there is something to remember: most texts are too short for that.
+    memory: Option<Memory>,
 }
 
 impl<'m> Decoder<'m> {
@@ -71,7 +72,7 @@ impl<'m> Decoder<'m> {
             held: None,
             // A part of a text says nothing about what else is in it.
             run: Run::new(!whole),
-            memory: Memory::default(),
+            memory: None,
         }
     }
 
@@ -85,7 +86,9 @@ impl<'m> Decoder<'m> {
             repeats: repeats(candidate),
         };
         if let Some(held) = self.held.take() {
-            let beside = joined(scan.text, &held.word, &scored.word, self.model);
+            // Neither speaks for the other unless it is sure of itself.
+            let beside = held.score.max(scored.score) >= strong
+                && joined(scan.text, &held.word, &scored.word, self.model);
             scored.supported = beside && held.score >= strong;
             self.settle(scan, held, beside && scored.score >= strong);
         }
@@ -110,10 +113,12 @@ impl<'m> Decoder<'m> {
         if score >= accept {
             self.run.push(scan, scored.word, self.model);
             if self.whole && scored.repeats && score >= thresholds.strong {
-                self.memory.remember(scored.word.key);
+                self.memory
+                    .get_or_insert_default()
+                    .remember(scored.word.key);
             }
         } else if self.whole && scored.repeats && score >= thresholds.again {
-            self.memory.wait(scan, scored.word);
+            self.memory.get_or_insert_default().wait(scan, scored.word);
         }
     }
 
@@ -125,7 +130,9 @@ impl<'m> Decoder<'m> {
         if self.run.company {
             self.run.believe(scan);
         }
-        self.memory.recall(scan);
+        if let Some(memory) = &mut self.memory {
+            memory.recall(scan);
+        }
     }
 }
 

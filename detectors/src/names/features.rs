@@ -3,7 +3,8 @@
 use super::lexicon::Known;
 use super::model::Model;
 use super::roles::Roles;
-use super::word::{self, Gap, Shape, Word};
+use super::trail::Trail;
+use super::word::{Gap, Shape, Word};
 
 /// Places of the table.
 pub(crate) const FEATURES: usize = 1 << FEATURE_BITS;
@@ -92,7 +93,7 @@ impl Token {
 }
 
 impl Context {
-    pub(super) fn of(text: &[u8], own: Token, model: &Model) -> Self {
+    pub(super) fn of(own: Token, trail: &mut Trail<'_>) -> Self {
         let mut context = Self {
             own,
             prev: [(Gap::Edge, None); NEIGHBOURS],
@@ -100,17 +101,15 @@ impl Context {
         };
         let mut start = own.word.start;
         for slot in &mut context.prev {
-            let (gap, word) = word::before(text, start);
-            *slot = (gap, word.map(|word| Token::of(word, model)));
-            let Some(word) = word else { break };
-            start = word.start;
+            *slot = trail.before(start);
+            let Some(token) = slot.1 else { break };
+            start = token.word.start;
         }
         let mut last = own.word;
         for slot in &mut context.next {
-            let (gap, word) = word::after(text, last.end, last.possessive);
-            *slot = (gap, word.map(|word| Token::of(word, model)));
-            let Some(word) = word else { break };
-            last = word;
+            *slot = trail.after(last.end, last.possessive);
+            let Some(token) = slot.1 else { break };
+            last = token.word;
         }
         context
     }

@@ -30,28 +30,42 @@ const NOTHING: Letter = Letter {
 };
 
 /// The character at `at`; a byte that begins none is one of no kind.
+#[inline]
 pub(super) fn at(text: &[u8], at: usize) -> Letter {
     match text.get(at) {
         None => NOTHING,
         Some(byte) if byte.is_ascii() => ascii(*byte),
-        Some(byte) => {
-            let bytes = match byte {
-                0xc2..=0xdf => 2,
-                0xe0..=0xef => 3,
-                0xf0..=0xf4 => 4,
-                _ => return NOTHING,
-            };
-            let encoded = text.get(at..at + bytes).unwrap_or_default();
-            match std::str::from_utf8(encoded) {
-                Ok(one) => one.chars().next().map_or(NOTHING, beyond_ascii),
-                Err(_) => NOTHING,
-            }
-        }
+        Some(byte) => encoded(text, at, *byte),
+    }
+}
+
+/// The character of several bytes at `at`, the first of which is given.
+#[inline(never)]
+fn encoded(text: &[u8], at: usize, first: u8) -> Letter {
+    let bytes = match first {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => return NOTHING,
+    };
+    let encoded = text.get(at..at + bytes).unwrap_or_default();
+    match std::str::from_utf8(encoded) {
+        Ok(one) => one.chars().next().map_or(NOTHING, beyond_ascii),
+        Err(_) => NOTHING,
     }
 }
 
 /// The character that ends before `end`.
+#[inline]
 pub(super) fn before(text: &[u8], end: usize) -> Letter {
+    match end.checked_sub(1).and_then(|last| text.get(last)) {
+        Some(byte) if byte.is_ascii() => ascii(*byte),
+        _ => encoded_before(text, end),
+    }
+}
+
+#[inline(never)]
+fn encoded_before(text: &[u8], end: usize) -> Letter {
     for bytes in 1..=4 {
         let Some(start) = end.checked_sub(bytes) else {
             return NOTHING;
@@ -72,19 +86,30 @@ pub(super) fn before(text: &[u8], end: usize) -> Letter {
     NOTHING
 }
 
+#[inline]
 fn ascii(byte: u8) -> Letter {
-    let kind = match byte {
-        b'a'..=b'z' => Kind::Lower,
-        b'A'..=b'Z' => Kind::Upper,
-        b'0'..=b'9' | b'_' => Kind::Digit,
-        _ => Kind::Other,
-    };
     Letter {
-        kind,
+        kind: KINDS[usize::from(byte & 0x7f)],
         folded: u32::from(byte.to_ascii_lowercase()),
         bytes: 1,
     }
 }
+
+/// The kinds of ASCII's characters.
+const KINDS: [Kind; 128] = {
+    let mut kinds = [Kind::Other; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        kinds[byte] = match byte as u8 {
+            b'a'..=b'z' => Kind::Lower,
+            b'A'..=b'Z' => Kind::Upper,
+            b'0'..=b'9' | b'_' => Kind::Digit,
+            _ => Kind::Other,
+        };
+        byte += 1;
+    }
+    kinds
+};
 
 fn beyond_ascii(character: char) -> Letter {
     let kind = match u32::from(character) {

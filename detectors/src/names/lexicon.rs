@@ -90,7 +90,32 @@ pub(crate) const OVERRUN: usize = 8;
 /// A table from keys of words to 16 bits each.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Table {
-    buckets: Vec<[u32; SLOTS]>,
+    buckets: Vec<Bucket>,
+}
+
+/// Never in two lines of the cache.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[repr(align(32))]
+struct Bucket([u32; SLOTS]);
+
+impl Bucket {
+    /// What is known under the fingerprint, in the first slot that has it.
+    #[inline]
+    fn get(&self, fingerprint: u32) -> Option<u16> {
+        // All slots at once: which one it is cannot be foreseen.
+        let mut hits = 0u32;
+        for (place, slot) in self.0.iter().enumerate() {
+            hits |= u32::from(slot >> 16 == fingerprint && *slot != 0) << place;
+        }
+        let slot = self.0.get(hits.trailing_zeros() as usize);
+        slot.map(|slot| *slot as u16)
+    }
+
+    /// No entry of this bucket runs over.
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.0[SLOTS - 1] == 0
+    }
 }
 
 impl Table {
@@ -100,7 +125,7 @@ impl Table {
     /// The key that found no place: the table has to be larger.
     pub(crate) fn build(entries: &[(u64, u16)], buckets: usize) -> Result<Self, u64> {
         let mut table = Self {
-            buckets: vec![[0; SLOTS]; buckets],
+            buckets: vec![Bucket::default(); buckets],
         };
         for (key, value) in entries.iter().filter(|(_, value)| *value != 0) {
             if !table.insert(*key, *value) {
@@ -113,7 +138,7 @@ impl Table {
     fn insert(&mut self, key: u64, value: u16) -> bool {
         let (first, entry) = self.place(key);
         for bucket in self.buckets.iter_mut().skip(first).take(OVERRUN) {
-            for slot in bucket {
+            for slot in &mut bucket.0 {
                 if *slot == 0 {
                     *slot = entry << 16 | u32::from(value);
                     return true;
@@ -135,13 +160,10 @@ impl Table {
     pub(crate) fn get(&self, key: u64) -> u16 {
         let (first, fingerprint) = self.place(key);
         for bucket in self.buckets.iter().skip(first).take(OVERRUN) {
-            for slot in bucket {
-                if slot >> 16 == fingerprint && *slot != 0 {
-                    return *slot as u16;
-                }
-            }
-            if bucket[SLOTS - 1] == 0 {
-                return 0;
+            match bucket.get(fingerprint) {
+                Some(value) => return value,
+                None if bucket.has_room() => return 0,
+                None => {}
             }
         }
         0
@@ -149,7 +171,7 @@ impl Table {
 
     pub(crate) fn to_bytes(&self, out: &mut Vec<u8>) {
         out.extend((self.buckets.len() as u32).to_le_bytes());
-        for slot in self.buckets.as_flattened() {
+        for slot in self.buckets.iter().flat_map(|bucket| bucket.0) {
             out.extend(slot.to_le_bytes());
         }
     }
@@ -164,9 +186,9 @@ impl Table {
         }
         let (slots, rest) = rest.split_at(len);
         let bucket = |bytes: &[u8]| {
-            let mut bucket = [0; SLOTS];
+            let mut bucket = Bucket::default();
             let (words, _) = bytes.as_chunks::<4>();
-            for (slot, word) in bucket.iter_mut().zip(words) {
+            for (slot, word) in bucket.0.iter_mut().zip(words) {
                 *slot = u32::from_le_bytes(*word);
             }
             bucket

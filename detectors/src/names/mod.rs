@@ -25,6 +25,7 @@ mod place;
 mod record;
 mod roles;
 mod starts;
+mod trail;
 mod word;
 
 pub(crate) use candidates::Candidate;
@@ -43,7 +44,9 @@ pub(crate) const REACH_BYTES: usize = 1024;
 /// names.
 pub(crate) fn find(scan: &mut Scan<'_>, model: &Model) {
     let own = [Detector::Name, Detector::Org, Detector::Address];
-    if own.iter().any(|detector| scan.wants(*detector)) {
+    // Numbers and times of day: nothing of them is a word.
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+    if own.iter().any(|detector| scan.wants(*detector)) && scan.text.iter().any(is_letter) {
         decode::names(scan, model);
     }
 }

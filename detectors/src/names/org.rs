@@ -6,8 +6,8 @@ use super::model::Model;
 use super::roles::Roles;
 use super::word::{self, Gap, Shape, Word};
 use crate::catalog::Detector;
+use crate::lookup::WordSet;
 use crate::scan::Scan;
-use crate::text::is_one_of;
 
 /// Words before the one that says what it is.
 const LEADING_WORDS: usize = 5;
@@ -37,7 +37,7 @@ const STRONG: &[&str] = &[
 ];
 
 /// What practices are called after: with a name or a coined word before them.
-const PRACTICES: &[&[u8]] = &[
+static PRACTICES: WordSet = WordSet::of(&[
     b"orthopedics",
     b"orthopaedics",
     b"pediatrics",
@@ -59,13 +59,13 @@ const PRACTICES: &[&[u8]] = &[
     b"wellness",
     b"counseling",
     b"dialysis",
-];
+]);
 
 /// Looks at a capitalised word as the last of a practice's name: `Oakridge Pediatrics`.
 pub(super) fn practice(scan: &mut Scan<'_>, token: &Token, model: &Model) {
     let word = token.word;
     let spelled = scan.slice(word.start, word.end);
-    if word.shape != Shape::Capital || !is_one_of(spelled, PRACTICES) {
+    if word.shape != Shape::Capital || !PRACTICES.has(spelled) {
         return;
     }
     let (Gap::Blank, Some(before)) = word::before(scan.text, word.start) else {
@@ -82,16 +82,16 @@ pub(super) fn practice(scan: &mut Scan<'_>, token: &Token, model: &Model) {
 /// Looks at a word in small letters as the last of a facility's name, in a text without
 /// capitals: `mercy general hospital`.
 pub(super) fn small(scan: &mut Scan<'_>, token: &Token, model: &Model) {
-    const HEADS: [&[u8]; 6] = [
+    static HEADS: WordSet = WordSet::of(&[
         b"hospital",
         b"clinic",
         b"center",
         b"hospice",
         b"pharmacy",
         b"rehab",
-    ];
+    ]);
     let word = token.word;
-    if word.possessive || !is_one_of(scan.slice(word.start, word.end), &HEADS) {
+    if word.possessive || !HEADS.has(scan.slice(word.start, word.end)) {
         return;
     }
     let (mut start, mut own, mut at) = (word.start, false, word.start);

@@ -6,6 +6,7 @@ use super::model::Model;
 use super::roles::Roles;
 use super::word::{self, Gap, Shape, Word};
 use crate::catalog::Detector;
+use crate::lookup::WordSet;
 use crate::scan::Scan;
 use crate::text::is_one_of;
 
@@ -13,7 +14,7 @@ use crate::text::is_one_of;
 const CITY_WORDS: usize = 3;
 
 /// What a person does in a place, or to it.
-const LIVES: [&[u8]; 24] = [
+static LIVES: WordSet = WordSet::of(&[
     b"lives",
     b"living",
     b"lived",
@@ -38,10 +39,10 @@ const LIVES: [&[u8]; 24] = [
     b"flew",
     b"commutes",
     b"retired",
-];
+]);
 
 /// What is said of who comes from a place.
-const COMES: [&[u8]; 22] = [
+static COMES: WordSet = WordSet::of(&[
     b"originally",
     b"visiting",
     b"immigrated",
@@ -64,10 +65,10 @@ const COMES: [&[u8]; 22] = [
     b"veteran",
     b"friend",
     b"friends",
-];
+]);
 
 /// What one does to a place.
-const GOES: [&[u8]; 16] = [
+static GOES: WordSet = WordSet::of(&[
     b"went",
     b"going",
     b"goes",
@@ -84,10 +85,10 @@ const GOES: [&[u8]; 16] = [
     b"returned",
     b"returning",
     b"back",
-];
+]);
 
 /// What is said of who or what is in a place for some time.
-const STAYS: [&[u8]; 12] = [
+static STAYS: WordSet = WordSet::of(&[
     b"up",
     b"house",
     b"apartment",
@@ -100,10 +101,10 @@ const STAYS: [&[u8]; 12] = [
     b"staying",
     b"cabin",
     b"congregation",
-];
+]);
 
 /// What may be in a place: its name has to be known.
-const STANDS: [&[u8]; 24] = [
+static STANDS: WordSet = WordSet::of(&[
     b"works",
     b"worked",
     b"working",
@@ -128,7 +129,7 @@ const STANDS: [&[u8]; 24] = [
     b"farm",
     b"practice",
     b"hospitalized",
-];
+]);
 
 /// Whether the word that begins at `start` stands behind a preposition that may lead to a place.
 pub(super) fn may_begin(text: &[u8], start: usize) -> bool {
@@ -177,7 +178,7 @@ fn written(text: &[u8], token: &Token, model: &Model) -> Option<usize> {
     let spelled = slice(text, &lead);
     let leads: [&[u8]; 3] = [b"in", b"near", b"from"];
     let before = word::before(text, lead.start).1;
-    let goes = || before.is_some_and(|verb| is_one_of(slice(text, &verb), &GOES));
+    let goes = || before.is_some_and(|verb| GOES.has(slice(text, &verb)));
     // `Ann Lee of Dover`
     let named =
         || before.is_some_and(|name| name.shape == Shape::Capital && model.known(&name).is_name());
@@ -213,15 +214,15 @@ fn led_to(text: &[u8], token: &Token, model: &Model) -> Option<usize> {
     let (gap, verb_word) = word::before(text, lead.start);
     let verb = verb_word.map_or(&b""[..], |verb| slice(text, &verb));
     let leads = |words: &[&[u8]]| is_one_of(slice(text, &lead), words);
-    let stays = || lives_before(text, lead.start) || is_one_of(verb, &STAYS);
-    let lives = is_one_of(verb, &LIVES)
-        || leads(&[b"from"]) && is_one_of(verb, &COMES)
+    let stays = || lives_before(text, lead.start) || STAYS.has(verb);
+    let lives = LIVES.has(verb)
+        || leads(&[b"from"]) && COMES.has(verb)
         || leads(&[b"in", b"near"]) && stays();
     // `Ann Lee, 93, of Dover`.
     let aged = verb_word.is_some_and(|word| word.shape == Shape::Digits) && gap == Gap::Comma;
     let comes = leads(&[b"from"])
         || leads(&[b"of"]) && aged
-        || is_one_of(verb, &STANDS)
+        || STANDS.has(verb)
         || is_city(token) && !leads(&[b"of"]);
     city_end(text, token, lives, model).filter(|_| lives || comes)
 }
@@ -229,20 +230,20 @@ fn led_to(text: &[u8], token: &Token, model: &Model) -> Option<usize> {
 /// Whether the sentence up to `at` says that somebody lives with others: `lives with her son in`.
 fn lives_before(text: &[u8], at: usize) -> bool {
     const BYTES: usize = 56;
-    const VERBS: [&[u8]; 6] = [
+    static VERBS: WordSet = WordSet::of(&[
         b"lives",
         b"living",
         b"lived",
         b"resides",
         b"residing",
         b"stays",
-    ];
+    ]);
     let before = text.get(at.saturating_sub(BYTES)..at).unwrap_or_default();
     let ends = |byte: &u8| matches!(byte, b'.' | b';' | b':' | b'\n' | b'\r' | b'?' | b'!');
     let from = before.iter().rposition(ends).map_or(0, |end| end + 1);
     let words = before.get(from..).unwrap_or_default();
     let mut words = words.split(|byte| !byte.is_ascii_alphabetic());
-    words.any(|word| is_one_of(word, &VERBS))
+    words.any(|word| VERBS.has(word))
 }
 
 /// Whether the word is the name of a city and of nothing else but persons.

@@ -103,7 +103,10 @@ impl Shapes {
             state = self.automaton.next_state(state, *byte);
             if self.automaton.is_special_state(state) {
                 if self.automaton.is_match_state(state) {
-                    self.judge(scan, number, state, at);
+                    // A match within the run is none.
+                    if at >= number.end {
+                        self.judge(scan, number, state, at);
+                    }
                 } else if self.automaton.is_dead_state(state) {
                     return;
                 }

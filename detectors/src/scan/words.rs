@@ -68,11 +68,15 @@ impl Words {
         let Some(last) = at.checked_sub(1) else {
             return;
         };
-        let Some(key) = scan.slice(last, at + 1).first_chunk() else {
+        let Some(key) = scan.slice(last, at + 1).first_chunk::<2>() else {
             return;
         };
-        for ((word, judge), (other, from)) in KEYWORDS.iter().zip(&KEYS) {
-            let Some(start) = at.checked_sub(*from).filter(|_| other == key) else {
+        let mut with = WITH[usize::from(key[1])];
+        while with != 0 {
+            let index = with.trailing_zeros() as usize;
+            with &= with - 1;
+            let ((word, judge), (other, from)) = (KEYWORDS[index], KEYS[index]);
+            let Some(start) = at.checked_sub(from).filter(|_| other == *key) else {
                 continue;
             };
             let end = start + word.len();
@@ -103,6 +107,19 @@ const KEYS: [([u8; 2], usize); KEYWORDS.len()] = {
     }
     keys
 };
+
+/// For each byte, one bit a keyword of which it is the last letter that is looked for.
+const WITH: [u32; 256] = {
+    let mut with = [0; 256];
+    let mut at = 0;
+    while at < KEYWORDS.len() {
+        with[KEYS[at].0[1] as usize] |= 1 << at;
+        at += 1;
+    }
+    with
+};
+
+const _: () = assert!(KEYWORDS.len() <= u32::BITS as usize);
 
 #[cfg(test)]
 mod tests {

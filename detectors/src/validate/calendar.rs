@@ -60,7 +60,21 @@ pub(crate) fn month_of_name(word: &[u8]) -> Option<u32> {
         return None;
     };
     let head = [first, second, third].map(u8::to_ascii_lowercase);
-    let index = NAMES.iter().position(|name| name.starts_with(&head))?;
+    let index = match &head {
+        b"jan" => 0,
+        b"feb" => 1,
+        b"mar" => 2,
+        b"apr" => 3,
+        b"may" => 4,
+        b"jun" => 5,
+        b"jul" => 6,
+        b"aug" => 7,
+        b"sep" => 8,
+        b"oct" => 9,
+        b"nov" => 10,
+        b"dec" => 11,
+        _ => return None,
+    };
     let name = NAMES.get(index)?;
     // Abbreviations in use; `marc` and `decem` are something else.
     let usual = word.len() == 3 || word.len() == name.len() || word.eq_ignore_ascii_case(b"sept");

@@ -140,6 +140,11 @@ impl Code {
 
 /// Decodes a run and inspects what comes out. True if it is text.
 fn decode_run(scan: &mut Scan<'_>, start: usize, end: usize, code: Code) -> bool {
+    let head = scan.slice(start, end.min(start + CODED_BYTES));
+    // Nearly all runs end here, and need no room.
+    if each_byte(head, code, |byte| is_text(byte).then_some(())).is_none() {
+        return false;
+    }
     let first = scan.found().len();
     let mut from = start;
     loop {
@@ -202,33 +207,13 @@ fn cover(scan: &mut Scan<'_>, start: usize, end: usize, first: usize) {
 
 /// The bytes that a run stands for, if they are text.
 fn decode<'b>(run: &[u8], code: Code, out: &'b mut [u8; CODED_BYTES]) -> Option<&'b [u8]> {
-    let len = match code {
-        Code::Hex => {
-            let pairs = run.as_chunks::<2>().0;
-            for (to, [high, low]) in out.iter_mut().zip(pairs) {
-                *to = hex(*high)? << 4 | hex(*low)?;
-                is_text(*to).then_some(())?;
-            }
-            pairs.len()
-        }
-        Code::Base64 => {
-            let mut bits = 0u32;
-            let mut count = 0;
-            let mut len = 0;
-            for byte in run {
-                bits = bits << 6 | u32::from(sextet(*byte)?);
-                count += 6;
-                if count >= 8 {
-                    count -= 8;
-                    let value = (bits >> count & 0xff) as u8;
-                    is_text(value).then_some(())?;
-                    *out.get_mut(len)? = value;
-                    len += 1;
-                }
-            }
-            len
-        }
-    };
+    let mut len = 0;
+    each_byte(run, code, |byte| {
+        is_text(byte).then_some(())?;
+        *out.get_mut(len)? = byte;
+        len += 1;
+        Some(())
+    })?;
     let decoded = out.get(..len)?;
     // A window may cut a character; what stands before it is read all the same.
     match str::from_utf8(decoded) {
@@ -236,6 +221,30 @@ fn decode<'b>(run: &[u8], code: Code, out: &'b mut [u8; CODED_BYTES]) -> Option<
         Err(error) if error.error_len().is_none() => decoded.get(..error.valid_up_to()),
         Err(_) => None,
     }
+}
+
+/// Gives each byte that a run stands for to `take`, until that says `None`.
+fn each_byte(run: &[u8], code: Code, mut take: impl FnMut(u8) -> Option<()>) -> Option<()> {
+    match code {
+        Code::Hex => {
+            for [high, low] in run.as_chunks::<2>().0 {
+                take(hex(*high)? << 4 | hex(*low)?)?;
+            }
+        }
+        Code::Base64 => {
+            let mut bits = 0u32;
+            let mut count = 0;
+            for byte in run {
+                bits = bits << 6 | u32::from(sextet(*byte)?);
+                count += 6;
+                if count >= 8 {
+                    count -= 8;
+                    take((bits >> count & 0xff) as u8)?;
+                }
+            }
+        }
+    }
+    Some(())
 }
 
 fn is_text(byte: u8) -> bool {

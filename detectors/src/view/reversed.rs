@@ -26,8 +26,11 @@ pub(super) fn find(scan: &mut Scan<'_>) {
         return;
     }
     let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b' ' | b'(' | b')');
+    if !text.iter().all(is_part) {
+        return;
+    }
     let separated = text.iter().filter(|byte| !byte.is_ascii_digit()).count() >= 2;
-    if !separated || !text.iter().all(is_part) || scan.column().has(Cues::QUANTITY) {
+    if !separated || scan.column().has(Cues::QUANTITY) {
         return;
     }
     let mut reversed = [0; CELL_BYTES];

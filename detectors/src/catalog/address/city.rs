@@ -2,8 +2,11 @@
 
 use super::words::{self, Case, WORD_BYTES, Word};
 use crate::catalog::{Detector, zip};
+use crate::lookup::WordSet;
 use crate::scan::Scan;
-use crate::text::{char_end, char_start, ends_escape, ends_word, is_one_of, run_end, run_start};
+use crate::text::{
+    char_end, char_start, ends_escape, ends_word, is_one_of, may_hold_escape, run_end, run_start,
+};
 
 /// Words of a city's name.
 const CITY_WORDS: usize = 3;
@@ -14,19 +17,19 @@ const AMBIGUOUS: [&[u8]; 10] = [
 ];
 
 /// Capitalised words that stand before a city and are no part of it.
-const NO_CITY: [&[u8]; 16] = [
+static NO_CITY: WordSet = WordSet::of(&[
     b"from", b"in", b"lives", b"to", b"of", b"at", b"city", b"the", b"near", b"address", b"and",
     b"born", b"moved", b"live", b"resides", b"with",
-];
+]);
 
 /// What a city behind a street is followed by, if no state is: the sentence goes on.
-const GOES_ON: &[&[u8]] = &[
+static GOES_ON: WordSet = WordSet::of(&[
     b"and", b"with", b"since", b"for", b"where", b"who", b"when", b"in", b"on", b"by", b"is",
     b"was", b"has", b"until", b"to", b"from", b"but", b"near", b"as", b"because", b"after",
     b"before", b"while", b"so", b"at", b"she", b"he", b"they", b"that", b"which", b"via", b"or",
-];
+]);
 /// What begins with a capital behind a street and is no city.
-const OTHERS: &[&[u8]] = &[
+static OTHERS: WordSet = WordSet::of(&[
     b"rural",
     b"route",
     b"rr",
@@ -79,7 +82,7 @@ const OTHERS: &[&[u8]] = &[
     b"husband",
     b"mother",
     b"father",
-];
+]);
 
 /// What stands behind a street.
 pub(super) struct Place {
@@ -188,7 +191,7 @@ fn state_end(scan: &Scan<'_>, at: usize, sure: bool) -> Option<usize> {
     let code = zip_end(scan, dot);
     let with_zip = code > dot;
     let short = zip::is_state(word)
-        || zip::is_state(&word.to_ascii_uppercase()) && word.len() == 2 && with_zip;
+        || with_zip && word.len() == 2 && zip::is_state(&word.to_ascii_uppercase());
     if short && (with_zip || sure && !is_word_of_sentence(scan, word, end)) {
         return Some(if with_zip { code } else { end });
     }
@@ -207,7 +210,7 @@ fn is_word_of_sentence(scan: &Scan<'_>, state: &[u8], end: usize) -> bool {
 /// One past the city that ends with the word, if what follows says that no state does.
 fn bare_end(scan: &Scan<'_>, joint: Joint, first: &Word<'_>, last: &Word<'_>) -> Option<usize> {
     let capital = first.is_capital() && first.text.len() > 2;
-    if !matches!(joint, Joint::Comma | Joint::In) || !capital || first.is(OTHERS) {
+    if !matches!(joint, Joint::Comma | Joint::In) || !capital || first.is_in(&OTHERS) {
         return None;
     }
     let end = char_end(scan.text, last.end);
@@ -222,9 +225,9 @@ fn bare_end(scan: &Scan<'_>, joint: Joint, first: &Word<'_>, last: &Word<'_>) ->
             None => Some(end),
             Some(next) if next.start > last.end + 1 => Some(end),
             Some(next) if next.case == Case::Small => {
-                (last.case != Case::Capitals && next.is(GOES_ON)).then_some(end)
+                (last.case != Case::Capitals && next.is_in(&GOES_ON)).then_some(end)
             }
-            Some(next) => (last.case != Case::Capitals && next.is(OTHERS)).then_some(end),
+            Some(next) => (last.case != Case::Capitals && next.is_in(&OTHERS)).then_some(end),
         },
     }
 }
@@ -306,7 +309,7 @@ pub(crate) fn before_zip(scan: &mut Scan<'_>, code: usize, end: usize) {
 
 /// One past `New York` or `Ohio`; `state` if it is none.
 fn state_name_end(scan: &Scan<'_>, state: usize, end: usize) -> usize {
-    const FIRST: [&[u8]; 7] = [
+    static FIRST: WordSet = WordSet::of(&[
         b"new",
         b"north",
         b"south",
@@ -314,9 +317,9 @@ fn state_name_end(scan: &Scan<'_>, state: usize, end: usize) -> usize {
         b"rhode",
         b"district",
         b"puerto",
-    ];
+    ]);
     let word = scan.slice(state, end);
-    if is_one_of(word, &FIRST) {
+    if FIRST.has(word) {
         let second = run_end(scan.text, end + 1, 9, |byte| byte.is_ascii_alphabetic());
         let is = zip::ends_state_name(scan.slice(end + 1, second));
         return if is { second } else { state };
@@ -342,9 +345,9 @@ fn start(scan: &Scan<'_>, comma: usize, capital: bool) -> Option<usize> {
     let mut next = comma;
     for _ in 0..if capital { CITY_WORDS } else { 2 } {
         let word = run_start(scan.text, next, WORD_BYTES, part);
-        let word = (word..next)
-            .find(|from| ends_escape(scan.text, *from))
-            .unwrap_or(word);
+        let escape = || (word..next).find(|from| ends_escape(scan.text, *from));
+        let escape = may_hold_escape(scan.text, word, next).then(escape);
+        let word = escape.flatten().unwrap_or(word);
         let word = char_start(scan.text, word);
         let name = scan.slice(word, next);
         let written = name.first().is_some_and(|byte| match capital {
@@ -353,7 +356,7 @@ fn start(scan: &Scan<'_>, comma: usize, capital: bool) -> Option<usize> {
         });
         let sentence =
             next < comma && name.ends_with(b".") && !is_one_of(name, &[b"st.", b"ft.", b"mt."]);
-        if !written || sentence || name.len() < 2 || is_one_of(name, &NO_CITY) {
+        if !written || sentence || name.len() < 2 || NO_CITY.has(name) {
             break;
         }
         start = word;

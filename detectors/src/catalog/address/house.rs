@@ -95,7 +95,9 @@ pub(super) fn is_announced(scan: &Scan<'_>, at: usize) -> bool {
     if end == window.len() || !said.last().is_some_and(u8::is_ascii_alphabetic) {
         return false;
     }
-    CUES.iter().any(|cue| {
+    let last = said.last().map(u8::to_ascii_lowercase);
+    let mut cues = CUES.iter().filter(|cue| cue.last().copied() == last);
+    cues.any(|cue| {
         let (before, tail) = said.split_at(said.len().saturating_sub(cue.len()));
         let begins = !before.last().is_some_and(u8::is_ascii_alphanumeric)
             || ends_escape(before, before.len());

@@ -11,7 +11,7 @@
 //! of the address has to be there, or the words that announce one (`lives at`).
 
 use super::Detector;
-use crate::context::{Cues, WINDOW_BYTES};
+use crate::context::{self, Cues, WINDOW_BYTES};
 use crate::scan::{Number, Scan};
 use crate::text::ends_escape;
 
@@ -55,6 +55,9 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
 /// Whether the label of a box can stand before the number: every spelling of one has an x, a `POB`
 /// or a drawer.
 pub(crate) fn may_be_boxed(scan: &Scan<'_>, number: &Number) -> bool {
+    if context::follows_number(scan.text, number.start) {
+        return false;
+    }
     let before = scan.slice(number.start.saturating_sub(WINDOW_BYTES), number.start);
     memchr::memrchr2(b'x', b'X', before).is_some() || ends_in_drawer(before)
 }

@@ -1,8 +1,9 @@
 //! Addresses without a street's name: highways by their numbers, rural routes, military mail.
 
 use super::words::{self, Word};
+use crate::lookup::WordSet;
 use crate::scan::{Number, Scan};
-use crate::text::{ends_word, is_one_of, run_end, run_start, starts_word};
+use crate::text::{ends_word, run_end, run_start, starts_word};
 
 /// Words between a house's number and that of a highway.
 const WORDS: usize = 5;
@@ -10,7 +11,7 @@ const ROUTE_DIGITS: usize = 4;
 const BOX_DIGITS: usize = 6;
 
 /// What is said of a road before it is called one.
-const QUALIFIERS: &[&[u8]] = &[
+static QUALIFIERS: WordSet = WordSet::of(&[
     b"us",
     b"u.s",
     b"state",
@@ -29,9 +30,9 @@ const QUALIFIERS: &[&[u8]] = &[
     b"forest",
     b"national",
     b"parish",
-];
+]);
 /// Roads that have numbers.
-const HIGHWAYS: &[&[u8]] = &[
+static HIGHWAYS: WordSet = WordSet::of(&[
     b"highway",
     b"hwy",
     b"hiway",
@@ -39,13 +40,13 @@ const HIGHWAYS: &[&[u8]] = &[
     b"rte",
     b"rt",
     b"interstate",
-];
+]);
 /// Roads that have numbers if something was said of them.
-const ROADS: &[&[u8]] = &[b"road", b"rd", b"line"];
+static ROADS: WordSet = WordSet::of(&[b"road", b"rd", b"line"]);
 /// Abbreviations of both, as postal services and states write them.
-const SHORT: &[&[u8]] = &[
+static SHORT: WordSet = WordSet::of(&[
     b"us", b"fm", b"rm", b"rr", b"cr", b"sr", b"sh", b"ih", b"i", b"c.r", b"s.r",
-];
+]);
 
 /// One past `US Highway 12 East` behind a house's number that ends at `from`.
 pub(super) fn highway(scan: &Scan<'_>, number: &Number, from: usize) -> Option<usize> {
@@ -57,13 +58,13 @@ pub(super) fn highway(scan: &Scan<'_>, number: &Number, from: usize) -> Option<u
             return Some(with_direction(scan, end));
         }
         let route = route_end(scan, word.dotted);
-        let short = word.is_capital() && word.is(SHORT) && number.len() >= 2;
         if let Some(end) = route {
-            let named = word.is(HIGHWAYS) || qualified && word.is(ROADS);
+            let short = word.is_capital() && word.is_in(&SHORT) && number.len() >= 2;
+            let named = word.is_in(&HIGHWAYS) || qualified && word.is_in(&ROADS);
             let end = with_direction(scan, end);
             return (named || short && super::closes(scan, end)).then_some(end);
         }
-        if !(word.is(QUALIFIERS) || words::is_direction(word.text)) {
+        if !(word.is_in(&QUALIFIERS) || words::is_direction(word.text)) {
             return None;
         }
         qualified |= !words::is_direction(word.text);
@@ -91,7 +92,7 @@ fn joined_route(scan: &Scan<'_>, word: &Word<'_>) -> Option<usize> {
     let joint = word.text.iter().position(|byte| *byte == b'-')?;
     let (kind, number) = word.text.split_at(joint);
     let digits = number.get(1..).unwrap_or_default();
-    let short = is_one_of(kind, SHORT) || is_one_of(kind, HIGHWAYS) || kind == b"M";
+    let short = SHORT.has(kind) || HIGHWAYS.has(kind) || kind == b"M";
     let numbered = (1..=ROUTE_DIGITS).contains(&digits.len())
         && digits.iter().all(u8::is_ascii_digit)
         && word.is_capital();
@@ -134,8 +135,10 @@ pub(super) fn rural(scan: &Scan<'_>, number: &Number) -> Option<(usize, usize)> 
         return None;
     }
     let before = scan.slice(end.saturating_sub(LABEL_BYTES), end);
+    let last = before.last().map(u8::to_ascii_lowercase);
     let label = |labels: &[&[u8]]| {
-        let longest = labels.iter().filter(|label| {
+        let labels = labels.iter().filter(|label| label.last().copied() == last);
+        let longest = labels.filter(|label| {
             let tail = before.get(before.len().saturating_sub(label.len())..);
             tail.is_some_and(|tail| tail.eq_ignore_ascii_case(label))
                 && starts_word(scan.text, end - label.len().min(end))

@@ -4,6 +4,7 @@ use super::city::Place;
 use super::suffix::{self, Suffix};
 use super::words::{self, Case, Word};
 use super::{city, house, route, unit};
+use crate::lookup::WordSet;
 use crate::scan::{Number, Scan};
 
 /// Words of a street's name.
@@ -27,6 +28,8 @@ struct Street<'t> {
 
 /// One past the street that the number, whose house ends at `from`, stands before.
 pub(super) fn end(scan: &Scan<'_>, number: &Number, from: usize) -> Option<usize> {
+    // Most numbers have no word behind them.
+    words::next(scan, from)?;
     if let Some(end) = route::highway(scan, number, from) {
         return Some(end);
     }
@@ -112,8 +115,8 @@ fn may_be_part(word: &Word<'_>, index: usize) -> bool {
 
 /// One past a suffix with what belongs to it: the number of a highway, a direction.
 fn behind_suffix(scan: &Scan<'_>, kind: Suffix, word: &Word<'_>) -> usize {
-    const NUMBERED: &[&[u8]] = &[b"highway", b"hwy", b"hiway", b"highwy"];
-    let numbered = kind <= Suffix::Plain && word.is(NUMBERED);
+    static NUMBERED: WordSet = WordSet::of(&[b"highway", b"hwy", b"hiway", b"highwy"]);
+    let numbered = kind <= Suffix::Plain && word.is_in(&NUMBERED);
     let end = route::route_end(scan, word.dotted).filter(|_| numbered);
     let end = end.unwrap_or(word.end);
     let directed = route::with_direction(scan, end);
@@ -159,8 +162,9 @@ fn is_street(
 /// Whether a word of small letters that may end a street is the end of something: it is not
 /// followed by what it would be an adjective to.
 fn is_followed(scan: &Scan<'_>, end: usize) -> bool {
-    const TESTS: &[&[u8]] = &[b"test", b"drive", b"shoes", b"clothes", b"to", b"blocks"];
-    words::next(scan, end).is_none_or(|next| !next.is(TESTS))
+    static TESTS: WordSet =
+        WordSet::of(&[b"test", b"drive", b"shoes", b"clothes", b"to", b"blocks"]);
+    words::next(scan, end).is_none_or(|next| !next.is_in(&TESTS))
 }
 
 /// Whether `St`, `Dr`, `CT` end a street here, and no title or examination follows or is meant.
@@ -172,7 +176,7 @@ fn is_short(
     end: usize,
 ) -> bool {
     /// What notes say before a person's title or a saint's hospital, behind a time or a room.
-    const CHARTED: &[&[u8]] = &[
+    static CHARTED: WordSet = WordSet::of(&[
         b"attending",
         b"by",
         b"call",
@@ -200,13 +204,13 @@ fn is_short(
         b"intern",
         b"fellow",
         b"and",
-    ];
-    const EXAMINED: &[&[u8]] = &[b"ct", b"pt", b"pts", b"pl", b"str"];
-    let charted = street.first.text.ends_with(b"ed") || street.first.is(CHARTED);
+    ]);
+    static EXAMINED: WordSet = WordSet::of(&[b"ct", b"pt", b"pts", b"pl", b"str"]);
+    let charted = street.first.text.ends_with(b"ed") || street.first.is_in(&CHARTED);
     if charted && house::is_time(scan, number) {
         return false;
     }
-    if word.case == Case::Capitals && word.is(EXAMINED) {
+    if word.case == Case::Capitals && word.is_in(&EXAMINED) {
         return number.len() >= 2 && !house::is_time(scan, number) && super::closes(scan, end);
     }
     if end > word.dotted {
@@ -227,9 +231,11 @@ fn is_stated(scan: &Scan<'_>, number: &Number, end: usize) -> bool {
 
 /// One past a street without a suffix: `1200 Broadway, New York, NY`, `lives at 1200 Broadway`.
 fn without_suffix(scan: &Scan<'_>, number: &Number, street: &Street<'_>) -> Option<usize> {
+    if street.count > 4 || number.len() < 2 {
+        return None;
+    }
     let announced = house::is_announced(scan, number.start);
-    let short = street.count <= 4;
-    if !(short && number.len() >= 2 && (street.capital || announced)) {
+    if !(street.capital || announced) {
         return None;
     }
     // The last words may be those of the city.
@@ -251,7 +257,7 @@ fn without_suffix(scan: &Scan<'_>, number: &Number, street: &Street<'_>) -> Opti
 
 /// One past a street whose kind comes first: `Avenue of the Americas`, `Calle Sol`, `Avenue C`.
 fn named_first(scan: &Scan<'_>, number: &Number, from: usize) -> Option<usize> {
-    const KINDS: &[&[u8]] = &[
+    static KINDS: WordSet = WordSet::of(&[
         b"avenue",
         b"ave",
         b"avenida",
@@ -270,17 +276,19 @@ fn named_first(scan: &Scan<'_>, number: &Number, from: usize) -> Option<usize> {
         b"plaza",
         b"carretera",
         b"callejon",
-    ];
-    const JOINTS: &[&[u8]] = &[
+    ]);
+    static JOINTS: WordSet = WordSet::of(&[
         b"of", b"the", b"de", b"la", b"las", b"los", b"del", b"el", b"y", b"du", b"des", b"da",
-    ];
+    ]);
+    if number.len() < 2 {
+        return None;
+    }
     let mut kind = words::next(scan, from)?;
     if words::is_direction(kind.text) || kind.is(&[b"el"]) {
         kind = words::next(scan, kind.dotted)?;
     }
     if kind.case != Case::Capital && !(kind.case == Case::Capitals && number.len() >= 3)
-        || !kind.is(KINDS)
-        || number.len() < 2
+        || !kind.is_in(&KINDS)
     {
         return None;
     }
@@ -290,7 +298,7 @@ fn named_first(scan: &Scan<'_>, number: &Number, from: usize) -> Option<usize> {
         let Some(word) = words::next(scan, at) else {
             break;
         };
-        let joint = index < 4 && word.is(JOINTS);
+        let joint = index < 4 && word.is_in(&JOINTS);
         let named = word.is_capital() && !words::is_measure(word.text) && !word.is(&[b"iv", b"po"]);
         if !(joint || named) {
             break;

@@ -1,5 +1,7 @@
 //! The last words of streets' names (USPS Publication 28, appendix C1), by how much else they are.
 
+use crate::lookup::{self, WordSet};
+
 /// How sure a suffix makes that the number before it is a house's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Suffix {
@@ -516,32 +518,26 @@ const WEAK: &[&str] = &[
     "wls",
 ];
 
-/// The longest of them.
-const BYTES: usize = 12;
+/// All of them, the surest first.
+static SUFFIXES: [(WordSet, Suffix); 5] = {
+    const FIRST: [&[u8]; SURE.len()] = lookup::bytes(SURE);
+    const SECOND: [&[u8]; PLAIN.len()] = lookup::bytes(PLAIN);
+    const THIRD: [&[u8]; SHORT.len()] = lookup::bytes(SHORT);
+    const FOURTH: [&[u8]; WORD.len()] = lookup::bytes(WORD);
+    const FIFTH: [&[u8]; WEAK.len()] = lookup::bytes(WEAK);
+    [
+        (WordSet::of(&FIRST), Suffix::Sure),
+        (WordSet::of(&SECOND), Suffix::Plain),
+        (WordSet::of(&THIRD), Suffix::Short),
+        (WordSet::of(&FOURTH), Suffix::Word),
+        (WordSet::of(&FIFTH), Suffix::Weak),
+    ]
+};
 
 /// What a word is as the suffix of a street's name, in any case of letters.
 pub(super) fn of(word: &[u8]) -> Option<Suffix> {
-    let mut folded = [0; BYTES];
-    let folded = folded.get_mut(..word.len())?;
-    for (to, from) in folded.iter_mut().zip(word) {
-        *to = from.to_ascii_lowercase();
-    }
-    let first = folded.first().copied()?;
-    let is = |list: &[&str]| {
-        let same = |suffix: &&str| suffix.as_bytes().first() == Some(&first);
-        let mut same = list.iter().filter(|suffix| same(suffix));
-        same.any(|suffix| suffix.as_bytes() == folded)
-    };
-    let lists = [
-        (SURE, Suffix::Sure),
-        (PLAIN, Suffix::Plain),
-        (SHORT, Suffix::Short),
-        (WORD, Suffix::Word),
-        (WEAK, Suffix::Weak),
-    ];
-    lists
-        .into_iter()
-        .find_map(|(list, suffix)| is(list).then_some(suffix))
+    let mut all = SUFFIXES.iter();
+    all.find_map(|(set, suffix)| set.has(word).then_some(*suffix))
 }
 
 #[cfg(test)]
@@ -565,9 +561,8 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_fits_the_buffer() {
+    fn every_suffix_is_found() {
         let all = [SURE, PLAIN, SHORT, WORD, WEAK].concat();
-        assert!(all.iter().all(|suffix| suffix.len() <= BYTES));
         assert!(all.iter().all(|suffix| of(suffix.as_bytes()).is_some()));
     }
 }

@@ -1,15 +1,16 @@
 //! Parts of a house: `, Apt. 4B`, ` #12`, ` Bldg 5 Unit C`, `, 3rd Floor`.
 
 use super::words::{self, Case};
+use crate::lookup::WordSet;
 use crate::scan::Scan;
-use crate::text::{behind_escape, ends_word, is_one_of, run_end, run_start, starts_word};
+use crate::text::{behind_escape, ends_word, run_end, run_start, starts_word};
 
 /// Units of one address.
 const UNITS_IN_A_ROW: usize = 3;
 const VALUE_BYTES: usize = 8;
 
 /// Parts of a house that have a number or a letter (USPS Publication 28, appendix C2).
-const UNITS: &[&[u8]] = &[
+static UNITS: WordSet = WordSet::of(&[
     b"apt",
     b"apartment",
     b"suite",
@@ -42,9 +43,9 @@ const UNITS: &[&[u8]] = &[
     b"box",
     b"unt",
     b"apmt",
-];
+]);
 /// Those that have none.
-const ALONE: &[&[u8]] = &[
+static ALONE: WordSet = WordSet::of(&[
     b"bsmt",
     b"basement",
     b"frnt",
@@ -54,7 +55,7 @@ const ALONE: &[&[u8]] = &[
     b"upstairs",
     b"downstairs",
     b"penthouse",
-];
+]);
 
 /// One past the units behind a street; `end` if there are none.
 pub(super) fn end(scan: &Scan<'_>, end: usize) -> usize {
@@ -78,12 +79,12 @@ fn one(scan: &Scan<'_>, end: usize) -> Option<usize> {
         let floor = words::next(scan, word.end)?;
         return floor.is(&[b"floor", b"fl", b"flr"]).then_some(floor.end);
     }
-    if is_one_of(word.text, UNITS)
+    if UNITS.has(word.text)
         && let Some(end) = value_end(scan, word.dotted)
     {
         return Some(end);
     }
-    (word.is_capital() && word.is(ALONE)).then_some(word.end)
+    (word.is_capital() && word.is_in(&ALONE)).then_some(word.end)
 }
 
 /// Where the unit's word begins: behind a comma, a blank, or on the next line.
@@ -124,7 +125,7 @@ pub(super) fn start(scan: &Scan<'_>, house: usize) -> usize {
         byte.is_ascii_alphabetic()
     });
     let word = behind_escape(scan.text, word, blank);
-    let named = blank < value && is_one_of(scan.slice(word, blank), UNITS);
+    let named = blank < value && UNITS.has(scan.slice(word, blank));
     // Behind a comma it is the unit of the address before.
     let listed = matches!(scan.byte_before(word, 2), Some(b',' | b'.'));
     let own = !(listed && scan.byte_before(word, 1) == Some(b' '));

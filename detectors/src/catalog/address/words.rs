@@ -1,5 +1,6 @@
 //! Words between the number of a house and the end of its street.
 
+use crate::lookup::WordSet;
 use crate::scan::Scan;
 use crate::text::{is_one_of, run_end};
 
@@ -40,6 +41,11 @@ impl Word<'_> {
     /// Whether it is one of these, which are written in small letters.
     pub(super) fn is(&self, words: &[&[u8]]) -> bool {
         is_one_of(self.text, words)
+    }
+
+    /// The same of a longer list.
+    pub(super) fn is_in(&self, words: &WordSet) -> bool {
+        words.has(self.text)
     }
 
     /// Whether a dot ends a sentence here, and no abbreviation.
@@ -114,7 +120,7 @@ pub(super) fn word_end(text: &[u8], from: usize) -> usize {
 
 /// `N`, `SW`, `North`, `N.E`.
 pub(super) fn is_direction(word: &[u8]) -> bool {
-    const DIRECTIONS: [&[u8]; 20] = [
+    static DIRECTIONS: WordSet = WordSet::of(&[
         b"n",
         b"s",
         b"e",
@@ -135,13 +141,13 @@ pub(super) fn is_direction(word: &[u8]) -> bool {
         b"northwest",
         b"southeast",
         b"southwest",
-    ];
-    is_one_of(word, &DIRECTIONS)
+    ]);
+    DIRECTIONS.has(word)
 }
 
 /// Words of sentences that stand in no street's name.
 pub(super) fn is_of_sentence(word: &[u8]) -> bool {
-    const WORDS: &[&[u8]] = &[
+    static WORDS: WordSet = WordSet::of(&[
         b"a", b"about", b"after", b"and", b"are", b"as", b"at", b"be", b"before", b"but", b"by",
         b"c", b"can", b"daily", b"did", b"every", b"f", b"for", b"from", b"had", b"has", b"have",
         b"he", b"her", b"him", b"his", b"if", b"in", b"into", b"is", b"it", b"its", b"lives", b"m",
@@ -149,12 +155,12 @@ pub(super) fn is_of_sentence(word: &[u8]) -> bool {
         b"prn", b"q", b"seen", b"she", b"than", b"that", b"the", b"their", b"then", b"they",
         b"this", b"to", b"under", b"until", b"up", b"via", b"was", b"way", b"were", b"when",
         b"where", b"who", b"will", b"with", b"without", b"x",
-    ];
-    is_one_of(word, WORDS)
+    ]);
+    WORDS.has(word)
 }
 
 /// What a number counts.
-const MEASURES: &[&[u8]] = &[
+static MEASURES: WordSet = WordSet::of(&[
     b"am",
     b"bag",
     b"bags",
@@ -260,9 +266,9 @@ const MEASURES: &[&[u8]] = &[
     b"yo",
     b"yr",
     b"yrs",
-];
+]);
 
 /// What a number counts: `100 MG NIGHTLY`, `10 minute walk`.
 pub(super) fn is_measure(word: &[u8]) -> bool {
-    is_one_of(word, MEASURES)
+    MEASURES.has(word)
 }

@@ -1,9 +1,11 @@
 //! Dates with the month by its English name: `the 4th of March`, `Jan. 31st, 1985`, `May 2024`.
 
 use super::report;
+use crate::lookup::WordSet;
 use crate::scan::{Number, Scan};
 use crate::text::{
-    behind_escape, ends_escape, ends_word, is_one_of, run_end, run_start, starts_word,
+    behind_escape, ends_escape, ends_word, is_one_of, may_hold_escape, run_end, run_start,
+    starts_word,
 };
 use crate::validate::calendar;
 
@@ -132,10 +134,10 @@ fn year_first(scan: &mut Scan<'_>, number: &Number) {
 /// Judges the name of a month that stands at `at`: one without any digit, behind a word that
 /// makes it one (`in March`, `since early May`) or beside a day in words (`March fourth`).
 pub(crate) fn keyword(scan: &mut Scan<'_>, at: usize) {
-    const BEFORE: [&[u8]; 18] = [
+    static BEFORE: WordSet = WordSet::of(&[
         b"in", b"since", b"until", b"till", b"early", b"late", b"mid", b"last", b"next", b"this",
         b"during", b"by", b"through", b"from", b"of", b"around", b"before", b"after",
-    ];
+    ]);
     let Some(end) = month_at(scan, at) else {
         return;
     };
@@ -145,7 +147,7 @@ pub(crate) fn keyword(scan: &mut Scan<'_>, at: usize) {
     let blank = run_start(scan.text, at, 1, |byte| matches!(byte, b' ' | b'-' | b'\n'));
     let word = word_before(scan.text, blank);
     let before = scan.slice(word, blank);
-    let announced = blank < at && is_one_of(before, &BEFORE);
+    let announced = blank < at && BEFORE.has(before);
     // A person can be called April, May or June: `seen by May Smith`.
     let name = run_end(scan.text, end + 1, 1, |byte| byte.is_ascii_uppercase()) > end + 1
         && scan.byte(end) == Some(b' ');
@@ -189,7 +191,7 @@ fn is_tens(word: &[u8]) -> bool {
 }
 
 fn is_day_word(word: &[u8]) -> bool {
-    const DAYS: [&[u8]; 21] = [
+    static DAYS: WordSet = WordSet::of(&[
         b"first",
         b"second",
         b"third",
@@ -211,8 +213,8 @@ fn is_day_word(word: &[u8]) -> bool {
         b"nineteenth",
         b"twentieth",
         b"thirtieth",
-    ];
-    is_one_of(word, &DAYS)
+    ]);
+    DAYS.has(word)
 }
 
 /// What joins a day and the month behind it.
@@ -251,9 +253,9 @@ fn month_before(scan: &Scan<'_>, at: usize) -> Option<(usize, usize)> {
     if start == end {
         return None;
     }
-    let start = (start..end)
-        .find(|from| ends_escape(scan.text, *from))
-        .unwrap_or(start);
+    let escape = || (start..end).find(|from| ends_escape(scan.text, *from));
+    let escape = may_hold_escape(scan.text, start, end).then(escape);
+    let start = escape.flatten().unwrap_or(start);
     // The name of a month ends with a letter; digits before it are a day.
     let clean = starts_word(scan.text, start)
         || scan
@@ -338,17 +340,17 @@ fn range_end(scan: &Scan<'_>, end: usize) -> usize {
 
 /// Whether a unit follows: `May 2 mg`, `Mar 98 %`, `Dec 5.5`.
 fn measures(scan: &Scan<'_>, end: usize) -> bool {
-    const UNITS: [&[u8]; 16] = [
+    static UNITS: WordSet = WordSet::of(&[
         b"mg", b"ml", b"mcg", b"kg", b"cm", b"mm", b"units", b"tablets", b"tabs", b"times",
         b"percent", b"g", b"doses", b"mmhg", b"hours", b"weeks",
-    ];
+    ]);
     if scan.byte(end) == Some(b'%') || scan.digit_then(end, b'.') {
         return true;
     }
     let from = run_end(scan.text, end, 1, |byte| byte == b' ');
     let word = run_end(scan.text, from, 8, |byte| byte.is_ascii_alphabetic());
     let unit = scan.slice(from, word);
-    scan.byte(from) == Some(b'%') || is_one_of(unit, &UNITS)
+    scan.byte(from) == Some(b'%') || UNITS.has(unit)
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 
 use super::report;
 use crate::context::{self, Cues};
+use crate::lookup::WordSet;
 use crate::scan::{Number, Scan};
-use crate::text::{ends_escape, is_one_of, run_end, run_start};
+use crate::text::{ends_escape, run_end, run_start};
 use crate::validate::calendar;
 
 /// A month and a day, in either order.
@@ -81,7 +82,7 @@ fn is_evident(scan: &Scan<'_>, number: &Number, pair: &Pair) -> bool {
 
 /// Whether words around the pair make it a rating, a ratio or a part of something.
 fn is_against(scan: &Scan<'_>, number: &Number, pair: &Pair) -> bool {
-    const BEHIND: [&[u8]; 34] = [
+    static BEHIND: WordSet = WordSet::of(&[
         b"pain",
         b"murmur",
         b"strength",
@@ -116,14 +117,14 @@ fn is_against(scan: &Scan<'_>, number: &Number, pair: &Pair) -> bool {
         b"ppd",
         b"scale",
         b"ths",
-    ];
+    ]);
     if (pair.first, pair.second) == (24, 7) {
         return true;
     }
     let blank = run_end(scan.text, pair.end, 1, |byte| matches!(byte, b' ' | b'-'));
     let word_end = run_end(scan.text, blank, 12, |byte| byte.is_ascii_alphabetic());
     let word = scan.slice(blank, word_end);
-    let behind = is_one_of(word, &BEHIND);
+    let behind = BEHIND.has(word);
     // `in 3/4` days later is rare, `3/4 in the morning` is a date: a unit ends its phrase.
     let unit = behind && !(word.eq_ignore_ascii_case(b"in") && scan.byte(word_end) == Some(b' '));
     let cues = number.label(scan).cues;
