@@ -291,3 +291,18 @@ fn what_is_compared_is_drawn_from_a_budget_by_each_run() {
     ));
     assert!(!runs(&mut harness, &run));
 }
+
+#[test]
+fn a_refused_parse_of_the_unnamed_statement_leaves_none() {
+    let mut harness = guarded();
+    harness.client(&concat(&[parse("", "SELECT 1"), sync()]));
+    harness.server(&concat(&[message(b'1', b""), ready(b'I')]));
+    harness.to_server.clear();
+    harness.client(&concat(&[parse("", REFUSED), sync()]));
+    let (tag, body) = frames(&harness.to_server).remove(0);
+    assert_eq!((tag, body.first()), (b'P', Some(&0)));
+    harness.to_server.clear();
+    harness.client(&concat(&[parse("named", REFUSED), sync()]));
+    let (tag, body) = frames(&harness.to_server).remove(0);
+    assert!(tag == b'P' && body.starts_with(b"velum "));
+}

@@ -81,7 +81,7 @@ impl StreamedCell {
         };
         // Its length was announced, and would tell of the value.
         let mode = mode.filter(|_| !column.is_uniform());
-        let mode = mode.ok_or_else(|| too_large(value_bytes))?;
+        let mode = mode.ok_or_else(too_large)?;
         Ok(Self {
             mode,
             value_bytes,
@@ -130,7 +130,7 @@ impl StreamedCell {
         let is_last = given == self.rest_bytes;
         if let Mode::Whole(encoding, instead) = &mut self.mode {
             if !is_last {
-                return Err(too_large(self.value_bytes));
+                return Err(too_large());
             }
             self.counted = true;
             let (encoding, instead) = (*encoding, instead.take());
@@ -223,11 +223,9 @@ fn scan_mode(policy: &Policy, shape: Shape, encoding: Encoding) -> Option<Mode> 
     }
 }
 
-fn too_large(value_bytes: usize) -> Refusal {
-    let message = match value_bytes {
-        usize::MAX => "a value is too large to be masked".to_owned(),
-        _ => format!("a value of {value_bytes} bytes is too large to be masked"),
-    };
-    Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
+/// How large it is would tell of a value that the statement made as long as it liked.
+fn too_large() -> Refusal {
+    let text = "a value is too large to be masked";
+    Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, text)
         .with_hint("Values of this type are masked whole. Select a part of it, or its text.")
 }

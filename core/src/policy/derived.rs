@@ -10,7 +10,8 @@
 //! A part of a value under a rule may be shown where the rule says so, but never a part of what
 //! was computed from it: the last four digits of a reversed number are its first four. Nor is
 //! its length shown, into which a statement can write what it likes: it is masked
-//! [uniformly](Strategy::Uniform), or as the rule says where that tells nothing.
+//! [uniformly](Strategy::Uniform), or as the rule says where that tells nothing. Where the statement
+//! can write into whether it is NULL, too (`nullif(ssn, '1')`), all of it is NULL.
 
 use super::plan::Origins;
 use super::{Policy, RuleId, Strategy, rule_id};
@@ -88,7 +89,13 @@ impl Policy {
         if self.judges_nothing() || !self.has_rules() {
             return plan;
         }
-        self.tainted(plan, self.taint(catalog, flow, VIEW_DEPTH))
+        let taint = self.taint(catalog, flow, VIEW_DEPTH);
+        let mut plan = self.tainted(plan, taint);
+        // Where a NULL tells more than that a value is missing, all are.
+        if matches!(taint, Taint::Whole(_)) && !flow.keeps_null {
+            plan.strategy = Strategy::Null;
+        }
+        plan
     }
 
     /// The plan for a computed column of a statement of which it is not known what flows where,
@@ -97,7 +104,11 @@ impl Policy {
         let plan = self.plan(catalog, column);
         match self.judges_nothing() || !self.has_rules() {
             true => plan,
-            false => self.tainted(plan, Taint::Whole(None)),
+            false => {
+                let mut plan = self.tainted(plan, Taint::Whole(None));
+                plan.strategy = Strategy::Null;
+                plan
+            }
         }
     }
 
@@ -158,14 +169,21 @@ impl Policy {
         if let Some(rule) = ruled.next() {
             return Taint::Whole(Some(rule));
         }
+        match flow.members == Members::Lost && self.tells_of_members(catalog, flow) {
+            true => Taint::Whole(None),
+            false => Taint::Clean,
+        }
+    }
+
+    /// Can a condition on it tell of members of documents that are under rules?
+    pub(super) fn tells_of_members(&self, catalog: &Catalog, flow: &Flow) -> bool {
         let is_document = |source: &Origin| {
             let facts = facts(catalog, *source);
             Origins::of(catalog, &facts).hold_json(catalog)
         };
-        match flow.members == Members::Lost && flow.sources.iter().any(is_document) {
-            true => Taint::Whole(None),
-            false => Taint::Clean,
-        }
+        !self.json_keys().is_empty()
+            && flow.members != Members::Leaf
+            && flow.sources.iter().any(is_document)
     }
 
     /// What the value of a column must not show.
@@ -175,19 +193,18 @@ impl Policy {
         };
         let facts = facts(catalog, source);
         let origins = Origins::of(catalog, &facts);
+        let computed = || {
+            let flows = origins.computed(catalog);
+            strictest(flows.map(|flow| self.taint(catalog, flow, depth))).whole()
+        };
         if let Some((index, _)) = self.first_match(catalog, &facts, &origins) {
-            return Taint::Value(rule_id(index));
+            return strictest([Taint::Value(rule_id(index)), computed()]);
         }
         let hides = catalog.unreadable && origins.may_hide(catalog, &facts);
         if hides || origins.quotes_others(catalog, &facts) {
             return Taint::Whole(None);
         }
-        strictest(
-            origins
-                .computed(catalog)
-                .map(|flow| self.taint(catalog, flow, depth)),
-        )
-        .whole()
+        computed()
     }
 }
 
@@ -203,7 +220,7 @@ fn facts(catalog: &Catalog, (table_oid, attnum): Origin) -> ColumnFacts {
 }
 
 /// The strategy of a rule for what is computed from its columns.
-fn whole(strategy: Strategy) -> Strategy {
+pub(super) fn whole(strategy: Strategy) -> Strategy {
     match strategy {
         Strategy::Redact
         | Strategy::Partial { .. }

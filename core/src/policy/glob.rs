@@ -41,6 +41,11 @@ impl fmt::Display for GlobError {
 impl std::error::Error for GlobError {}
 
 impl Glob {
+    /// True if it matches one name only.
+    pub fn is_exact(&self) -> bool {
+        !self.pattern.iter().any(|byte| matches!(byte, b'*' | b'?'))
+    }
+
     /// Compiles `pattern`.
     ///
     /// # Errors

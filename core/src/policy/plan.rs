@@ -40,23 +40,28 @@ impl Policy {
             return plan(Decision::Pass, None);
         }
         let origins = Origins::of(catalog, column);
+        let taint = origins.computed(catalog);
+        let taint = strictest(taint.map(|flow| self.taint(catalog, flow, VIEW_DEPTH)));
         if let Some((index, rule)) = self.first_match(catalog, column, &origins) {
-            let strategy = rule
-                .strategy
-                .on(|| holds_for_stored(catalog, column, &origins, rule));
-            return plan(Decision::Mask(rule_id(index)), Some(strategy));
+            let strategy = match origins.is_row(catalog, column) {
+                // Its fields are under rules of their own, or under none.
+                true => super::derived::whole(rule.strategy.clone()),
+                false => rule
+                    .strategy
+                    .on(|| holds_for_stored(catalog, column, &origins, rule)),
+            };
+            let plan = plan(Decision::Mask(rule_id(index)), Some(strategy));
+            return self.tainted(plan, taint);
         }
         let hides = catalog.unreadable && origins.may_hide(catalog, column);
         if self.has_rules() && (hides || origins.quotes_others(catalog, column)) {
             return plan(Decision::MaskByDefault, None);
         }
-        let taint = origins.computed(catalog);
-        let taint = taint.map(|flow| self.taint(catalog, flow, VIEW_DEPTH));
         let decision = match is_number_of_the_servers(column) {
             true => Decision::Pass,
             false => self.without_rule(shape),
         };
-        self.tainted(plan(decision, None), strictest(taint))
+        self.tainted(plan(decision, None), taint)
     }
 
     /// Is it a column of a table or a view that outlives the session?
@@ -64,15 +69,23 @@ impl Policy {
         stored(catalog, column).is_some()
     }
 
-    /// The first rule that matches the column.
+    /// The first rule that matches the column by what it is; if none does, the first that matches
+    /// what the statement calls it.
     pub(super) fn first_match(
         &self,
         catalog: &Catalog,
         column: &ColumnFacts,
         origins: &Origins<'_>,
     ) -> Option<(usize, &Rule)> {
-        let mut rules = self.rules.iter().enumerate();
-        rules.find(|(_, rule)| origins.match_rule(catalog, column, &rule.selector))
+        let nameless = ColumnFacts {
+            name: Box::default(),
+            ..column.clone()
+        };
+        let find = |facts: &ColumnFacts| {
+            let mut rules = self.rules.iter().enumerate();
+            rules.find(|(_, rule)| origins.match_rule(catalog, facts, &rule.selector))
+        };
+        find(&nameless).or_else(|| find(column))
     }
 
     /// The decision about a column that no rule matches.
@@ -227,6 +240,20 @@ impl<'a> Origins<'a> {
         self.incomplete && facts.attnum >= 0 || !types::is_known(catalog, facts.type_oid)
     }
 
+    /// Is all that it shows of PostgreSQL's own tables and views?
+    fn are_system(&self) -> bool {
+        let is_system =
+            |relation: &Relation| matches!(&*relation.schema, "pg_catalog" | "information_schema");
+        let mut known = self.known.iter();
+        !self.incomplete && !self.known.is_empty() && known.all(|(it, _)| is_system(it))
+    }
+
+    /// Is it a row of a table, or made of such?
+    fn is_row(&self, catalog: &Catalog, facts: &ColumnFacts) -> bool {
+        let is_whole = facts.table_oid != 0 && facts.attnum == 0;
+        is_whole || !row_type_columns(catalog, facts.type_oid).is_empty()
+    }
+
     /// Does the server quote values of other columns in it?
     pub(super) fn quotes_others(&self, catalog: &Catalog, facts: &ColumnFacts) -> bool {
         let by_type = types::inside(catalog, facts.type_oid)
@@ -268,6 +295,8 @@ impl<'a> Origins<'a> {
                 });
                 by_origin || (self.incomplete && self.name_matches(facts, column))
             }
+            // A pattern is about data: PostgreSQL's own columns have to be meant by name.
+            Selector::ColumnName(name) if !name.is_exact() && self.are_system() => false,
             Selector::ColumnName(name) => self.name_matches(facts, name),
             Selector::SqlType(name) => {
                 let mut oids = self.known.iter().map(|(_, column)| column.type_oid);

@@ -6,7 +6,7 @@ use super::{Denial, Guard, Predicates, Reason};
 use crate::catalog::{Catalog, Relation};
 use crate::sql::Analysis;
 use crate::sql::effects::{Access, Class, Effects, Name, RelationUse, SideEffect};
-use crate::sql::lineage::{Flow, Kind, Origin, Test, Unresolved, Use, is_opaque};
+use crate::sql::lineage::{Flow, Kind, Origin, Test, Unresolved, Use, is_called, is_opaque};
 
 /// What statements that may run cost and change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,18 +112,47 @@ impl Decision<'_> {
         if let Some(class) = refused {
             return Err(self.deny(Reason::Command(*class)));
         }
-        let writes = effects.commands.iter().any(|class| class.writes())
-            || effects.side_effects.contains(&SideEffect::Into);
+        let makes_table = effects.side_effects.contains(&SideEffect::Into);
+        if makes_table && !self.guard.commands.contains(&Class::CreateAs) {
+            return Err(self.deny(Reason::Command(Class::CreateAs)));
+        }
+        let writes = effects.commands.iter().any(|class| class.writes()) || makes_table;
         if self.guard.read_only && writes {
             return Err(self.deny(Reason::ReadOnly));
         }
-        if effects.class == Class::Alter && !self.guard.alters_ruled {
-            let mut named = effects.relations.iter();
-            if let Some(ruled) = named.find_map(|it| self.ruled(it)) {
-                return Err(self.deny(Reason::Altered(ruled)));
-            }
+        let mut written = effects
+            .relations
+            .iter()
+            .filter(|it| it.access != Access::Read);
+        let is_server_open = self.guard.commands.contains(&Class::Server);
+        if !is_server_open && written.any(|it| is_named_system(&it.name)) {
+            return Err(self.deny(Reason::Command(Class::Server)));
         }
-        Ok(())
+        self.definitions(effects)
+    }
+
+    /// Definitions that change, check or refer to tables under rules.
+    fn definitions(&self, effects: &Effects) -> Result<(), Denial> {
+        let defines = matches!(effects.class, Class::Alter | Class::Define);
+        if !defines || self.guard.alters_ruled {
+            return Ok(());
+        }
+        let mut named = effects.relations.iter();
+        if let Some(ruled) = named.find_map(|it| self.ruled(it)) {
+            return Err(self.deny(Reason::Altered(ruled)));
+        }
+        // A schema or a type, by whose new name no rule knows what is in it.
+        if effects.class == Class::Alter && effects.relations.is_empty() {
+            return Err(self.deny(Reason::Command(Class::Alter)));
+        }
+        let mut functions = effects.functions.iter();
+        match functions.find(|name| is_opaque(self.catalog, name)) {
+            Some(name) => {
+                let bare = name.last().map_or("", String::as_str);
+                Err(self.deny(Reason::Function(self.known_function(bare))))
+            }
+            None => Ok(()),
+        }
     }
 
     fn side_effects(&self, effects: &Effects) -> Result<(), Denial> {
@@ -200,7 +229,9 @@ impl Decision<'_> {
     }
 
     fn functions(&self, effects: &Effects) -> Result<(), Denial> {
-        for name in &effects.functions {
+        let fields = effects.fields.iter();
+        let called = fields.filter(|name| is_called(self.catalog, name));
+        for name in effects.functions.iter().chain(called) {
             let Some(bare) = name.last() else {
                 continue;
             };
@@ -248,7 +279,7 @@ impl Decision<'_> {
     fn uses(&self, effects: &Effects, uses: &[Use]) -> Result<u32, Denial> {
         let mut probes: u32 = 0;
         for one in uses {
-            let taint = self.taint(&one.flow);
+            let taint = self.told(one);
             let tells = !matches!(one.test, Test::Presence | Test::Into(_));
             if self.in_flux && tells && self.guard.predicates != Predicates::Allow {
                 return Err(self.deny(Reason::InFlux));
@@ -258,18 +289,22 @@ impl Decision<'_> {
             }
             let allowed = self.guard.predicates(taint.rule());
             let is_plan = effects.class == Class::Explain;
+            // What a view computes is compared as what it is computed from would be.
+            let is_stored = matches!(taint, Taint::Value(_));
             let is_fine = match &one.test {
-                Test::Presence => true,
-                Test::Into(targets) => self.guard.copies || self.are_ruled(targets),
+                Test::Presence if is_stored => true,
+                Test::Into(targets) => self.guard.copies || self.are_under(targets, taint),
                 _ if allowed == Predicates::Allow => true,
-                Test::Equality { values } if allowed == Predicates::Equality && !is_plan => {
+                Test::Equality { values }
+                    if allowed == Predicates::Equality && is_stored && !is_plan =>
+                {
                     probes = probes.saturating_add(*values);
                     true
                 }
                 Test::Column(other) => {
-                    allowed == Predicates::Equality && self.taint(other) == taint
+                    allowed == Predicates::Equality && self.is_same(self.taint(other), taint)
                 }
-                Test::Equality { .. } | Test::Any => false,
+                Test::Presence | Test::Equality { .. } | Test::Any => false,
             };
             if !is_fine {
                 let column = self.column(&one.flow);
@@ -284,6 +319,20 @@ impl Decision<'_> {
             }
         }
         Ok(probes)
+    }
+
+    /// What a use must not tell. That a member of a document is just this takes knowing all of it.
+    fn told(&self, one: &Use) -> Taint {
+        let taint = self.taint(&one.flow);
+        let is_safe = match &one.test {
+            Test::Presence | Test::Into(_) => true,
+            Test::Equality { .. } => !one.flow.keys.is_empty(),
+            Test::Column(_) | Test::Any => false,
+        };
+        match taint == Taint::Clean && !is_safe {
+            true if self.policy.tells_of_members(self.catalog, &one.flow) => Taint::Whole(None),
+            _ => taint,
+        }
     }
 
     /// What a flow must not show, with the functions that the policy trusts taken at their word.
@@ -308,12 +357,24 @@ impl Decision<'_> {
         }
     }
 
-    fn are_ruled(&self, targets: &[Origin]) -> bool {
+    /// Are all of these columns themselves under the rule that hides the value? What is computed
+    /// from a value, or mixed of several, no rule shows as little of as it must.
+    fn are_under(&self, targets: &[Origin], taint: Taint) -> bool {
         let mut taints = targets.iter().map(|target| {
             self.policy
                 .taint(self.catalog, &Flow::plain(*target), VIEW_DEPTH)
         });
-        !targets.is_empty() && taints.all(|taint| taint != Taint::Clean)
+        !targets.is_empty() && taints.all(|target| self.is_same(target, taint))
+    }
+
+    /// Do both say that the value of a stored column is under the same rule? A rule that lists
+    /// several columns is one for each.
+    fn is_same(&self, one: Taint, other: Taint) -> bool {
+        let (Taint::Value(one), Taint::Value(other)) = (one, other) else {
+            return false;
+        };
+        let rules = self.policy.rule(one).zip(self.policy.rule(other));
+        one == other || rules.is_some_and(|(one, other)| one.name == other.name)
     }
 
     /// Schema, table and column of the first source under a rule.
@@ -356,12 +417,16 @@ fn is_side_door(name: &Name) -> bool {
                 | SideEffect::OtherServer
                 | SideEffect::LargeObject
                 | SideEffect::Replication
+                | SideEffect::Signal
+                | SideEffect::Server
         )
     })
 }
 
 /// May names stand for something else once the statement has run?
 fn changes_names(effects: &Effects) -> bool {
-    let is_view = effects.class == Class::Define && !effects.relations.is_empty();
-    is_view || matches!(effects.class, Class::Alter | Class::Code | Class::Routine)
+    matches!(
+        effects.class,
+        Class::View | Class::Alter | Class::Code | Class::Routine
+    )
 }

@@ -137,8 +137,12 @@ impl Denial {
             Reason::Setting(_) => "Leave it as it is.",
             Reason::Table(Some(_)) => "Ask for it in `tables` of the policy's scope.",
             Reason::Table(None) => "If it was made in an open transaction, commit that first.",
+            Reason::Learnt {
+                place: Place::Predicate,
+                ..
+            } => "Compare it with = and a value, or ask for `predicates = \"allow\"` in its rule.",
             Reason::Learnt { .. } => {
-                "Compare it with = and a value, or ask for `predicates = \"allow\"` in its rule."
+                "Leave it out there, or ask for `predicates = \"allow\"` in its rule."
             }
             Reason::Copied { .. } => {
                 "Write it into columns under a rule, or ask for `copies = \"allow\"` in the scope."

@@ -6,11 +6,12 @@ use super::*;
 use crate::catalog::{Catalog, table};
 use crate::policy::{Messages, Policy, Rule, Selector, Strategy};
 use crate::sql::effects::Place;
-use crate::sql::lineage::SearchPath;
+use crate::sql::lineage::{Flow, SearchPath};
 
 const PATIENTS: u32 = 20_000;
 const CLAIMS: u32 = 20_001;
 const VISITS: u32 = 20_002;
+const VIEWS: u32 = 20_003;
 
 fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
@@ -20,6 +21,7 @@ fn catalog() -> Catalog {
         ("name", 25),
         ("city", 25),
         ("born", 1082),
+        ("doc", 3802),
     ];
     let claims = [
         ("id", 20),
@@ -36,6 +38,13 @@ fn catalog() -> Catalog {
         catalog.relations.insert(oid, table(schema, name, columns));
     }
     catalog.own_functions.insert("risk_score".to_owned());
+    let mut views = table("ehr", "views", &[("id", 20), ("initial", 25), ("ssn", 25)]);
+    views.is_view = true;
+    catalog.relations.insert(VIEWS, views);
+    for attnum in [2, 3] {
+        let initial = Flow::derived([(PATIENTS, 3)]);
+        catalog.computed.insert((VIEWS, attnum), initial);
+    }
     catalog
 }
 
@@ -372,6 +381,112 @@ fn what_tells_nothing_or_is_counted_may_run() {
 }
 
 #[test]
+fn what_is_computed_stays_so_behind_a_view_a_dot_and_a_count_of_rows() {
+    let guard = Guard::default();
+    for text in [
+        "select id from patients, regexp_matches(ssn, '^1')",
+        "select regexp_matches(ssn, '^1') from patients",
+        "select id from patients, unnest(regexp_match(ssn, '1'))",
+        "select id from patients, string_to_table(ssn, '1')",
+        "select id from patients, xmltable('//b' passing xmlparse(content ssn) columns x text)",
+        "select id from patients where ssn collate \"C\" = '1'",
+        "select id from views where initial = 'A'",
+        "select id from views where ssn = '1'",
+        "select count(*) from views where initial is null",
+        "select id from visits where (id).risk_score > 3",
+    ] {
+        assert!(
+            matches!(is_refused(&guard, text), Reason::Learnt { .. }),
+            "{text}"
+        );
+    }
+    may_run(&guard, "select id from patients, unnest(array[city, 'a'])");
+    may_run(&guard, "select (row(1, 2)).f1, (p).city from patients p");
+    for text in [
+        "select ('/etc/hostname').pg_read_file",
+        "select ('a'::text).dblink_exec",
+        "select pg_reload_conf()",
+        "select pg_terminate_backend(1)",
+    ] {
+        assert!(
+            matches!(is_refused(&guard, text), Reason::Function(_)),
+            "{text}"
+        );
+    }
+    let listed = Guard {
+        functions: Some(Vec::new()),
+        ..guard
+    };
+    assert!(matches!(
+        is_refused(&listed, "select (1).risk_score"),
+        Reason::Function(_)
+    ));
+}
+
+#[test]
+fn definitions_that_reach_under_rules_are_refused() {
+    let guard = Guard::default();
+    for text in [
+        "drop table patients",
+        "create table t (a text references patients (ssn) on update cascade)",
+        "create table t (like patients including all)",
+        "alter table patients add check (ssn < '5')",
+    ] {
+        assert_eq!(
+            is_refused(&guard, text),
+            Reason::Altered("ehr.patients".to_owned()),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        is_refused(&guard, "alter schema ehr rename to x"),
+        Reason::Command(Class::Alter)
+    );
+    for text in [
+        "create table t (a text default risk_score(1))",
+        "alter table visits alter ward type text using risk_score(id)",
+        "create domain d as text check (risk_score(value))",
+    ] {
+        assert!(
+            matches!(is_refused(&guard, text), Reason::Function(_)),
+            "{text}"
+        );
+    }
+    for text in [
+        "update pg_proc set prosrc = 'x'",
+        "delete from pg_catalog.pg_statistic",
+        "insert into pg_authid default values",
+    ] {
+        assert_eq!(
+            is_refused(&guard, text),
+            Reason::Command(Class::Server),
+            "{text}"
+        );
+    }
+    let reading = Guard {
+        commands: [Class::Query].into(),
+        ..guard
+    };
+    for text in [
+        "select 1 as a into t",
+        "with a as (select 1) select * into t from a",
+    ] {
+        assert_eq!(
+            is_refused(&reading, text),
+            Reason::Command(Class::CreateAs),
+            "{text}"
+        );
+    }
+    let glob = |text: &str| Glob::new(text).unwrap();
+    let granted = Guard {
+        tables: Some(vec![(glob("billing"), glob("*"))]),
+        ..Guard::default()
+    };
+    let refused = Reason::Table(Some("ehr.visits".to_owned()));
+    assert_eq!(is_refused(&granted, "drop table visits"), refused);
+}
+
+#[test]
 fn masked_values_are_not_carried_to_where_no_rule_holds() {
     let guard = Guard::default();
     for text in [
@@ -396,6 +511,10 @@ fn masked_values_are_not_carried_to_where_no_rule_holds() {
         "select setseed(ascii(ssn) / 256.0) from patients",
         "select pg_sleep(ascii(ssn)) from patients",
         "create table t as execute p",
+        "insert into patients (id, ssn) select 1, 'zzzzzzz' || left(name, 2) from patients",
+        "update patients set ssn = name",
+        "update patients set name = ssn",
+        "insert into claims (patient_ssn) select left(ssn, 5) from patients",
     ] {
         assert!(
             matches!(is_refused(&guard, text), Reason::Copied { .. }),

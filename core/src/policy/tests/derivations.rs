@@ -84,6 +84,7 @@ fn catalog() -> Catalog {
             }
         }
     }
+    catalog.own_functions.insert("own_function".to_owned());
     catalog
 }
 
@@ -186,7 +187,8 @@ fn every_derivation_is_masked_whole() {
     ] {
         let plan = plan(text);
         assert_eq!(plan.decision, BY_NUMBER, "{text}");
-        assert_eq!(plan.strategy, Strategy::Uniform, "{text}");
+        let is_whole = matches!(plan.strategy, Strategy::Uniform | Strategy::Null);
+        assert!(is_whole, "{text}");
     }
     let number = plan_as("select ssn::bigint + 1 from patients", INT8);
     assert_eq!(
@@ -247,13 +249,42 @@ fn what_may_know_more_is_masked() {
         "select array_to_string(most_common_vals::text::text[], ',') from pg_stats",
     ] {
         assert_eq!(plan(text).decision, Decision::MaskByDefault, "{text}");
-        assert_eq!(plan(text).strategy, Strategy::Uniform, "{text}");
+        let strategy = plan(text).strategy;
+        assert!(
+            matches!(strategy, Strategy::Uniform | Strategy::Null),
+            "{text}"
+        );
     }
     let plan = plan("select own_function(ssn) from patients");
-    assert_eq!(
-        (plan.decision, plan.strategy),
-        (BY_NUMBER, Strategy::Uniform)
-    );
+    assert_eq!((plan.decision, plan.strategy), (BY_NUMBER, Strategy::Null));
+}
+
+#[test]
+fn where_a_null_tells_of_the_value_all_are() {
+    for text in [
+        "select nullif(ssn, '1') from patients",
+        "select nullif(substr(ssn, 1, 1), '1') || '' from patients",
+        "select case when ssn < '5' then 1 end from patients",
+        "select sum(case when ssn < '5' then 1 end) from patients",
+        "select substring(ssn from '^1') from patients",
+        "select (regexp_match(ssn, '^1'))[1] from patients",
+        "select (array[1])[ascii(ssn) - 48] from patients",
+        "select nth_value(id, ascii(ssn) - 48) over () from patients",
+        "select (select 1 from codes where patients.ssn < '5') || ssn from patients",
+        "select (id).own_function from patients",
+    ] {
+        let plan = plan(text);
+        assert_ne!(plan.decision, Decision::Scan, "{text}");
+        assert_eq!(plan.strategy, Strategy::Null, "{text}");
+    }
+    for text in [
+        "select lower(ssn) from patients",
+        "select substr(ssn, 1, 3) || '-' from patients",
+        "select max(ssn) from patients",
+        "select string_agg(ssn, ',') from patients",
+    ] {
+        assert_eq!(plan(text).strategy, Strategy::Uniform, "{text}");
+    }
 }
 
 #[test]

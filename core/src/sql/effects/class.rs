@@ -57,6 +57,8 @@ pub enum Class {
     Routine,
     /// CREATE TABLE AS, and SELECT INTO by its other name.
     CreateAs,
+    /// CREATE VIEW.
+    View,
     /// CREATE, DROP, COMMENT of things in the database.
     Define,
     /// ALTER, and what checks the values that are there: indexes, statistics.
@@ -73,7 +75,7 @@ pub enum Class {
 
 impl Class {
     /// All of them, each with how a configuration and a sentence call it.
-    const NAMES: [(Class, &str, &str); 30] = [
+    const NAMES: [(Class, &str, &str); 31] = [
         (Class::Query, "select", "SELECT"),
         (Class::Insert, "insert", "INSERT"),
         (Class::Update, "update", "UPDATE"),
@@ -98,6 +100,7 @@ impl Class {
         (Class::Lock, "lock", "LOCK"),
         (Class::Routine, "call", "CALL or DO"),
         (Class::CreateAs, "create as", "CREATE TABLE AS"),
+        (Class::View, "create view", "CREATE VIEW"),
         (Class::Define, "define", "CREATE or DROP"),
         (Class::Alter, "alter", "ALTER, or CREATE INDEX"),
         (
@@ -167,6 +170,7 @@ impl Class {
                 | Class::Truncate
                 | Class::CopyIn
                 | Class::CreateAs
+                | Class::View
                 | Class::Define
                 | Class::Alter
                 | Class::Code
@@ -280,11 +284,11 @@ fn of_definition(root: &Node) -> Result<Class, NotUnderstood> {
         Node::CreateSchemaStmt(_)
         | Node::CreateStmt(_)
         | Node::CreateForeignTableStmt(_)
-        | Node::ViewStmt(_)
         | Node::CreateSeqStmt(_)
         | Node::AlterSeqStmt(_)
         | Node::DropStmt(_)
         | Node::CommentStmt(_) => Class::Define,
+        Node::ViewStmt(_) => Class::View,
         Node::AlterTableStmt(_)
         | Node::IndexStmt(_)
         | Node::CreateStatsStmt(_)

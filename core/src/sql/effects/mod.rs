@@ -18,8 +18,8 @@ use velum_parser::Statement;
 pub use class::Class;
 pub use side::SideEffect;
 
-use super::lineage::is_opaque;
-use super::tree::Node;
+use super::lineage::{is_called, is_opaque};
+use super::tree::{Node, names, nodes};
 use crate::catalog::Catalog;
 
 /// The parts of a name, outermost first; empty parts are left out.
@@ -114,6 +114,8 @@ pub struct Effects {
     pub columns: Vec<ColumnUse>,
     /// The functions that it calls by name, sorted. Operators and casts are none.
     pub functions: Vec<Name>,
+    /// Names behind a value, `(value).name`, sorted: of its fields, or of functions of it.
+    pub fields: Vec<Name>,
     /// LIMIT or FETCH FIRST at its outermost level.
     pub row_limit: Option<RowLimit>,
     /// What it does besides, sorted.
@@ -126,7 +128,8 @@ impl Effects {
     /// cursors or prepares statements.
     pub fn may_run_unseen(&self, catalog: &Catalog) -> bool {
         let writes = self.relations.iter().any(|it| it.access == Access::Write);
-        let calls = self.functions.iter().any(|name| is_opaque(catalog, name));
+        let calls = self.functions.iter().any(|name| is_opaque(catalog, name))
+            || self.fields.iter().any(|name| is_called(catalog, name));
         let reads_views = self.relations.iter().any(|it| {
             let named = it.name.last().map(|name| catalog.named(name));
             let named = named.unwrap_or_default();
@@ -157,6 +160,7 @@ pub fn effects(statement: &Statement<'_>) -> Result<Effects, NotUnderstood> {
                 let (name, access) = (parts.cloned().collect(), Access::Define);
                 found.relations.push(RelationUse { name, access });
             }
+            found.relations.extend(dropped(statement.node));
         }
     }
     for function in &statement.census.functions {
@@ -166,6 +170,9 @@ pub fn effects(statement: &Statement<'_>) -> Result<Effects, NotUnderstood> {
             side::of_function(function, &mut side_effects);
         }
     }
+    for field in &found.fields {
+        side::of_function(field, &mut side_effects);
+    }
     side_effects.extend(found.side_effects);
     found.commands.push(class);
     Ok(Effects {
@@ -174,9 +181,33 @@ pub fn effects(statement: &Statement<'_>) -> Result<Effects, NotUnderstood> {
         relations: sorted(found.relations),
         columns: sorted(found.columns),
         functions: sorted(statement.census.functions.clone()),
+        fields: sorted(found.fields),
         row_limit: row_limit(statement.node),
         side_effects: sorted(side_effects),
     })
+}
+
+/// The relations that DROP names.
+fn dropped(root: &Node) -> Vec<RelationUse> {
+    use velum_parser::tree::ObjectType;
+    let Node::DropStmt(drop) = root else {
+        return Vec::new();
+    };
+    let kinds = [
+        ObjectType::ObjectTable,
+        ObjectType::ObjectView,
+        ObjectType::ObjectMatview,
+        ObjectType::ObjectForeignTable,
+    ];
+    if !kinds.iter().any(|kind| *kind as i32 == drop.remove_type) {
+        return Vec::new();
+    }
+    let named = nodes(&drop.objects).filter_map(|object| match object {
+        Node::List(parts) => Some(names(&parts.items).map(str::to_owned).collect()),
+        _ => None,
+    });
+    let access = Access::Write;
+    named.map(|name| RelationUse { name, access }).collect()
 }
 
 /// What a function of this name does besides returning a value, whatever schema it is in.

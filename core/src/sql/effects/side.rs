@@ -43,6 +43,8 @@ pub enum SideEffect {
     OtherServer,
     /// Another session is ended.
     Signal,
+    /// The server's own workings: its log, its WAL, its statistics, its settings.
+    Server,
     /// A library is loaded.
     Library,
     /// A table is made from the result.
@@ -153,6 +155,20 @@ pub(super) fn of_function(name: &Name, found: &mut Vec<SideEffect>) {
         | "crosstabn"
         | "connectby" => SideEffect::RunsText,
         "pg_cancel_backend" | "pg_terminate_backend" => SideEffect::Signal,
+        "pg_reload_conf"
+        | "pg_rotate_logfile"
+        | "pg_switch_wal"
+        | "pg_promote"
+        | "pg_create_restore_point"
+        | "pg_import_system_collations"
+        | "pg_log_backend_memory_contexts"
+        | "pg_log_standby_snapshot" => SideEffect::Server,
+        name if name.starts_with("pg_stat_reset")
+            || name.starts_with("pg_backup_")
+            || name.starts_with("pg_wal_replay_") =>
+        {
+            SideEffect::Server
+        }
         name if name.starts_with("lo_") => SideEffect::LargeObject,
         name if name.starts_with("dblink") => SideEffect::OtherServer,
         name if name.starts_with("pg_read_") || name.starts_with("pg_ls_") => {

@@ -13,6 +13,8 @@ pub(super) struct Found {
     pub(super) relations: Vec<RelationUse>,
     pub(super) columns: Vec<ColumnUse>,
     pub(super) side_effects: Vec<SideEffect>,
+    /// Names behind values: of fields, or of functions.
+    pub(super) fields: Vec<Name>,
     /// What the statement and those within it are.
     pub(super) commands: Vec<Class>,
     /// Met so far, each mention once.

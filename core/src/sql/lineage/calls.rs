@@ -1,6 +1,7 @@
 //! What a function or an operator does with what flows into it.
 
 use crate::catalog::Catalog;
+use crate::sql::effects::function_effects;
 use crate::sql::functions;
 use crate::sql::tree::{self, Node};
 
@@ -30,7 +31,7 @@ const COUNTS: [&str; 7] = [
 
 /// Built-in functions that do something else than to compute, or are not in the list of harmless
 /// ones, but whose value is made of their arguments alone. Sorted.
-const VALUED: [&str; 26] = [
+const VALUED: [&str; 27] = [
     "json_extract_path",
     "json_extract_path_text",
     "jsonb_extract_path",
@@ -45,6 +46,7 @@ const VALUED: [&str; 26] = [
     "pg_advisory_xact_lock_shared",
     "pg_cancel_backend",
     "pg_current_xact_id",
+    "pg_export_snapshot",
     "pg_notify",
     "pg_sleep",
     "pg_sleep_for",
@@ -93,10 +95,91 @@ const KEEPERS: [&str; 29] = [
     "to_jsonb",
 ];
 
+/// Functions whose result is NULL where an argument is (or all that an aggregate is given are), and
+/// nowhere else. Sorted.
+const STRICT: [&str; 60] = [
+    "abs",
+    "age",
+    "any_value",
+    "array_agg",
+    "array_to_json",
+    "ascii",
+    "avg",
+    "btrim",
+    "ceil",
+    "ceiling",
+    "char_length",
+    "character_length",
+    "concat",
+    "concat_ws",
+    "convert_to",
+    "date_part",
+    "date_trunc",
+    "encode",
+    "extract",
+    "floor",
+    "format",
+    "hashtext",
+    "host",
+    "initcap",
+    "json_agg",
+    "json_build_array",
+    "json_build_object",
+    "jsonb_agg",
+    "jsonb_build_array",
+    "jsonb_build_object",
+    "jsonb_pretty",
+    "left",
+    "length",
+    "lower",
+    "lpad",
+    "ltrim",
+    "max",
+    "md5",
+    "min",
+    "octet_length",
+    "overlay",
+    "quote_literal",
+    "regexp_replace",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "round",
+    "row_to_json",
+    "rtrim",
+    "sha256",
+    "split_part",
+    "string_agg",
+    "substr",
+    "sum",
+    "to_char",
+    "to_json",
+    "to_jsonb",
+    "translate",
+    "upper",
+];
+
+/// Is the result NULL where an argument is, and nowhere else?
+pub(super) fn keeps_null(name: &str) -> bool {
+    STRICT.binary_search(&name).is_ok()
+}
+
+/// May a name behind a dot be that of a function of what stands before it?
+pub(super) fn may_be_called(catalog: &Catalog, name: &str) -> bool {
+    catalog.own_functions.contains(name)
+        || catalog.computing_functions.contains(name)
+        || name.starts_with("pg_")
+        || functions::is_harmless(name.as_bytes())
+        || !function_effects(&vec![name.to_owned()]).is_empty()
+}
+
 /// What the function of this name does.
 pub(super) fn function(catalog: &Catalog, name: &[&str], args: &[&Node]) -> Call {
     let bare = match name {
         ["pg_catalog", bare] => bare,
+        // What PostgreSQL's own views are made with.
+        ["information_schema", _] => return Call::Pure,
         // A function of a user's own may be the better match.
         [bare] if !catalog.own_functions.contains(*bare) => bare,
         [.., bare] if computes(catalog, bare) => return Call::Pure,
@@ -133,6 +216,7 @@ pub(super) fn operator(catalog: &Catalog, name: &[&str]) -> Call {
 /// What becomes of documents in the hands of the function of this name.
 pub(super) fn members(name: &str, before: Members) -> Members {
     match before {
+        Members::Leaf => Members::Leaf,
         Members::Shown if KEEPERS.binary_search(&name).is_ok() => Members::Shown,
         _ => Members::Lost,
     }
@@ -145,6 +229,7 @@ mod tests {
     #[test]
     fn lists_are_sorted() {
         assert!(COUNTS.is_sorted() && VALUED.is_sorted() && KEEPERS.is_sorted());
+        assert!(STRICT.is_sorted());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use velum_parser::tree::{self as pg, SubLinkType};
+use velum_parser::tree::{self as pg, AExprKind, SubLinkType};
 
 use crate::sql::effects::Place;
 use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
@@ -15,6 +15,28 @@ use super::uses::Test;
 use super::{Analysis, Unresolved};
 
 type Flowing = Result<Rc<Flow>, Unresolved>;
+
+/// Types that no document can be read as.
+const LEAF_TYPES: [&str; 13] = [
+    "bool",
+    "date",
+    "float4",
+    "float8",
+    "int2",
+    "int4",
+    "int8",
+    "interval",
+    "numeric",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "uuid",
+];
+
+/// Operators whose result is NULL where an operand is, and nowhere else.
+const KEEPING_NULL: [&str; 16] = [
+    "+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~", "!~",
+];
 
 impl<'a> Analysis<'a> {
     /// What flows into `expression`, seen from `scope`.
@@ -35,7 +57,7 @@ impl<'a> Analysis<'a> {
             Node::AIndirection(part) => self.indirection(part, scope),
             Node::NullTest(test) => {
                 let arg = self.optional(test.arg.as_deref(), scope)?;
-                if arg.kind > Kind::Plain {
+                if arg.kind > Kind::Plain && !is_row(&arg) {
                     self.note(Place::Predicate, Test::Any, &arg);
                 }
                 Ok(Rc::new(Flow::count([&*arg])))
@@ -91,6 +113,10 @@ impl<'a> Analysis<'a> {
         let before = flows.iter().map(|flow| flow.members).max();
         let before = before.unwrap_or(Members::Shown);
         let flow = self.derive(&flows)?.with_members(before.max(members));
+        let flow = match expression {
+            Node::RowExpr(_) | Node::AArrayExpr(_) | Node::List(_) | Node::MinMaxExpr(_) => flow,
+            _ => flow.with_nulls(),
+        };
         Ok(Rc::new(if name.is_empty() { flow } else { flow.by(name) }))
     }
 
@@ -222,7 +248,11 @@ impl<'a> Analysis<'a> {
             }
             Call::Count | Call::Pure => {
                 let flow = self.derive(&flows)?;
-                taken(bare, &args, flow)
+                let flow = taken(bare, &args, flow);
+                match calls::keeps_null(bare) {
+                    true => flow,
+                    false => flow.with_nulls(),
+                }
             }
             Call::Opaque => self.derive(&flows)?.opaque(),
         };
@@ -236,12 +266,18 @@ impl<'a> Analysis<'a> {
         let bare = name.last().copied().unwrap_or_default();
         let flow = self.derive(&[left, right])?;
         let before = flow.members;
+        let is_plain = matches!(AExprKind::try_from(operation.kind), Ok(AExprKind::AexprOp));
+        let flow = match is_plain && KEEPING_NULL.contains(&bare) {
+            true => flow,
+            false => flow.with_nulls(),
+        };
         let right = inner(operation.rexpr.as_deref());
         let flow = match (bare, right.map(json::operand)) {
             ("->", Some(Path::Keys(keys))) => flow.at_keys(keys),
             ("->>" | "#>" | "#>>", Some(Path::Keys(keys))) => {
                 flow.at_keys(keys).with_members(before.max(Members::InText))
             }
+            _ if before == Members::Leaf => flow,
             _ => flow.with_members(Members::Lost),
         };
         let flow = match calls::operator(self.catalog, &name) {
@@ -253,8 +289,13 @@ impl<'a> Analysis<'a> {
 
     fn cast(&self, cast: &'a pg::TypeCast, scope: &Scope<'_, 'a>) -> Flowing {
         let arg = self.optional(cast.arg.as_deref(), scope)?;
+        let is_leaf = cast.type_name.as_ref().is_some_and(is_leaf_type);
+        let was_taken = !arg.keys.is_empty() && arg.members <= Members::InText;
         let flow = self.derive(&[arg])?;
-        let members = flow.members.max(Members::InText);
+        let members = match is_leaf && was_taken {
+            true => Members::Leaf,
+            false => flow.members.max(Members::InText),
+        };
         Ok(Rc::new(flow.with_members(members).by("cast")))
     }
 
@@ -271,8 +312,12 @@ impl<'a> Analysis<'a> {
         let mut flows = vec![self.expression(arg, scope)?];
         let mut keys = Vec::new();
         let mut members = Members::Shown;
+        let mut called = Vec::new();
         for step in nodes(&part.indirection) {
             let Node::AIndices(indices) = step else {
+                // `(value).name` is `name(value)` where no field has the name.
+                let name = tree::name(step).into_iter();
+                called.extend(name.filter(|name| calls::may_be_called(self.catalog, name)));
                 continue;
             };
             for index in [&indices.lidx, &indices.uidx] {
@@ -284,9 +329,16 @@ impl<'a> Analysis<'a> {
                 }
             }
         }
-        let flow = self.derive(&flows)?;
+        let flow = self.derive(&flows)?.with_nulls();
         let members = members.max(flow.members);
-        Ok(Rc::new(flow.at_keys(keys).with_members(members)))
+        let mut flow = flow.at_keys(keys).with_members(members);
+        for name in called {
+            flow = match calls::function(self.catalog, &[name], &[]) {
+                Call::Opaque => flow.opaque().by(name),
+                Call::Pure | Call::Count => flow.by(name),
+            };
+        }
+        Ok(Rc::new(flow))
     }
 
     /// The name of the table whose row `expression` is, and nothing else.
@@ -319,7 +371,11 @@ impl<'a> Analysis<'a> {
                 // Whether a row is there: nothing that it holds.
                 Ok(Rc::new(Flow::count(flows).by("exists")))
             }
-            SubLinkType::ExprSublink => self.either(&flows),
+            // NULL where there is no row.
+            SubLinkType::ExprSublink => {
+                let flow = self.either(&flows)?;
+                Ok(Rc::new((*flow).clone().with_nulls()))
+            }
             SubLinkType::ArraySublink => Ok(Rc::new(self.derive(&flows)?)),
             _ => {
                 let mut flows = flows;
@@ -353,9 +409,15 @@ impl<'a> Analysis<'a> {
 type Flows = Result<Vec<Rc<Flow>>, Unresolved>;
 
 /// Is it the row of a table and nothing else?
-fn is_row(flow: &Flow) -> bool {
+pub(super) fn is_row(flow: &Flow) -> bool {
     let is_whole = flow.sources.iter().all(|source| source.1 == 0);
     flow.kind == Kind::Derived && is_whole && !flow.sources.is_empty()
+}
+
+/// Is it the name of a type that no document can be read as?
+fn is_leaf_type(name: &pg::TypeName) -> bool {
+    let last = tree::names(&name.names).next_back();
+    last.is_some_and(|last| LEAF_TYPES.contains(&last)) && name.array_bounds.is_empty()
 }
 
 /// What a function that does no more than compute makes of documents.

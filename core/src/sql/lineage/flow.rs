@@ -25,6 +25,8 @@ pub enum Kind {
 /// Whether a document still shows its members by name, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Members {
+    /// There are none: it was a member, and is a number, a date or the like.
+    Leaf,
     /// It is as it was, or a part of it, or a part of another document.
     Shown,
     /// It is the text of a document.
@@ -47,6 +49,8 @@ pub struct Flow {
     pub keys: Vec<Box<str>>,
     /// What became of the documents among the sources.
     pub members: Members,
+    /// It is NULL where a source is, and nowhere else.
+    pub keeps_null: bool,
 }
 
 /// Without the keys, which may be values.
@@ -58,11 +62,13 @@ impl fmt::Debug for Flow {
             functions,
             keys,
             members,
+            keeps_null,
         } = self;
         let key_count = keys.len();
         write!(
             f,
-            "{kind:?} of {sources:?} by {functions:?}, {key_count} keys, members {members:?}"
+            "{kind:?} of {sources:?} by {functions:?}, {key_count} keys, members {members:?}, \
+             keeps NULL {keeps_null}"
         )
     }
 }
@@ -78,6 +84,7 @@ impl Flow {
             functions: Vec::new(),
             keys: Vec::new(),
             members: Members::Shown,
+            keeps_null: true,
         }
     }
 
@@ -103,6 +110,7 @@ impl Flow {
         Self {
             sources: sources.into_iter().collect(),
             members: Members::Lost,
+            keeps_null: false,
             ..Self::of_kind(Kind::Derived)
         }
     }
@@ -111,6 +119,7 @@ impl Flow {
     pub fn unknown() -> Self {
         Self {
             members: Members::Lost,
+            keeps_null: false,
             ..Self::of_kind(Kind::Opaque)
         }
     }
@@ -141,6 +150,13 @@ impl Flow {
     pub(super) fn opaque(mut self) -> Self {
         self.kind = Kind::Opaque;
         self.members = Members::Lost;
+        self.keeps_null = false;
+        self
+    }
+
+    /// The same, NULL for reasons of its own.
+    pub(super) fn with_nulls(mut self) -> Self {
+        self.keeps_null = false;
         self
     }
 
@@ -180,6 +196,7 @@ impl Flow {
     ) -> Self {
         let mut kind = Kind::Constant;
         let mut members = Members::Shown;
+        let mut keeps_null = true;
         let mut sources = BTreeSet::new();
         let mut functions: BTreeSet<&str> = BTreeSet::new();
         let mut keys: BTreeSet<&str> = BTreeSet::new();
@@ -187,6 +204,7 @@ impl Flow {
             kind = kind.max(flow.kind);
             if has_part(flow) {
                 members = members.max(flow.members);
+                keeps_null &= flow.keeps_null;
                 sources.extend(flow.sources.iter().copied());
                 functions.extend(flow.functions.iter().map(|name| &**name));
                 keys.extend(flow.keys.iter().map(|key| &**key));
@@ -198,6 +216,7 @@ impl Flow {
             functions: functions.into_iter().map(Into::into).collect(),
             keys: keys.into_iter().map(Into::into).collect(),
             members,
+            keeps_null,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
 use super::flow::{Flow, Kind, Members};
 use super::scope::{Columns, Cte, Named, Piece, Scope};
+use super::uses::Test;
 use super::{Analysis, SearchPath, Unresolved};
 
 /// Functions that return one column whatever they are given. Sorted.
@@ -247,6 +248,9 @@ impl<'a> Analysis<'a> {
             self.optional(table.rowexpr.as_deref(), scope)?,
         ];
         common.extend(self.each(&table.namespaces, scope)?);
+        for flow in &common {
+            self.note(Place::Other, Test::Any, flow);
+        }
         let mut columns = Columns::default();
         for column in nodes(&table.columns) {
             let Node::RangeTableFuncCol(column) = column else {
@@ -283,6 +287,9 @@ impl<'a> Analysis<'a> {
                 .as_deref()
                 .and_then(|it| it.raw_expr.as_deref());
             flows.push(self.optional(raw, scope)?);
+        }
+        for flow in &flows {
+            self.note(Place::Other, Test::Any, flow);
         }
         let mut defaults = Vec::new();
         let mut names = Vec::new();

@@ -14,6 +14,7 @@
 //! own reads no table.
 
 mod calls;
+mod conditions;
 mod expression;
 mod flow;
 mod from;
@@ -164,6 +165,14 @@ pub fn view_columns(definition: &[u8], catalog: &Catalog) -> Result<Vec<Flow>, U
 pub fn is_opaque(catalog: &Catalog, name: &[String]) -> bool {
     let name: Vec<&str> = name.iter().map(String::as_str).collect();
     calls::function(catalog, &name, &[]) == calls::Call::Opaque
+}
+
+/// May a name behind a value be that of a function which knows more than the value?
+pub fn is_called(catalog: &Catalog, name: &[String]) -> bool {
+    let bare = name
+        .last()
+        .is_some_and(|name| calls::may_be_called(catalog, name));
+    bare && is_opaque(catalog, name)
 }
 
 /// What an analysis is made with.

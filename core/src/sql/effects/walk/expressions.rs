@@ -47,6 +47,9 @@ impl Walk<'_> {
                 self.optional(when.result.as_deref(), place)
             }
             Node::AIndirection(part) => {
+                // `(value).name` is `name(value)` where no field has the name.
+                let fields = tree::names(&part.indirection).map(|name| vec![name.to_owned()]);
+                self.found.fields.extend(fields);
                 self.optional(part.arg.as_deref(), place)?;
                 self.each(&part.indirection, place)
             }

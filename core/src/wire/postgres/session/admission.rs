@@ -35,6 +35,8 @@ pub(super) struct Refused<'a> {
     pub(super) channel: Channel,
     pub(super) binds: &'a [Option<Token>],
     pub(super) refusal: Refusal,
+    /// It is a Parse of the unnamed statement.
+    pub(super) drops_unnamed: bool,
 }
 
 impl<I: Inspect> Session<I> {
@@ -169,7 +171,11 @@ impl<I: Inspect> Session<I> {
             channel,
             binds,
             refusal,
+            drops_unnamed,
         } = refused;
+        if drops_unnamed {
+            self.names.set_statement(b"", None);
+        }
         let decision = format!("deny: {}", refusal.message);
         let (ordinal, _) = self.journal.intent(
             now,
@@ -187,7 +193,12 @@ impl<I: Inspect> Session<I> {
         let is_extended = channel == Channel::Extended;
         match is_extended {
             true => {
-                let name = self.probe_name.as_bytes();
+                // A Parse that fails drops the unnamed statement, and no named one.
+                let name = if drops_unnamed {
+                    b""
+                } else {
+                    self.probe_name.as_bytes()
+                };
                 window.insert_with(|out| message::write_parse(out, name, FAILING));
             }
             false => window.insert_with(|out| message::write_query(out, FAILING)),

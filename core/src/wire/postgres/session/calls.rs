@@ -58,6 +58,7 @@ impl<I: Inspect> Session<I> {
                 channel: Channel::FunctionCall,
                 binds: &binds,
                 refusal: denial.to_refusal(),
+                drops_unnamed: false,
             };
             self.refuse_message(refused, window, now);
             return Ok(());

@@ -222,6 +222,7 @@ impl<I: Inspect> Session<I> {
                     channel: Channel::Simple,
                     binds: &[],
                     refusal,
+                    drops_unnamed: false,
                 };
                 self.refuse_message(refused, window, now);
                 return Ok(());
@@ -322,6 +323,7 @@ impl<I: Inspect> Session<I> {
                 channel: Channel::Extended,
                 binds: &[],
                 refusal,
+                drops_unnamed: name.is_empty(),
             };
             self.refuse_message(refused, window, now);
             return Ok(());
@@ -442,6 +444,7 @@ impl<I: Inspect> Session<I> {
                 channel: Channel::Extended,
                 binds: &portal.binds,
                 refusal,
+                drops_unnamed: false,
             };
             self.refuse_message(refused, window, now);
             return Ok(());
