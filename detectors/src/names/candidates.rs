@@ -127,7 +127,7 @@ fn passes(text: &[u8], token: &Token, model: &Model) -> bool {
     {
         return false;
     }
-    if in_address(text, &token.word) {
+    if in_address(text, &token.word) || is_tag(text, &token.word) {
         return false;
     }
     (known.0 == 0 && !is_code(text, token, model))
@@ -147,6 +147,12 @@ fn in_address(text: &[u8], word: &Word) -> bool {
     at_sign(end) || start.checked_sub(1).is_some_and(at_sign)
 }
 
+/// Whether the word is the name of an element: `<Section>`, `</Section>`.
+fn is_tag(text: &[u8], word: &Word) -> bool {
+    let before = text.get(..word.start).unwrap_or_default();
+    before.ends_with(b"<") || before.ends_with(b"</")
+}
+
 /// Whether a word that no list has looks like an abbreviation or a product: `QRS`, `RxCUI`. Behind
 /// a title or beside a name it is one of its own.
 fn is_code(text: &[u8], token: &Token, model: &Model) -> bool {
@@ -163,7 +169,12 @@ fn is_code(text: &[u8], token: &Token, model: &Model) -> bool {
             gap,
             Gap::Blank | Gap::Comma | Gap::Hyphen | Gap::Caret | Gap::Slash
         );
-        close && word.is_some_and(|word| word.is_capital() && model.known(&word).is_name())
+        close
+            && word.is_some_and(|word| {
+                let known = model.known(&word);
+                let coined = known.0 == 0 && word.letters > CODE_LETTERS;
+                word.is_capital() && (known.is_name() || coined)
+            })
     };
     looks
         && !titled(text, token, model)
