@@ -13,6 +13,9 @@ pub(crate) const SHAPES: &[Shape] = &[Shape {
     judge: v4,
 }];
 
+/// What stands before an IPv4 address that is written as one of IPv6 (RFC 4291 section 2.5.5.2).
+const MAPPED: &[u8] = b"::ffff:";
+
 /// Longest text form (RFC 4291 section 2.2), with an embedded IPv4 address.
 const V6_BYTES: usize = 45;
 
@@ -47,7 +50,10 @@ pub(crate) fn colon(scan: &mut Scan<'_>, at: usize) {
     let follows = scan
         .byte(at + 1)
         .is_some_and(|byte| byte.is_ascii_hexdigit() || byte == b':');
-    if start == at || !follows || scan.byte_before(start, 1) == Some(b':') {
+    let mapped = scan
+        .slice(at, at + MAPPED.len())
+        .eq_ignore_ascii_case(MAPPED);
+    if start == at && !mapped || !follows || scan.byte_before(start, 1) == Some(b':') {
         return;
     }
     let is_part = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
@@ -70,8 +76,21 @@ pub(crate) fn colon(scan: &mut Scan<'_>, at: usize) {
         return;
     };
     if !address.is_loopback() && starts_word(scan.text, start) && ends_word(scan.text, end) {
+        let end = zone_end(scan.text, end);
         scan.report(Detector::Ip, start, end);
     }
+}
+
+/// One past the interface that an address is of: `fe80::1%eth0`.
+fn zone_end(text: &[u8], end: usize) -> usize {
+    const ZONE_BYTES: usize = 15;
+    if text.get(end) != Some(&b'%') {
+        return end;
+    }
+    let zone = run_end(text, end + 1, ZONE_BYTES, |byte| {
+        byte.is_ascii_alphanumeric()
+    });
+    if zone > end + 1 { zone } else { end }
 }
 
 fn ends_in_one_colon(scan: &Scan<'_>, end: usize) -> bool {
@@ -83,5 +102,6 @@ fn is_meant(text: &[u8]) -> bool {
     let colons = text.iter().filter(|byte| **byte == b':').count();
     let first = text.iter().position(|byte| *byte == b':').unwrap_or(0);
     let digits = text.iter().any(u8::is_ascii_digit);
-    digits && (colons >= 4 || (first >= 3 && text.len() >= 6))
+    let mapped = first == 0;
+    digits && (mapped || colons >= 4 || (first >= 3 && text.len() >= 6))
 }

@@ -80,7 +80,9 @@ pub(crate) fn number(scan: &mut Scan<'_>, number: &Number) {
         Cues::NONE
     };
     let cues = label.cues | column;
-    if is_year(scan.slice(start, end)) && has_word(scan.slice(label.end, start)) {
+    let token = scan.slice(start, end);
+    let between = scan.slice(label.end, start);
+    if is_year(token) && has_word(between) || is_clock(token) && between.ends_with(b"the ") {
         return;
     }
     for rule in RULES {
@@ -195,6 +197,12 @@ fn grouped(
 /// `certificate of 2019` names no certificate.
 fn is_year(token: &[u8]) -> bool {
     token.len() == 4 && (1900..=2099).contains(&calendar::number(token))
+}
+
+/// `chart the 0800 vitals` tells the time.
+fn is_clock(token: &[u8]) -> bool {
+    let part = |from| token.get(from..from + 2).map_or(99, calendar::number);
+    token.len() == 4 && part(0) < 24 && part(2) < 60
 }
 
 fn has_word(between: &[u8]) -> bool {

@@ -39,6 +39,7 @@ pub(super) const VOCABULARY: &[Entry] = &[
         "ssn, ssns, social security, socialsecurity, soc sec, social sec, itin, ss no, ss \
          num, ss number, ss #, taxpayer id, tin",
     ),
+    at_once(Cues::SSN, "last four"),
     in_columns(
         Cues::MRN,
         "mrn, mrns, emrn, mpi, empi, medical record, medicalrecord, med rec, medrec, mr no, \

@@ -129,7 +129,7 @@ fn passes(text: &[u8], token: &Token, trail: &mut Trail<'_>) -> bool {
     {
         return false;
     }
-    if in_address(text, &token.word) {
+    if in_address(text, &token.word) || is_tag(text, &token.word) {
         return false;
     }
     (known.0 == 0 && !is_code(text, token, trail))
@@ -149,6 +149,12 @@ fn in_address(text: &[u8], word: &Word) -> bool {
     at_sign(end) || start.checked_sub(1).is_some_and(at_sign)
 }
 
+/// Whether the word is the name of an element: `<Section>`, `</Section>`.
+fn is_tag(text: &[u8], word: &Word) -> bool {
+    let before = text.get(..word.start).unwrap_or_default();
+    before.ends_with(b"<") || before.ends_with(b"</")
+}
+
 /// Whether a word that no list has looks like an abbreviation or a product: `QRS`, `RxCUI`. Behind
 /// a title or beside a name it is one of its own.
 fn is_code(text: &[u8], token: &Token, trail: &mut Trail<'_>) -> bool {
@@ -165,7 +171,11 @@ fn is_code(text: &[u8], token: &Token, trail: &mut Trail<'_>) -> bool {
             gap,
             Gap::Blank | Gap::Comma | Gap::Hyphen | Gap::Caret | Gap::Slash
         );
-        close && other.is_some_and(|other| other.word.is_capital() && other.known.is_name())
+        close
+            && other.is_some_and(|other| {
+                let coined = other.known.0 == 0 && other.word.letters > CODE_LETTERS;
+                other.word.is_capital() && (other.known.is_name() || coined)
+            })
     };
     looks
         && !titled(text, token, trail)

@@ -19,12 +19,14 @@ const REMEMBERED: usize = 64;
 const WAITING: usize = 128;
 /// Names that wait for one that is beyond doubt; with more of them the text is full of names.
 const LONELY: usize = 32;
+/// Up to here a text has few words, so that hardly one of them looks like a name by chance.
+const SHORT_BYTES: usize = 160;
 
 /// Reports the names of the text.
 pub(super) fn names(scan: &mut Scan<'_>, model: &Model) {
     let text = scan.text;
     let edges = (scan.around.at_start, scan.around.at_end);
-    let mut decoder = Decoder::new(model, edges == (true, true));
+    let mut decoder = Decoder::new(model, edges == (true, true), text.len());
     candidates::each(text, edges, model, |seen| match seen {
         Seen::Candidate(candidate) => decoder.take(scan, candidate),
         Seen::Facility(token) if token.word.shape == Shape::Lower => org::small(scan, token, model),
@@ -58,6 +60,8 @@ struct Scored {
 struct Decoder<'m> {
     model: &'m Model,
     whole: bool,
+    /// From here on a name needs no other beside it.
+    alone: i32,
     held: Option<Scored>,
     run: Run,
     /// Nothing until there is something to remember: most texts are too short for that.
@@ -65,10 +69,16 @@ struct Decoder<'m> {
 }
 
 impl<'m> Decoder<'m> {
-    fn new(model: &'m Model, whole: bool) -> Self {
+    fn new(model: &'m Model, whole: bool, bytes: usize) -> Self {
+        let thresholds = model.thresholds;
+        let alone = match bytes <= SHORT_BYTES {
+            true => thresholds.alone.midpoint(thresholds.accept),
+            false => thresholds.alone,
+        };
         Self {
             model,
             whole,
+            alone,
             held: None,
             // A part of a text says nothing about what else is in it.
             run: Run::new(!whole),
@@ -104,7 +114,7 @@ impl<'m> Decoder<'m> {
             0
         };
         let score = scored.score + support;
-        self.run.company |= scored.score >= thresholds.alone;
+        self.run.company |= scored.score >= self.alone;
         let accept = if scored.lower {
             thresholds.accept_lower
         } else {
@@ -169,7 +179,9 @@ fn joined(text: &[u8], first: &Word, second: &Word, model: &Model) -> bool {
         if next.start == second.start {
             return true;
         }
-        let bridge = next.letters == 1 || is_particle(&Token::of(next, model));
+        let token = Token::of(next, model);
+        let bridge =
+            next.letters == 1 || is_particle(&token) || gap == Gap::Hyphen && is_second(&token);
         if !bridge {
             return false;
         }
@@ -180,6 +192,18 @@ fn joined(text: &[u8], first: &Word, second: &Word, model: &Model) -> bool {
 
 fn is_particle(token: &Token) -> bool {
     token.roles.has(Roles::PARTICLE)
+}
+
+/// Whether a word behind a hyphen may be the second part of a first name: `Ji-woo`, `Anne-marie`.
+fn is_second(token: &Token) -> bool {
+    const LETTERS: u8 = 8;
+    let known = token.known;
+    let unlike_a_word = known.0 == 0 || known.is_name() || token.word.letters <= 3;
+    token.word.shape == Shape::Lower
+        && token.word.letters <= LETTERS
+        && unlike_a_word
+        && known.word_frequency() < 3
+        && !token.roles.has(Roles::HEAD.or(Roles::FUNCTION))
 }
 
 /// Accepted words in a row.
@@ -231,6 +255,7 @@ impl Run {
     fn flush(&mut self, scan: &mut Scan<'_>, model: &Model) {
         if let (Some(first), Some(last)) = (self.words[0], self.last) {
             let start = leading_particles(scan.text, &first, model);
+            let last = trailing_parts(scan.text, &last, model);
             let end = trailing_suffix(scan.text, &last, model);
             self.keep(scan, Detector::Name, start, end);
         }
@@ -267,9 +292,58 @@ fn believe(scan: &mut Scan<'_>, detector: Detector, start: usize, end: usize) {
     }
 }
 
-/// The first of the particles that lead to a name: `van der Berg`, `al-Rashid`.
+/// The last word of a name whose rest was not taken for one: `Al-Farsi`, `Ji-woo`, `de Mitt`.
+fn trailing_parts(text: &[u8], last: &Word, model: &Model) -> Word {
+    let mut end = *last;
+    for _ in 0..=BRIDGE_WORDS {
+        let Some(next) = next_part(text, &end, model) else {
+            break;
+        };
+        end = next;
+    }
+    end
+}
+
+/// The word behind a name that belongs to it by the hyphen or the particles between them.
+fn next_part(text: &[u8], last: &Word, model: &Model) -> Option<Word> {
+    let other = Roles::HEAD
+        .or(Roles::CREDENTIAL)
+        .or(Roles::DATE)
+        .or(Roles::FUNCTION)
+        .or(Roles::ORG_HEAD)
+        .or(Roles::DOSE);
+    let mut at = *last;
+    let mut led = false;
+    for _ in 0..BRIDGE_WORDS {
+        let (gap, next) = word::after(text, at.end, at.possessive);
+        let next = next.filter(|next| !at.possessive && next.start - at.end == 1)?;
+        let token = Token::of(next, model);
+        let written = next.is_capital() && next.letters > 1 && !token.roles.has(other);
+        match gap {
+            Gap::Hyphen if written || !led && is_second(&token) => return Some(next),
+            Gap::Blank if led && written => return Some(next),
+            Gap::Blank
+                if is_particle(&token)
+                    && next.letters > 1
+                    && !token.roles.has(other)
+                    && !token.roles.has(Roles::SUFFIX) => {}
+            _ => return None,
+        }
+        led = true;
+        at = next;
+    }
+    None
+}
+
+/// The first of the particles that lead to a name: `van der Berg`, `al-Rashid`, `D'Aubigny`.
 fn leading_particles(text: &[u8], first: &Word, model: &Model) -> usize {
-    let mut start = first.start;
+    let mut start = match text.get(..first.start) {
+        Some([.., b' ' | b'"' | b'\n', letter, b'\'']) if letter.is_ascii_uppercase() => {
+            first.start - 2
+        }
+        Some([letter, b'\'']) if letter.is_ascii_uppercase() => 0,
+        _ => first.start,
+    };
     for _ in 0..BRIDGE_WORDS {
         let (gap, before) = word::before(text, start);
         let Some(before) = before.filter(|_| matches!(gap, Gap::Blank | Gap::Hyphen)) else {

@@ -116,8 +116,9 @@ fn beyond_ascii(character: char) -> Letter {
         0x300..=0x36f => Kind::Mark,
         // Soft hyphens, joiners, marks of direction, variation selectors: nothing is seen of them.
         0xad | 0x200b..=0x200f | 0x2060..=0x2064 | 0xfe00..=0xfe0f | 0xfeff => Kind::Mark,
-        // Scripts of India, Sinhala, Thai, Lao, Tibetan, Burmese: vowels are signs.
-        0x900..=0x109f if !character.is_ascii_punctuation() => Kind::Uncased,
+        // Scripts of India, Sinhala, Thai, Lao, Tibetan, Burmese: vowels are signs. Georgian: what
+        // Unicode calls its capitals begins no word.
+        0x900..=0x10ff if !character.is_ascii_punctuation() => Kind::Uncased,
         _ if character.is_uppercase() => Kind::Upper,
         _ if character.is_lowercase() => Kind::Lower,
         _ if character.is_alphabetic() => Kind::Uncased,

@@ -8,6 +8,7 @@ use super::word::{self, Gap, Shape, Word};
 use crate::catalog::Detector;
 use crate::lookup::WordSet;
 use crate::scan::Scan;
+use crate::text::is_one_of;
 
 /// Words before the one that says what it is.
 const LEADING_WORDS: usize = 5;
@@ -174,6 +175,10 @@ fn leading(text: &[u8], head: &Word, strong: bool, model: &Model) -> (usize, boo
         if token.roles.has(Roles::FUNCTION.or(Roles::SAYS)) && !joint {
             break;
         }
+        // `FROM HOLY CROSS HOSPITAL`: in a line of capitals all words look alike.
+        if before.shape == Shape::Capitals && leads(text, &before) {
+            break;
+        }
         // `Lee of Occupational Health` is a person and a department.
         if joint && !own {
             break;
@@ -186,6 +191,13 @@ fn leading(text: &[u8], head: &Word, strong: bool, model: &Model) -> (usize, boo
         start = before.start;
     }
     (start, own)
+}
+
+/// Words that lead to a facility and belong to none.
+fn leads(text: &[u8], word: &Word) -> bool {
+    const LEADS: [&[u8]; 8] = [b"from", b"via", b"to", b"with", b"by", b"per", b"at", b"in"];
+    text.get(word.start..word.end)
+        .is_some_and(|word| is_one_of(word, &LEADS))
 }
 
 /// `of`, `and`, `for`: small words inside a name.

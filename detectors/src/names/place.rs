@@ -134,13 +134,42 @@ static STANDS: WordSet = WordSet::of(&[
 /// Whether the word that begins at `start` stands behind a preposition that may lead to a place.
 pub(super) fn may_begin(text: &[u8], start: usize) -> bool {
     let before = text.get(start.saturating_sub(6)..start).unwrap_or_default();
-    let leads: [&[u8]; 5] = [b" in ", b" from ", b" to ", b" near ", b" of "];
-    leads.iter().any(|lead| {
+    let leads: [&[u8]; 6] = [b" in ", b" from ", b" to ", b" near ", b" of ", b" at "];
+    let leads = leads.iter().any(|lead| {
         let from = before.len().saturating_sub(lead.len());
         before
             .get(from..)
             .is_some_and(|end| end.eq_ignore_ascii_case(lead))
-    })
+    });
+    leads || before.ends_with(b": ") && labelled(text, start)
+}
+
+/// Whether the label before `start` asks for a place: `Location of patient: `.
+fn labelled(text: &[u8], start: usize) -> bool {
+    const BYTES: usize = 32;
+    const LABELS: [&[u8]; 8] = [
+        b"location",
+        b"located",
+        b"hometown",
+        b"residence",
+        b"residing",
+        b"birthplace",
+        b"town",
+        b"lives",
+    ];
+    let before = text
+        .get(start.saturating_sub(BYTES)..start)
+        .unwrap_or_default();
+    let Some(label) = before.strip_suffix(b": ") else {
+        return false;
+    };
+    let ends = |byte: &u8| !(byte.is_ascii_alphabetic() || *byte == b' ');
+    let from = label.iter().rposition(ends).map_or(0, |end| end + 1);
+    let mut words = label
+        .get(from..)
+        .unwrap_or_default()
+        .split(|byte| *byte == b' ');
+    words.any(|word| is_one_of(word, &LABELS))
 }
 
 /// Why a word is taken for the first of a city's name.
@@ -209,6 +238,9 @@ fn led_to(text: &[u8], token: &Token, model: &Model) -> Option<usize> {
     if !may_begin(text, token.word.start) {
         return None;
     }
+    if labelled(text, token.word.start) {
+        return city_end(text, token, false, model);
+    }
     let (_, lead) = word::before(text, token.word.start);
     let lead = lead?;
     let (gap, verb_word) = word::before(text, lead.start);
@@ -249,7 +281,9 @@ fn lives_before(text: &[u8], at: usize) -> bool {
 /// Whether the word is the name of a city and of nothing else but persons.
 fn is_city(token: &Token) -> bool {
     let other = Known::WORD | Known::EPONYM | Known::CLINICAL | Known::DRUG;
-    token.known.has(Known::PLACE) && !token.known.has(other) && token.word.shape == Shape::Capital
+    // In a text of one case only what is called so and nothing else.
+    let written = token.word.shape == Shape::Capital || token.known.classes() == Known::PLACE;
+    token.known.has(Known::PLACE) && !token.known.has(other) && written
 }
 
 /// One past the city that begins with the word. Without a `sure` lead one of its words has to be
@@ -291,8 +325,10 @@ fn city_end(text: &[u8], first: &Token, sure: bool, model: &Model) -> Option<usi
 
 /// Whether a city may be called so: no facility or ward of one.
 fn may_be_part(token: &Token, sure: bool) -> bool {
+    // `Mobile` is a city, too.
+    let city = token.known.has(Known::PLACE) && token.word.shape == Shape::Capital;
+    let department = token.roles.has(Roles::DEPARTMENT) && !city;
     let other = Roles::ORG_HEAD
-        .or(Roles::DEPARTMENT)
         .or(Roles::DATE)
         .or(Roles::KIN)
         .or(Roles::JOB)
@@ -305,5 +341,5 @@ fn may_be_part(token: &Token, sure: bool) -> bool {
         Shape::Lower => token.known.has(Known::PLACE) && (sure || token.known.word_frequency() < 3),
         _ => token.word.is_capital(),
     };
-    written && !token.roles.has(other) && !code
+    written && !token.roles.has(other) && !department && !code
 }

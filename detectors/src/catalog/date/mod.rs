@@ -118,8 +118,10 @@ fn parts(scan: &mut Scan<'_>, at: &Candidate<'_>) {
         return;
     }
     let padded = lengths == [2, 2, 2] && !text.contains(&b' ');
-    // `1-2-30` counts something, `1.12.24` is a version.
-    if !(year || slashes == 2 || padded || has_birth_cue(scan, at)) {
+    // `1-2-30` counts something, `1.12.24` is a version; `on 3-22-24` is said to be a date.
+    let announced =
+        || has_birth_cue(scan, at) || at.number.label(scan).cues.has(Cues::DATE) && lengths[2] == 2;
+    if !(year || slashes == 2 || padded || announced()) {
         return;
     }
     if text.contains(&b'.') && at.number.label(scan).cues.has(Cues::VERSION) {

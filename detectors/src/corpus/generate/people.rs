@@ -112,7 +112,7 @@ impl People {
                 };
                 (coined_first, self.coin(random))
             }
-            "non_english" => language(&self.latin, random).unwrap_or((first, last)),
+            "non_english" => self.of_language(random).unwrap_or((first, last)),
             "native" => language(&self.native, random).unwrap_or((first, last)),
             "hyphen" if random.chance(50) => {
                 let second = frequent(&self.first, random);
@@ -128,6 +128,21 @@ impl People {
             }
             _ => (first, last),
         }
+    }
+
+    /// A name of another language. Some have two first names: `Thi Hanh`, `Ji-woo`, `Mei-Ling`.
+    fn of_language(&self, random: &mut Random) -> Option<(String, String)> {
+        let (names, last_names) = random.pick(&self.latin)?;
+        let first = random.pick(names)?.clone();
+        let last = random.pick(last_names)?.clone();
+        let second = random.pick(names)?;
+        let first = match random.below(100) {
+            0..8 => format!("{first}-{}", second.to_lowercase()),
+            8..12 => format!("{first}-{second}"),
+            12..18 => format!("{first} {second}"),
+            _ => first,
+        };
+        Some((first, last))
     }
 
     /// A common word that persons are called, too, capitalised.
