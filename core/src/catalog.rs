@@ -98,6 +98,8 @@ pub struct Catalog {
     pub computing_functions: HashSet<String>,
     /// Names of operators outside of `pg_catalog` that may do anything.
     pub own_operators: HashSet<String>,
+    /// Columns of which no two rows of their table have the same value, and each has one.
+    pub keys: HashSet<Origin>,
     /// Relations by name, made when it is first needed.
     pub names: NameIndex,
 }

@@ -5,7 +5,7 @@ use super::super::{Policy, RuleId};
 use super::{Denial, Guard, Predicates, Reason};
 use crate::catalog::{Catalog, Relation};
 use crate::sql::Analysis;
-use crate::sql::effects::{Access, Class, Effects, Name, RelationUse, SideEffect};
+use crate::sql::effects::{Access, Class, Effects, Name, Place, RelationUse, SideEffect};
 use crate::sql::lineage::{Flow, Kind, Origin, Test, Unresolved, Use, is_called, is_opaque};
 
 /// What statements that may run cost and change.
@@ -138,7 +138,9 @@ impl Decision<'_> {
             return Ok(());
         }
         let mut named = effects.relations.iter();
-        if let Some(ruled) = named.find_map(|it| self.ruled(it)) {
+        // What DROP names is gone, and tells nothing.
+        let mut kept = named.by_ref().filter(|it| it.access == Access::Define);
+        if let Some(ruled) = kept.find_map(|it| self.ruled(it)) {
             return Err(self.deny(Reason::Altered(ruled)));
         }
         // A schema or a type, by whose new name no rule knows what is in it.
@@ -292,7 +294,7 @@ impl Decision<'_> {
             // What a view computes is compared as what it is computed from would be.
             let is_stored = matches!(taint, Taint::Value(_));
             let is_fine = match &one.test {
-                Test::Presence if is_stored => true,
+                Test::Presence if is_stored || is_row(&one.flow) => true,
                 Test::Into(targets) => self.guard.copies || self.are_under(targets, taint),
                 _ if allowed == Predicates::Allow => true,
                 Test::Equality { values }
@@ -304,7 +306,7 @@ impl Decision<'_> {
                 Test::Column(other) => {
                     allowed == Predicates::Equality && self.is_same(self.taint(other), taint)
                 }
-                Test::Presence | Test::Equality { .. } | Test::Any => false,
+                Test::Presence | Test::Equality { .. } | Test::Members(_) | Test::Any => false,
             };
             if !is_fine {
                 let column = self.column(&one.flow);
@@ -326,7 +328,13 @@ impl Decision<'_> {
         let taint = self.taint(&one.flow);
         let is_safe = match &one.test {
             Test::Presence | Test::Into(_) => true,
+            Test::Members(keys) => {
+                let mut keys = keys.iter().map(|key| key.as_bytes());
+                !keys.any(|key| self.policy.json_keys().find(key).is_some())
+            }
             Test::Equality { .. } => !one.flow.keys.is_empty(),
+            // Which members are alike, not what they are.
+            Test::Any if one.place == Place::Grouping => !one.flow.keys.is_empty(),
             Test::Column(_) | Test::Any => false,
         };
         match taint == Taint::Clean && !is_safe {
@@ -389,6 +397,11 @@ impl Decision<'_> {
         let column = column.map_or("*", |(_, column)| column.name.as_str());
         Some(format!("{}.{}.{column}", relation.schema, relation.name))
     }
+}
+
+/// Is it all of a table's row?
+fn is_row(flow: &Flow) -> bool {
+    !flow.sources.is_empty() && flow.sources.iter().all(|source| source.1 == 0)
 }
 
 fn is_system(schema: &str) -> bool {

@@ -7,6 +7,7 @@ use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
 use super::expression::is_row;
 use super::flow::{Flow, Kind};
+use super::json::{self, Path};
 use super::scope::Scope;
 use super::uses::Test;
 use super::{Analysis, Unresolved};
@@ -53,6 +54,15 @@ impl<'a> Analysis<'a> {
             }
             Node::AExpr(operation) => self.comparison(operation, scope, place),
             Node::SubLink(link) => self.subquery(link, scope, place),
+            Node::FuncCall(call) if is_path_question(call) => {
+                let [document, path] = call.args.as_slice() else {
+                    return Err(Unresolved::Node);
+                };
+                let flow = self.optional(Some(document), scope)?;
+                let path = inner(Some(path)).map_or(Path::Any, json::sql_path);
+                self.note(place, members(path).unwrap_or(Test::Any), &flow);
+                Ok(())
+            }
             _ => {
                 let flow = self.expression(condition, scope)?;
                 self.note(place, Test::Any, &flow);
@@ -68,6 +78,11 @@ impl<'a> Analysis<'a> {
         place: Place,
     ) -> Result<(), Unresolved> {
         let kind = AExprKind::try_from(operation.kind).map_err(|_| Unresolved::Node)?;
+        if let Some(test) = self.membership(operation, kind) {
+            let flow = self.optional(operation.lexpr.as_deref(), scope)?;
+            self.note(place, test, &flow);
+            return Ok(());
+        }
         let is_equality = matches!(tree::names(&operation.name).next_back(), Some("=" | "<>"))
             && !self.is_own_operator(&operation.name);
         let sides = inner(operation.lexpr.as_deref()).zip(inner(operation.rexpr.as_deref()));
@@ -85,6 +100,22 @@ impl<'a> Analysis<'a> {
             ) => self.equality(left, right, scope, place),
             _ => self.anything(operation, scope, place),
         }
+    }
+
+    /// What a condition on a document tells that asks for members by their keys.
+    fn membership(&self, operation: &'a pg::AExpr, kind: AExprKind) -> Option<Test> {
+        let right = inner(operation.rexpr.as_deref())?;
+        let name = tree::names(&operation.name).next_back()?;
+        if kind != AExprKind::AexprOp || self.is_own_operator(&operation.name) {
+            return None;
+        }
+        let keys = match name {
+            "?" | "?|" | "?&" => return Some(Test::Presence),
+            "@>" => json::document(right),
+            "@?" | "@@" => json::sql_path(right),
+            _ => return None,
+        };
+        members(keys)
     }
 
     fn is_own_operator(&self, name: &[Wrapped]) -> bool {
@@ -230,6 +261,21 @@ impl<'a> Analysis<'a> {
     }
 }
 
+/// What a condition tells that asks by these keys, if they are known.
+fn members(keys: Path<'_>) -> Option<Test> {
+    match keys {
+        Path::Keys(keys) => Some(Test::Members(keys.into_iter().map(Into::into).collect())),
+        Path::Any => None,
+    }
+}
+
+/// `jsonb_path_exists(document, path)` and its like, without variables.
+fn is_path_question(call: &pg::FuncCall) -> bool {
+    let name = tree::names(&call.funcname).next_back();
+    let is_one = matches!(name, Some("jsonb_path_exists" | "jsonb_path_match"));
+    is_one && call.args.len() == 2
+}
+
 /// Is it a value that stands in the statement, or comes with it as a parameter?
 fn is_given(expression: &Node) -> bool {
     match expression {
@@ -263,7 +309,7 @@ fn equality(flow: &Flow, values: u32) -> Test {
 }
 
 /// Was it taken out of a document, and is it as it was there?
-fn is_member(flow: &Flow) -> bool {
+pub(super) fn is_member(flow: &Flow) -> bool {
     let mut by = flow.functions.iter().map(|name| &**name);
     !flow.keys.is_empty() && by.all(|name| matches!(name, "->" | "->>" | "#>" | "#>>"))
 }

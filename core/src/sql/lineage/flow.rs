@@ -83,7 +83,11 @@ impl Flow {
             sources: Vec::new(),
             functions: Vec::new(),
             keys: Vec::new(),
-            members: Members::Shown,
+            // What no table holds is no document of anybody's.
+            members: match kind {
+                Kind::Constant | Kind::Count => Members::Leaf,
+                _ => Members::Shown,
+            },
             keeps_null: true,
         }
     }
@@ -195,7 +199,7 @@ impl Flow {
         has_part: impl Fn(&Flow) -> bool,
     ) -> Self {
         let mut kind = Kind::Constant;
-        let mut members = Members::Shown;
+        let mut members = Members::Leaf;
         let mut keeps_null = true;
         let mut sources = BTreeSet::new();
         let mut functions: BTreeSet<&str> = BTreeSet::new();

@@ -37,10 +37,33 @@ pub(super) fn keys<'a>(nodes: impl Iterator<Item = &'a Node>) -> Path<'a> {
 /// The keys in a path of the SQL/JSON language.
 pub(super) fn sql_path(node: &Node) -> Path<'_> {
     match tree::literal(node) {
-        // A wildcard, a method that tells keys, a variable, or a key that is written with escapes.
-        Some(path) if !path.contains(['*', '(', '\\']) && !path.contains("$\"") => {
+        // A variable, or a key that is written with escapes.
+        Some(path) if names_keys(path) && !path.contains('\\') && !path.contains("$\"") => {
             Path::Keys(words(path))
         }
+        _ => Path::Any,
+    }
+}
+
+/// Has the path neither a wildcard for keys nor a method, which may tell them? `[*]` is any element,
+/// and a parenthesis behind anything but a name is one of a filter.
+fn names_keys(path: &str) -> bool {
+    let path = path.replace("[*]", "");
+    let mut before = None;
+    !path.contains('*')
+        && path.chars().all(|char| {
+            let is_call = char == '(' && before.is_some_and(char::is_alphanumeric);
+            if !char.is_whitespace() {
+                before = Some(char);
+            }
+            !is_call
+        })
+}
+
+/// All words of a document that stands in the text.
+pub(super) fn document(node: &Node) -> Path<'_> {
+    match tree::literal(node) {
+        Some(text) if text.starts_with('{') && !text.contains('\\') => Path::Keys(words(text)),
         _ => Path::Any,
     }
 }

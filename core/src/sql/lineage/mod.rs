@@ -112,6 +112,7 @@ pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) 
         is_ahead: Cell::new(false),
         uses: RefCell::default(),
         blind: Cell::new(None),
+        namesakes: namesakes(&statement.census.relations),
     };
     let outputs = analysis.statement(root);
     let blind = match (analysis.blind.get(), &outputs) {
@@ -121,20 +122,21 @@ pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) 
     Lineage {
         is_ahead: analysis.is_ahead.get() || blind == Some(Unresolved::Column),
         outputs,
+        joins_itself: !analysis.namesakes.is_empty(),
         uses: match blind.filter(|it| *it != Unresolved::Elsewhere) {
             Some(unresolved) => Err(unresolved),
             None => Ok(analysis.uses.into_inner()),
         },
-        joins_itself: has_namesakes(&statement.census.relations),
         handle: statement::handle(root),
     }
 }
 
-/// Is any of the relations mentioned twice, whatever its schema?
-fn has_namesakes(relations: &[(String, String)]) -> bool {
+/// Names that are mentioned more than once, whatever the schema.
+fn namesakes(relations: &[(String, String)]) -> Vec<&str> {
     let mut names: Vec<&str> = relations.iter().map(|(_, name)| name.as_str()).collect();
     names.sort_unstable();
-    names.windows(2).any(|pair| pair.first() == pair.last())
+    let pairs = names.windows(2).filter(|pair| pair.first() == pair.last());
+    pairs.filter_map(|pair| pair.first().copied()).collect()
 }
 
 /// What flows into the columns of the query that a view is made of.
@@ -186,6 +188,8 @@ pub(super) struct Analysis<'a> {
     uses: RefCell<Vec<Use>>,
     /// Why not all uses are known.
     blind: Cell<Option<Unresolved>>,
+    /// Names of relations that are mentioned more than once.
+    namesakes: Vec<&'a str>,
 }
 
 impl Analysis<'_> {

@@ -12,6 +12,7 @@ use velum_parser::tree::{self as pg, SetOperation};
 use crate::sql::effects::Place;
 use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
+use super::conditions::is_member;
 use super::expression::is_row;
 use super::flow::{Flow, Kind, Origin};
 use super::scope::{Column, Columns, Scope};
@@ -27,8 +28,10 @@ pub enum Test {
     },
     /// Whether it equals this other value, which a table holds.
     Column(Flow),
-    /// Whether there is a value.
+    /// Whether there is a value, or whether a document has a member.
     Presence,
+    /// Whether members of a document under these keys are as the statement says.
+    Members(Vec<Box<str>>),
     /// All of it: it is written into one of these columns, or elsewhere if there are none.
     Into(Vec<Origin>),
     /// Anything.
@@ -145,15 +148,11 @@ impl<'a> Analysis<'a> {
     ) -> Result<(), Unresolved> {
         self.condition(select.where_clause.as_deref(), scope, Place::Predicate)?;
         self.condition(select.having_clause.as_deref(), scope, Place::Predicate)?;
-        self.by_output(&select.group_clause, columns, scope, Place::Grouping)?;
+        self.grouping(&select.group_clause, columns, scope)?;
         // Without ON nothing is said, and all columns count.
         match select.distinct_clause.iter().all(|it| it.node.is_none()) {
             true if select.distinct_clause.is_empty() => {}
-            true => {
-                for flow in columns.flows() {
-                    self.note(Place::Grouping, Test::Any, flow);
-                }
-            }
+            true => self.note_groups(&columns.flows().collect::<Vec<_>>(), columns.rest.is_none()),
             false => self.by_output(&select.distinct_clause, columns, scope, Place::Grouping)?,
         }
         for window in nodes(&select.window_clause) {
@@ -170,8 +169,7 @@ impl<'a> Analysis<'a> {
         Ok(())
     }
 
-    /// Expressions that may say an output column by its number or its name. What may be meant
-    /// counts.
+    /// Expressions that may say an output column by its number or its name.
     pub(super) fn by_output(
         &self,
         list: &'a [Wrapped],
@@ -179,29 +177,81 @@ impl<'a> Analysis<'a> {
         scope: &Scope<'_, 'a>,
         place: Place,
     ) -> Result<(), Unresolved> {
+        for flow in self.meant(list, columns, scope)? {
+            self.note(place, Test::Any, &flow);
+        }
+        Ok(())
+    }
+
+    /// What expressions that may say an output column may mean: all of it counts.
+    fn meant(
+        &self,
+        list: &'a [Wrapped],
+        columns: &Columns<'a>,
+        scope: &Scope<'_, 'a>,
+    ) -> Result<Vec<Rc<Flow>>, Unresolved> {
+        let mut flows = Vec::new();
         for node in nodes(list) {
             let said = match node {
                 Node::SortBy(sort) => inner(sort.node.as_deref()).ok_or(Unresolved::Node)?,
                 Node::GroupingSet(set) => {
-                    self.by_output(&set.content, columns, scope, place)?;
+                    flows.extend(self.meant(&set.content, columns, scope)?);
                     continue;
                 }
                 Node::RowExpr(row) => {
-                    self.by_output(&row.args, columns, scope, place)?;
+                    flows.extend(self.meant(&row.args, columns, scope)?);
                     continue;
                 }
                 node => node,
             };
-            let mut meant = said_outputs(said, columns).peekable();
-            let is_output = meant.peek().is_some();
-            meant.for_each(|flow| self.note(place, Test::Any, flow));
+            let before = flows.len();
+            flows.extend(said_outputs(said, columns).cloned().map(Rc::new));
             match self.expression(said, scope) {
-                Ok(flow) => self.note(place, Test::Any, &flow),
-                Err(Unresolved::Column) if is_output => {}
+                Ok(flow) => flows.push(flow),
+                Err(Unresolved::Column) if flows.len() > before => {}
                 Err(unresolved) => return Err(unresolved),
             }
         }
+        Ok(flows)
+    }
+
+    /// GROUP BY. Every set of a grouping stands alone.
+    fn grouping(
+        &self,
+        list: &'a [Wrapped],
+        columns: &Columns<'a>,
+        scope: &Scope<'_, 'a>,
+    ) -> Result<(), Unresolved> {
+        let flows = self.meant(list, columns, scope)?;
+        let flows: Vec<&Flow> = flows.iter().map(|flow| &**flow).collect();
+        let has_sets = nodes(list).any(|node| matches!(node, Node::GroupingSet(_)));
+        self.note_groups(&flows, !has_sets);
         Ok(())
+    }
+
+    /// Rows are told apart by all of these together. Beside a key of its table a column tells no
+    /// rows apart.
+    fn note_groups(&self, flows: &[&Flow], are_together: bool) {
+        let key_of = |flow: &&&Flow| match (flow.kind, flow.sources.as_slice()) {
+            (Kind::Plain, [only]) if self.catalog.keys.contains(only) => Some(only.0),
+            _ => None,
+        };
+        let is_met_once = |table_oid: &u32| {
+            let relation = self.catalog.relations.get(table_oid);
+            relation.is_some_and(|it| !self.namesakes.contains(&it.name.as_str()))
+        };
+        let keyed: Vec<u32> = match are_together {
+            true => flows.iter().filter_map(|flow| key_of(&flow)).collect(),
+            false => Vec::new(),
+        };
+        let keyed: Vec<u32> = keyed.into_iter().filter(is_met_once).collect();
+        let is_told = |flow: &&&Flow| match (flow.kind, flow.sources.as_slice()) {
+            (Kind::Plain, [(table_oid, _)]) => keyed.contains(table_oid),
+            _ => false,
+        };
+        for flow in flows.iter().filter(|flow| !is_told(flow)) {
+            self.note(Place::Grouping, Test::Any, flow);
+        }
     }
 
     /// PARTITION BY and ORDER BY of a window, and the bounds of its frame.
@@ -240,7 +290,9 @@ impl<'a> Analysis<'a> {
         if let Some((place, test)) = test {
             // How many parts a stored value has is no more than how many rows a table has.
             let is_whole = place == Place::Predicate || UNNESTING.binary_search(&name).is_ok();
-            let is_told = |flow: &&Rc<Flow>| !is_whole || flow.kind > Kind::Plain && !is_row(flow);
+            let is_made =
+                |flow: &Rc<Flow>| flow.kind > Kind::Plain && !is_row(flow) && !is_member(flow);
+            let is_told = |flow: &&Rc<Flow>| !is_whole || is_made(flow);
             for flow in args.iter().filter(is_told) {
                 self.note(place, test.clone(), flow);
             }

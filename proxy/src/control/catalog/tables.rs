@@ -66,6 +66,12 @@ const WORDS: &str = "
     union select name from pg_catalog.pg_settings
     union select pg_catalog.lower(name) from pg_catalog.pg_settings";
 
+/// Columns that alone are a unique index over all rows, and have no NULL.
+const KEYS: &str = "select i.indrelid, a.attnum from pg_catalog.pg_index i
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indisunique and i.indisvalid and i.indimmediate and i.indnkeyatts = 1
+        and i.indpred is null and i.indexprs is null and a.attnotnull and a.attnum > 0";
+
 /// Reads everything but the origins of views' columns, in one snapshot of the database.
 pub(super) async fn read(client: &Client) -> Result<Catalog, LoadError> {
     let run = async |sql: &'static str| {
@@ -86,19 +92,20 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, LoadError> {
     let parents = run(PARENTS).await?;
     let types = run(TYPES).await?;
     let words = run(WORDS).await?;
+    let keys = run(KEYS).await?;
     transaction("commit").await?;
 
     let mut catalog = Catalog::default();
     build(
         &mut catalog,
-        [&relations, &columns, &parents, &types, &words],
+        [&relations, &columns, &parents, &types, &words, &keys],
     )
     .map_err(|error| LoadError::new(DOING, &error))?;
     Ok(catalog)
 }
 
-fn build(catalog: &mut Catalog, tables: [&[Row]; 5]) -> Result<(), tokio_postgres::Error> {
-    let [relations, columns, parents, types, words] = tables;
+fn build(catalog: &mut Catalog, tables: [&[Row]; 6]) -> Result<(), tokio_postgres::Error> {
+    let [relations, columns, parents, types, words, keys] = tables;
     let mut row_types: HashMap<u32, Vec<u32>> = HashMap::new();
     for row in relations {
         let (oid, kind) = (row.try_get(0)?, row.try_get::<_, &str>(3)?);
@@ -146,6 +153,14 @@ fn build(catalog: &mut Catalog, tables: [&[Row]; 5]) -> Result<(), tokio_postgre
     }
     for row in words {
         catalog.words.insert(row.try_get(0)?);
+    }
+    for row in keys {
+        let key: (u32, i16) = (row.try_get(0)?, row.try_get(1)?);
+        // The rows of a table below are no part of its index.
+        let is_alone = catalog.relations.get(&key.0);
+        if is_alone.is_some_and(|relation| relation.children.is_empty()) {
+            catalog.keys.insert(key);
+        }
     }
     Ok(())
 }
