@@ -10,8 +10,8 @@
 //! A part of a value under a rule may be shown where the rule says so, but never a part of what
 //! was computed from it: the last four digits of a reversed number are its first four. Nor is
 //! its length shown, into which a statement can write what it likes: it is masked
-//! [uniformly](Strategy::Uniform), or as the rule says where that tells nothing. Where the statement
-//! can write into whether it is NULL, too (`nullif(ssn, '1')`), all of it is NULL.
+//! [uniformly](Strategy::Uniform), or as the rule says where that tells nothing. Where the
+//! statement can write into whether it is NULL, too (`nullif(ssn, '1')`), all of it is NULL.
 
 use super::plan::Origins;
 use super::{Policy, RuleId, Strategy, rule_id};

@@ -273,10 +273,10 @@ content = { detectors = ["ssn", "email", "phone"], strategy = "redact" }
     );
     let content = r#"content = { detectors = ["ssn", "email", "phone"], strategy = "redact" }"#;
     for (name, keys) in [
-        ("rules", OPEN_SCOPE),
-        ("masked", &format!("{content}\n{OPEN_SCOPE}")),
         ("guarded", content),
         ("scoped", &format!("{content}\n{READ_SCOPE}")),
+        ("rules", OPEN_SCOPE),
+        ("masked", &format!("{content}\n{OPEN_SCOPE}")),
     ] {
         text.push_str(&format!(
             "[[policy]]\nname = \"{name}\"\nmessages = \"strict\"\n{keys}\n{COLUMN_RULES}"

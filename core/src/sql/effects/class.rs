@@ -296,23 +296,31 @@ fn of_definition(root: &Node) -> Result<Class, NotUnderstood> {
         | Node::RenameStmt(_)
         | Node::AlterObjectSchemaStmt(_)
         | Node::AlterObjectDependsStmt(_) => Class::Alter,
-        Node::RuleStmt(_)
-        | Node::CreateTrigStmt(_)
-        | Node::CreateEventTrigStmt(_)
-        | Node::AlterEventTrigStmt(_)
-        | Node::CreateFunctionStmt(_)
-        | Node::AlterFunctionStmt(_)
-        | Node::CreatePlangStmt(_)
-        | Node::CreateCastStmt(_)
-        | Node::CreateTransformStmt(_)
-        | Node::CreateConversionStmt(_)
-        | Node::CreateOpClassStmt(_)
-        | Node::CreateOpFamilyStmt(_)
-        | Node::AlterOpFamilyStmt(_)
-        | Node::AlterOperatorStmt(_)
-        | Node::CreateAmStmt(_) => Class::Code,
+        _ if is_code(root) => Class::Code,
         _ => return of_rare_definition(root),
     })
+}
+
+/// What runs code later.
+fn is_code(root: &Node) -> bool {
+    matches!(
+        root,
+        Node::RuleStmt(_)
+            | Node::CreateTrigStmt(_)
+            | Node::CreateEventTrigStmt(_)
+            | Node::AlterEventTrigStmt(_)
+            | Node::CreateFunctionStmt(_)
+            | Node::AlterFunctionStmt(_)
+            | Node::CreatePlangStmt(_)
+            | Node::CreateCastStmt(_)
+            | Node::CreateTransformStmt(_)
+            | Node::CreateConversionStmt(_)
+            | Node::CreateOpClassStmt(_)
+            | Node::CreateOpFamilyStmt(_)
+            | Node::AlterOpFamilyStmt(_)
+            | Node::AlterOperatorStmt(_)
+            | Node::CreateAmStmt(_)
+    )
 }
 
 fn of_rare_definition(root: &Node) -> Result<Class, NotUnderstood> {

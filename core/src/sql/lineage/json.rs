@@ -45,8 +45,8 @@ pub(super) fn sql_path(node: &Node) -> Path<'_> {
     }
 }
 
-/// Has the path neither a wildcard for keys nor a method, which may tell them? `[*]` is any element,
-/// and a parenthesis behind anything but a name is one of a filter.
+/// Has the path neither a wildcard for keys nor a method, which may tell them? `[*]` is any
+/// element, and a parenthesis behind anything but a name is one of a filter.
 fn names_keys(path: &str) -> bool {
     let path = path.replace("[*]", "");
     let mut before = None;

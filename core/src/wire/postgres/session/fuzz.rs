@@ -21,8 +21,8 @@ const TABLE: u32 = 20_000;
 /// Most bytes that one input may make a session hold, whatever lengths it declares.
 const HELD_BYTES: usize = 2 * limits::WINDOW_BULK_BYTES;
 
-/// Runs a session on `data`, under a guard if its length is odd: each part is a byte (bit 7: the server speaks; the rest: how many
-/// bytes follow, times four), then its bytes.
+/// Runs a session on `data`, under a guard if its length is odd: each part is a byte (bit 7: the
+/// server speaks; the rest: how many bytes follow, times four), then its bytes.
 ///
 /// # Panics
 /// If the session panics, or if it makes its windows grow beyond what it was given.

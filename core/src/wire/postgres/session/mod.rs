@@ -9,13 +9,14 @@
 //! call that returns anything but [`Step::Finished`] can be repeated at any time; how the bytes
 //! were split never changes what comes out.
 //!
-//! Rooms: `client` and `server` are the two directions, `calls` functions by number, `pipeline` the answers owed, `names`
-//! in `statements` what statements and portals stand for, `shape` what results look like,
-//! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
-//! `changes` what the session changed in the catalog, `quoting` statements that quote other
-//! sessions, `notices` the texts of errors and notices, `sentences` how their words are judged,
-//! `known` those that tell nothing, `admission` which statements may run, `lineage` which statement computed a result, `parameters` what
-//! the server reports of its settings, `probe` the columns of a COPY, `journal` the records.
+//! Rooms: `client` and `server` are the two directions, `calls` functions by number, `pipeline`
+//! the answers owed, `names` in `statements` what statements and portals stand for, `shape` what
+//! results look like, `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe`
+//! the descriptions, `changes` what the session changed in the catalog, `quoting` statements that
+//! quote other sessions, `notices` the texts of errors and notices, `sentences` how their words
+//! are judged, `known` those that tell nothing, `admission` which statements may run, `lineage`
+//! which statement computed a result, `parameters` what the server reports of its settings,
+//! `probe` the columns of a COPY, `journal` the records.
 
 mod admission;
 mod bind;
