@@ -193,7 +193,7 @@ fn column(section: &Section<'_>, pattern: &Spanned<String>) -> Option<SelectorKi
 }
 
 /// A pattern that compiles.
-fn checked(section: &Section<'_>, pattern: &Spanned<String>) -> Option<String> {
+pub(super) fn checked(section: &Section<'_>, pattern: &Spanned<String>) -> Option<String> {
     match Glob::new(pattern.get_ref()) {
         Ok(_) => Some(pattern.get_ref().clone()),
         Err(error) => {

@@ -1,11 +1,11 @@
 //! `[policy.scope]`: which statements may run, and what may be learnt of masked columns.
 
 use toml::Spanned;
-use velum_core::policy::Glob;
 use velum_core::policy::guard::ProbeBudget;
 use velum_core::sql::effects::Class;
 
 use super::model::{PredicateMode, Scope};
+use super::policy::checked;
 use super::problem::{closest, one_of};
 use super::reader::Section;
 
@@ -83,7 +83,8 @@ fn tables(section: &Section<'_>) -> Vec<(String, String)> {
     for pattern in section.strings("tables") {
         match pattern.get_ref().split('.').collect::<Vec<_>>()[..] {
             [schema, table] if !schema.is_empty() && !table.is_empty() => {
-                let parts = [schema, table].map(|part| checked(section, &pattern, part));
+                let part = |part: &str| Spanned::new(pattern.span(), part.to_owned());
+                let parts = [schema, table].map(|it| checked(section, &part(it)));
                 if let [Some(schema), Some(table)] = parts {
                     tables.push((schema, table));
                 }
@@ -100,20 +101,6 @@ fn tables(section: &Section<'_>) -> Vec<(String, String)> {
 
 fn functions(section: &Section<'_>) -> Vec<String> {
     let patterns = section.strings("functions");
-    let checked = patterns
-        .iter()
-        .filter_map(|pattern| checked(section, pattern, pattern.get_ref()));
-    checked.collect()
-}
-
-/// A pattern that compiles.
-fn checked(section: &Section<'_>, whole: &Spanned<String>, part: &str) -> Option<String> {
-    match Glob::new(part) {
-        Ok(_) => Some(part.to_owned()),
-        Err(error) => {
-            let message = format!("not a pattern of names: {error}");
-            section.reporter.report(whole.span(), message);
-            None
-        }
-    }
+    let checked = patterns.iter().map(|pattern| checked(section, pattern));
+    checked.flatten().collect()
 }

@@ -374,6 +374,10 @@ impl<I: Inspect> Session<I> {
         if self.answering.is_mid_result() || self.answering.copy_in {
             return Err(violation("ReadyForQuery in the middle of a result").into());
         }
+        let is_refused = matches!(self.pipeline.front(), Some(Awaited::Refused { .. }));
+        if is_refused && !self.answering.failed {
+            return Err(violation("ReadyForQuery before the error of a refused message").into());
+        }
         let Some(answered) = self.pipeline.ready() else {
             return Err(violation("ReadyForQuery out of place").into());
         };
