@@ -10,3 +10,30 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0) / 1_000
     }
 }
+
+/// Months by their English names, in lower case and in order.
+pub const MONTHS: [&[u8]; 12] = [
+    b"january",
+    b"february",
+    b"march",
+    b"april",
+    b"may",
+    b"june",
+    b"july",
+    b"august",
+    b"september",
+    b"october",
+    b"november",
+    b"december",
+];
+
+/// Days of the week, likewise.
+pub const WEEKDAYS: [&[u8]; 7] = [
+    b"monday",
+    b"tuesday",
+    b"wednesday",
+    b"thursday",
+    b"friday",
+    b"saturday",
+    b"sunday",
+];

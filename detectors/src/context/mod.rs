@@ -8,6 +8,8 @@ use std::cmp::Ordering;
 use std::ops::BitOr;
 use std::sync::LazyLock;
 
+use velum_core::time::WEEKDAYS;
+
 use crate::text::{ends_escape, run_start};
 pub(crate) use phrases::Phrases;
 pub(crate) use silence::follows_number;
@@ -218,17 +220,8 @@ pub(crate) fn named_behind(text: &[u8], end: usize, cue: Cues) -> bool {
 
 /// Whether the word names a day of the week.
 pub(crate) fn weekday(word: &[u8]) -> bool {
-    const DAYS: [&[u8]; 7] = [
-        b"monday",
-        b"tuesday",
-        b"wednesday",
-        b"thursday",
-        b"friday",
-        b"saturday",
-        b"sunday",
-    ];
     let short = (3..=5).contains(&word.len());
-    DAYS.iter().any(|day| {
+    WEEKDAYS.iter().any(|day| {
         let head = if short {
             day.get(..word.len())
         } else {

@@ -1,5 +1,7 @@
 //! Dates as people write them.
 
+use velum_core::time::MONTHS;
+
 /// Whether the numbers could be a date in some order of day, month and year: the calendar is
 /// loose (31 days for every month), the year lies from 1880 to 2099.
 pub(crate) fn date_of_parts(parts: [u32; 3], lengths: [usize; 3]) -> bool {
@@ -42,20 +44,6 @@ pub(crate) fn stamp_digits(digits: &[u8]) -> bool {
 
 /// Month of a name such as `jan`, `Sept` or `DECEMBER`, from 1.
 pub(crate) fn month_of_name(word: &[u8]) -> Option<u32> {
-    const NAMES: [&[u8]; 12] = [
-        b"january",
-        b"february",
-        b"march",
-        b"april",
-        b"may",
-        b"june",
-        b"july",
-        b"august",
-        b"september",
-        b"october",
-        b"november",
-        b"december",
-    ];
     let [first, second, third, ..] = word else {
         return None;
     };
@@ -75,7 +63,7 @@ pub(crate) fn month_of_name(word: &[u8]) -> Option<u32> {
         b"dec" => 11,
         _ => return None,
     };
-    let name = NAMES.get(index)?;
+    let name = MONTHS.get(index)?;
     // Abbreviations in use; `marc` and `decem` are something else.
     let usual = word.len() == 3 || word.len() == name.len() || word.eq_ignore_ascii_case(b"sept");
     let begins = name.get(..word.len());

@@ -7,33 +7,12 @@ use super::super::temporal::{civil_of_days, days_of_civil};
 use super::super::types::Scalar;
 use super::Around;
 use super::value::{Form, Moment, decimal};
+use crate::time::{MONTHS, WEEKDAYS};
 
 /// Who is that old and older is told apart from nobody else (45 CFR 164.514(b)(2)(i)(C)).
 const OLDEST_YEARS: i64 = 90;
 /// What a date in running digits may have in letters besides.
 const WORDS: [&[u8]; 9] = [b"st", b"nd", b"rd", b"th", b"of", b"am", b"pm", b"t", b"z"];
-/// Months and days of the week; they may be cut short to three letters and more.
-const NAMES: [&[u8]; 19] = [
-    b"january",
-    b"february",
-    b"march",
-    b"april",
-    b"may",
-    b"june",
-    b"july",
-    b"august",
-    b"september",
-    b"october",
-    b"november",
-    b"december",
-    b"monday",
-    b"tuesday",
-    b"wednesday",
-    b"thursday",
-    b"friday",
-    b"saturday",
-    b"sunday",
-];
 /// Longer texts are no dates.
 const DATE_BYTES: usize = 48;
 
@@ -99,7 +78,9 @@ fn loose_year(text: &[u8]) -> Result<i64, Malformed> {
     }
     let lower = text.to_ascii_lowercase();
     for word in lower.split(|byte| !byte.is_ascii_alphabetic()) {
-        let is_name = word.len() >= 3 && NAMES.iter().any(|name| name.starts_with(word));
+        // Both may be cut short to three letters and more.
+        let mut names = MONTHS.iter().chain(&WEEKDAYS);
+        let is_name = word.len() >= 3 && names.any(|name| name.starts_with(word));
         if !word.is_empty() && !is_name && !WORDS.contains(&word) {
             return Err(Malformed);
         }
