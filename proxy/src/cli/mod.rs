@@ -5,7 +5,9 @@
 mod audit;
 mod check_config;
 mod corpus;
+mod database;
 mod demo;
+mod discover;
 mod engine;
 mod eval;
 mod measure;
@@ -73,6 +75,7 @@ enum Command {
     /// Ask what a policy does: lint it, explain a statement, test many.
     #[command(subcommand)]
     Policy(policy::Policy),
+    Discover(discover::Discover),
     /// Read the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
         Command::CheckConfig { config, json } => check_config::run(&config, json),
         Command::Doctor { config, json } => doctor::run(&config, json),
         Command::Policy(command) => policy::run(&command),
+        Command::Discover(arguments) => discover::run(&arguments),
         Command::Audit(command) => audit::run(command),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),

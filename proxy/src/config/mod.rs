@@ -9,9 +9,10 @@
 //! * `reader`: reads a table key by key and goes on after a mistake.
 //! * `gateway`, `identity`, `resource`, `policy`: one section each; `strategy`: what a policy's
 //!   rules do.
-//! * `cross`: what no section can check alone.
+//! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
 
+pub(crate) mod against;
 pub mod coverage;
 mod cross;
 mod gateway;

@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 
 use velum_core::catalog::Catalog;
-use velum_core::policy::Glob;
 
 use super::Finding;
-use crate::config::Config;
-use crate::config::model::{Policy, Resource, SelectorKind};
-use crate::config::problem::closest;
+use crate::config::model::{Policy, Resource};
+use crate::config::{Config, against};
 
-/// Looks at the policies that any identity has at this resource. Only `column` names tables of
-/// one database; `column_name` and `sql_type` may well wait for what is still to come.
+/// Looks at the policies that any identity has at this resource.
 pub(super) fn examine(config: &Config, resource: &Resource, catalog: &Catalog) -> Vec<Finding> {
     let accesses = config.identities.iter().flat_map(|it| &it.access);
     let here = accesses.filter(|access| access.resource == resource.name);
@@ -24,61 +21,21 @@ pub(super) fn examine(config: &Config, resource: &Resource, catalog: &Catalog) -
 
 fn examine_one(policy: &Policy, resource: &str, catalog: &Catalog) -> Vec<Finding> {
     let what = format!("rules of {} at {}", policy.name, resource);
-    let known = names(catalog);
-    let mut columns = 0;
-    let mut findings = Vec::new();
-    for rule in &policy.rules {
-        let SelectorKind::Column(schema, table, column) = &rule.selector else {
-            continue;
-        };
-        columns += 1;
-        if matches_any(catalog, [schema, table, column]) {
-            continue;
-        }
-        let pattern = format!("{schema}.{table}.{column}");
-        let mend = match closest(&pattern, known.iter().map(String::as_str)) {
+    let (missed, count) = against::columns(policy, catalog);
+    if missed.is_empty() && count > 0 {
+        let found = format!("{count} column patterns, each matches");
+        return vec![Finding::good(what, found)];
+    }
+    let findings = missed.into_iter().map(|missed| {
+        let mend = match missed.meant {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "check the names with \\d in psql".to_owned(),
         };
-        let found = format!("`{}`: no column is called `{pattern}`", rule.name);
-        findings.push(Finding::warning(what.clone(), found, mend));
-    }
-    if findings.is_empty() && columns > 0 {
-        let found = format!("{columns} column patterns, each matches");
-        findings.push(Finding::good(what, found));
-    }
-    findings
-}
-
-fn matches_any(catalog: &Catalog, patterns: [&str; 3]) -> bool {
-    let Ok([schema, table, column]) = globs(patterns) else {
-        return false;
-    };
-    catalog.relations.values().any(|relation| {
-        schema.matches(relation.schema.as_bytes())
-            && table.matches(relation.name.as_bytes())
-            && relation
-                .columns
-                .iter()
-                .any(|known| column.matches(known.name.as_bytes()))
-    })
-}
-
-fn globs([schema, table, column]: [&str; 3]) -> Result<[Glob; 3], velum_core::policy::GlobError> {
-    Ok([Glob::new(schema)?, Glob::new(table)?, Glob::new(column)?])
-}
-
-/// Every column that a rule could have meant.
-fn names(catalog: &Catalog) -> Vec<String> {
-    let own = |schema: &str| schema != "pg_catalog" && schema != "information_schema";
-    let relations = catalog.relations.values().filter(|it| own(&it.schema));
-    relations
-        .flat_map(|relation| {
-            let prefix = format!("{}.{}", relation.schema, relation.name);
-            let columns = relation.columns.iter();
-            columns.map(move |column| format!("{prefix}.{}", column.name))
-        })
-        .collect()
+        let (rule, pattern) = (&missed.at.name, missed.pattern);
+        let found = format!("`{rule}`: no column is called `{pattern}`");
+        Finding::warning(what.clone(), found, mend)
+    });
+    findings.collect()
 }
 
 #[cfg(test)]
@@ -88,7 +45,7 @@ mod tests {
     use velum_core::catalog::{Catalog, Column, Relation};
 
     use super::*;
-    use crate::config::model::{KeyScope, MessageMode, Rule, StrategyKind};
+    use crate::config::model::{KeyScope, MessageMode, Rule, SelectorKind, StrategyKind};
     use crate::doctor::Verdict;
 
     fn catalog() -> Catalog {
@@ -111,16 +68,6 @@ mod tests {
             relations: HashMap::from([(1, patients)]),
             ..Catalog::default()
         }
-    }
-
-    #[test]
-    fn a_pattern_that_matches_nothing_is_found_and_the_likely_name_given() {
-        let catalog = catalog();
-        assert!(matches_any(&catalog, ["public", "pat*", "s?n"]));
-        assert!(!matches_any(&catalog, ["public", "patient", "ssn"]));
-        let known = names(&catalog);
-        let meant = closest("public.patient.ssn", known.iter().map(String::as_str));
-        assert_eq!(meant, Some("public.patients.ssn"));
     }
 
     #[test]

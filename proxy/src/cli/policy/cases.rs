@@ -6,8 +6,9 @@ use std::fs;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::super::database::Database;
 use super::explain::{Explained, Shown, explain};
-use super::ground::{Database, File};
+use super::ground::File;
 use super::{DONE, FOUND, Test, print};
 
 /// The file.
@@ -59,7 +60,7 @@ pub(super) fn run(arguments: &Test) -> Result<u8, String> {
     for case in &cases.case {
         let (policy, resource) = file.policy_of(&case.identity, case.resource.as_deref())?;
         if !databases.contains_key(&resource.name) {
-            let database = Database::open(&file.config, resource)?;
+            let database = Database::open(&file.config, resource, None)?;
             databases.insert(resource.name.clone(), database);
         }
         let database = databases.get(&resource.name).ok_or("no database")?;

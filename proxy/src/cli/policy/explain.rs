@@ -7,7 +7,8 @@ use velum_core::policy::guard::{Admission, Denial, Reason};
 use velum_core::sql::lineage::{Flow, Outputs, SearchPath};
 use velum_core::sql::{self, Analysis};
 
-use super::ground::{Database, File, compiled};
+use super::super::database::Database;
+use super::ground::{File, compiled};
 use super::{DONE, Explain, FOUND, print, show};
 use crate::config::model;
 
@@ -50,7 +51,7 @@ pub(super) fn run(arguments: &Explain) -> Result<u8, String> {
     let who = &arguments.who;
     let file = File::read(&who.config)?;
     let (policy, resource) = file.policy_of(&who.identity, who.resource.as_deref())?;
-    let database = Database::open(&file.config, resource)?;
+    let database = Database::open(&file.config, resource, None)?;
     let explained = explain(policy, &database, &arguments.sql)?;
     let about = show::About {
         file: &file,

@@ -3,7 +3,7 @@
 mod cases;
 mod check;
 mod explain;
-mod ground;
+pub(super) mod ground;
 mod report;
 mod show;
 
