@@ -16,9 +16,14 @@ type Case = (&'static str, fn(&Gateway));
 
 fn main() -> ExitCode {
     let bed = Bed::shared();
-    let cases: [Case; 4] = [
+    let cases: [Case; 6] = [
         ("check_finds_what_lets_too_much_through", check),
+        ("check_holds_policies_against_the_catalog", check_catalog),
         ("explain_says_what_the_gateway_does", explain),
+        (
+            "explain_tells_strategies_lines_and_lineage",
+            explain_details,
+        ),
         ("explain_names_what_is_wrong_with_the_question", misuse),
         (
             "test_holds_statements_against_expectations",
@@ -106,6 +111,119 @@ fn explain(gateway: &Gateway) {
     }
 }
 
+fn check_catalog(gateway: &Gateway) {
+    let output = velum(
+        gateway,
+        "check",
+        &["--json", "--resource", clinic::DATABASE],
+    );
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let coverage = document["coverage"].as_array().expect("coverage");
+    let of = |policy: &str| {
+        let mut found = coverage.iter().filter(|it| it["policy"] == policy);
+        found
+            .next()
+            .unwrap_or_else(|| panic!("{policy}: {document:#}"))
+    };
+    let ssn = &of("guarded")["identifiers"][6];
+    assert!(
+        ssn["by_rule"].as_u64().is_some_and(|count| count >= 3),
+        "{ssn}"
+    );
+    // Of the policy that masks nothing, the columns themselves are named.
+    let open = of("exempt")["identifiers"][6]["open"].to_string();
+    assert!(open.contains("clinic.patients.ssn"), "{open}");
+    // Names with a slip of the pen.
+    let config = fs::read_to_string(gateway.config_file()).expect("a configuration");
+    let slips = config
+        .replace(
+            "column = \"clinic.patients.nick\"",
+            "column = \"clinic.patients.nikc\"",
+        )
+        .replace(
+            "\"clinic.patients\", \"clinic.seen\"",
+            "\"clinic.patient\", \"clinic.seen\"",
+        )
+        .replace("scope.functions = []", "scope.functions = [\"tel\"]");
+    let file = gateway.config_file().with_file_name("slips.toml");
+    fs::write(&file, slips).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_velum"))
+        .args([
+            "policy",
+            "check",
+            "--resource",
+            clinic::DATABASE,
+            "--config",
+        ])
+        .arg(&file)
+        .output()
+        .expect("velum runs");
+    fs::remove_file(&file).expect("removed");
+    let told = text(&output.stdout);
+    for words in [
+        "no column is called `clinic.patients.nikc`; did you mean `clinic.patients.nick`?",
+        "`tables` grants `clinic.patient`, and there is no such table; did you mean",
+        "`functions` allows `tel`, and there is no such function; did you mean `tell`?",
+        "clinic, policy guarded:",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+fn explain_details(gateway: &Gateway) {
+    let sql = "SELECT s, phone FROM seen JOIN patients USING (id)";
+    let told = |arguments: &[&str]| {
+        let mut all = vec!["--identity", clinic::GUARDED];
+        all.extend(arguments);
+        let output = velum(gateway, "explain", &all);
+        (text(&output.stdout), output.status.code())
+    };
+    // Without a path the server does not know the names; the columns have none then.
+    let (shown, _) = told(&[sql]);
+    assert!(shown.contains("no name is known"), "{shown}");
+    let (shown, _) = told(&["--search-path", "clinic", sql]);
+    let line = |begin: &str| {
+        let mut lines = shown
+            .lines()
+            .filter(|line| line.trim_start().starts_with(begin));
+        lines
+            .next()
+            .unwrap_or_else(|| panic!("{begin}: {shown}"))
+            .to_owned()
+    };
+    let phone = line("2 phone: masked (partial, keep_last 2) by rule \"partial\" (");
+    let (_, place) = phone.rsplit_once(':').expect("a line");
+    let place: usize = place.trim_end_matches(')').parse().expect("a number");
+    let config = fs::read_to_string(gateway.config_file()).expect("a configuration");
+    let lines: Vec<&str> = config.lines().collect();
+    assert_eq!(
+        (lines[place - 1], lines[place]),
+        ("[[policy.rule]]", "name = \"partial\"")
+    );
+    // The view's column, and below it the table's.
+    assert!(
+        line("└ clinic.seen.s, under rule").contains(", as it is from"),
+        "{shown}"
+    );
+    assert!(
+        line("└ clinic.patients.ssn, under rule").starts_with("        "),
+        "{shown}"
+    );
+    let refused = "SELECT id, upper(ssn) AS big FROM patients ORDER BY ssn";
+    let (shown, status) = told(&["--search-path", "clinic", refused]);
+    assert_eq!(status, Some(1));
+    for words in [
+        "rule \"names\" (",
+        "  1 id: shown",
+        "  2 big: masked (one value of its type for all) by rule \"names\"",
+    ] {
+        assert!(shown.contains(words), "{shown}");
+    }
+    let (_, status) = told(&["--search-path", "nowhere", sql]);
+    assert_eq!(status, Some(2));
+}
+
 fn misuse(gateway: &Gateway) {
     let output = velum(gateway, "explain", &["--identity", "nobody", "SELECT 1"]);
     assert_eq!(output.status.code(), Some(2));
@@ -145,7 +263,12 @@ because = "order rows"
     .expect("written");
     let output = velum(gateway, "test", &[path]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stdout).contains("2 cases, 2 failed"));
+    let told = text(&output.stdout);
+    assert!(told.contains("2 cases, 2 failed"), "{told}");
+    assert!(
+        told.contains("cases.toml:9, policy \"guarded\" ("),
+        "{told}"
+    );
     fs::write(&file, "[[case]]\nidentity = 1\n").expect("written");
     let output = velum(gateway, "test", &[path]);
     assert_eq!(output.status.code(), Some(2));

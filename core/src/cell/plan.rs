@@ -98,6 +98,11 @@ impl ColumnPlan {
         }
     }
 
+    /// What stands in the place of its values where they are masked.
+    pub fn strategy(&self) -> &Strategy {
+        &self.strategy
+    }
+
     /// What happens to the next value: as decided, unless the values so far have shown more.
     pub(super) fn decision_now(&self) -> Decision {
         let settled = self.watch.as_ref().and_then(SharedWatch::settled);

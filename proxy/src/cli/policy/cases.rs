@@ -5,17 +5,18 @@ use std::fs;
 
 use serde::Deserialize;
 use serde_json::json;
+use toml::Spanned;
 
 use super::super::database::Database;
 use super::explain::{Explained, Shown, explain};
-use super::ground::File;
+use super::ground::{File, place};
 use super::{DONE, FOUND, Test, print};
 
 /// The file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cases {
-    case: Vec<Case>,
+    case: Vec<Spanned<Case>>,
 }
 
 /// `[[case]]`
@@ -26,6 +27,9 @@ struct Case {
     name: Option<String>,
     identity: String,
     resource: Option<String>,
+    /// Schemas in which the server looks up names without one.
+    #[serde(default)]
+    search_path: Vec<String>,
     sql: String,
     expect: Expectation,
     /// Words of the refusal.
@@ -57,38 +61,73 @@ pub(super) fn run(arguments: &Test) -> Result<u8, String> {
     let file = File::read(&arguments.config)?;
     let mut databases = BTreeMap::new();
     let mut results = Vec::new();
-    for case in &cases.case {
+    for spanned in &cases.case {
+        let case = spanned.get_ref();
         let (policy, resource) = file.policy_of(&case.identity, case.resource.as_deref())?;
         if !databases.contains_key(&resource.name) {
             let database = Database::open(&file.config, resource, None)?;
             databases.insert(resource.name.clone(), database);
         }
         let database = databases.get(&resource.name).ok_or("no database")?;
+        database.set_path(&case.search_path)?;
         let explained = explain(policy, database, &case.sql)?;
-        results.push((case.title(), case.mistakes(&explained)));
+        results.push(Done {
+            title: case.title(),
+            place: place(&arguments.cases, &text, spanned.span().start),
+            policy: policy.name.clone(),
+            policy_place: file.place(policy.begin),
+            mistakes: case.mistakes(&explained),
+        });
     }
     report(&results, arguments.json);
-    let is_fine = results.iter().all(|(_, mistakes)| mistakes.is_empty());
+    let is_fine = results.iter().all(|it| it.mistakes.is_empty());
     Ok(if is_fine { DONE } else { FOUND })
 }
 
-fn report(results: &[(String, Vec<String>)], json: bool) {
+/// A case that was tried.
+struct Done {
+    title: String,
+    place: String,
+    policy: String,
+    policy_place: String,
+    mistakes: Vec<String>,
+}
+
+fn report(results: &[Done], json: bool) {
     if json {
-        let each = results
-            .iter()
-            .map(|(title, mistakes)| json!({ "case": title, "mistakes": mistakes }));
+        let each = results.iter().map(|it| {
+            json!({
+                "case": it.title,
+                "place": it.place,
+                "policy": it.policy,
+                "policy_place": it.policy_place,
+                "mistakes": it.mistakes,
+            })
+        });
         let document = json!({ "cases": each.collect::<Vec<_>>() });
         print(&format!("{document:#}\n"));
         return;
     }
-    for (title, mistakes) in results {
-        let mark = if mistakes.is_empty() { "ok  " } else { "FAIL" };
-        print(&format!("{mark} {title}\n"));
+    for done in results {
+        let Done {
+            title,
+            place,
+            policy,
+            policy_place,
+            mistakes,
+        } = done;
+        if mistakes.is_empty() {
+            print(&format!("ok   {title}\n"));
+            continue;
+        }
+        print(&format!(
+            "FAIL {title}\n     {place}, policy \"{policy}\" ({policy_place})\n"
+        ));
         for mistake in mistakes {
             print(&format!("     {mistake}\n"));
         }
     }
-    let failed = results.iter().filter(|(_, it)| !it.is_empty()).count();
+    let failed = results.iter().filter(|it| !it.mistakes.is_empty()).count();
     print(&format!("{} cases, {failed} failed\n", results.len()));
 }
 

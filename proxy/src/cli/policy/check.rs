@@ -1,44 +1,55 @@
 //! `velum policy check`: what a policy says and does not do.
 
-use std::path::Path;
-
 use serde_json::json;
 
+use super::catalog::{self, Covered};
 use super::ground::{File, compiled};
-use super::{DONE, FOUND, print};
+use super::{Check, DONE, FOUND, print};
 use crate::config::model::{Auth, Policy, PredicateMode, Rule, SelectorKind};
 
 /// Something to think about.
-struct Remark {
-    place: String,
-    text: String,
+pub(super) struct Remark {
+    pub(super) place: String,
+    pub(super) text: String,
 }
 
 /// Checks every policy of a configuration.
 ///
 /// # Errors
-/// All mistakes in the file, as text.
-pub(super) fn run(path: &Path, json: bool) -> Result<u8, String> {
-    let file = File::read(path)?;
+/// All mistakes in the file, as text; no such resource, or a database that does not answer.
+pub(super) fn run(arguments: &Check) -> Result<u8, String> {
+    let file = File::read(&arguments.config)?;
     let mut remarks = Vec::new();
     for policy in &file.config.policies {
         compiled(policy)?;
         examine(&file, policy, &mut remarks);
     }
-    if json {
+    let mut covered = Vec::new();
+    if let Some(name) = &arguments.resource {
+        let resource = file.config.resource(name);
+        let resource = resource.ok_or_else(|| format!("there is no resource `{name}`"))?;
+        covered = catalog::examine(&file, resource, arguments.database.as_deref(), &mut remarks)?;
+    }
+    let is_fine = remarks.is_empty() && !covered.iter().any(Covered::has_gaps);
+    if arguments.json {
         let each = remarks
             .iter()
             .map(|it| json!({ "place": it.place, "remark": it.text }));
-        let document = json!({ "ok": remarks.is_empty(), "remarks": each.collect::<Vec<_>>() });
+        let document = json!({
+            "ok": is_fine,
+            "remarks": each.collect::<Vec<_>>(),
+            "coverage": covered.iter().map(Covered::document).collect::<Vec<_>>(),
+        });
         print(&format!("{document:#}\n"));
     } else {
         for Remark { place, text } in &remarks {
             print(&format!("{place}: {text}\n"));
         }
+        covered.iter().for_each(|it| _ = print(&it.text()));
         let count = file.config.policies.len();
         print(&format!("{count} policies, {} remarks\n", remarks.len()));
     }
-    Ok(if remarks.is_empty() { DONE } else { FOUND })
+    Ok(if is_fine { DONE } else { FOUND })
 }
 
 fn examine(file: &File, policy: &Policy, remarks: &mut Vec<Remark>) {

@@ -2,6 +2,7 @@
 
 use velum_core::catalog::Catalog;
 use velum_core::cell::{ColumnFacts, ColumnPlan, Decision};
+use velum_core::mask::Strategy;
 use velum_core::policy;
 use velum_core::policy::guard::{Admission, Denial, Reason};
 use velum_core::sql::lineage::{Flow, Outputs, SearchPath};
@@ -9,6 +10,7 @@ use velum_core::sql::{self, Analysis};
 
 use super::super::database::Database;
 use super::ground::{File, compiled};
+use super::tree::Roots;
 use super::{DONE, Explain, FOUND, print, show};
 use crate::config::model;
 
@@ -29,6 +31,8 @@ pub(super) struct Output {
     pub(super) name: String,
     pub(super) flow: Option<Flow>,
     pub(super) shown: Shown,
+    /// What stands in the place of its values where they are masked.
+    pub(super) strategy: Strategy,
 }
 
 /// What is shown of a column.
@@ -52,11 +56,16 @@ pub(super) fn run(arguments: &Explain) -> Result<u8, String> {
     let file = File::read(&who.config)?;
     let (policy, resource) = file.policy_of(&who.identity, who.resource.as_deref())?;
     let database = Database::open(&file.config, resource, None)?;
+    database.set_path(&arguments.search_path)?;
     let explained = explain(policy, &database, &arguments.sql)?;
+    let compiled = compiled(policy)?;
     let about = show::About {
         file: &file,
         policy,
-        catalog: &database.catalog,
+        roots: Roots {
+            catalog: &database.catalog,
+            policy: &compiled,
+        },
     };
     match who.json {
         true => print(&format!("{:#}\n", about.document(&explained))),
@@ -68,7 +77,8 @@ pub(super) fn run(arguments: &Explain) -> Result<u8, String> {
     })
 }
 
-/// What becomes of a statement under a policy.
+/// What becomes of a statement under a policy. Names without a schema stand for everything of that
+/// name, as they do in the gateway.
 ///
 /// # Errors
 /// A policy that cannot be put in force.
@@ -95,11 +105,8 @@ pub(super) fn explain(
     };
     let verdict = compiled.admit(catalog, &statements, false);
     let columns = match statements.as_slice() {
-        [statement] => {
-            // What is refused is not even planned.
-            let described = verdict.is_ok().then(|| database.describe(sql)).flatten();
-            outputs(&compiled, catalog, described, statement)
-        }
+        // To describe a statement runs nothing of it: what is refused is told by name as well.
+        [statement] => outputs(&compiled, catalog, database.describe(sql), statement),
         _ => Vec::new(),
     };
     Ok(Explained {
@@ -134,6 +141,7 @@ fn outputs(
             name: String::from_utf8_lossy(&facts.name).into_owned(),
             flow: flow.cloned(),
             shown: shown(&plan),
+            strategy: plan.strategy().clone(),
         }
     };
     facts.iter().enumerate().map(output).collect()

@@ -1,11 +1,14 @@
 //! `velum policy`: what a policy does, before anybody runs into it.
 
 mod cases;
+mod catalog;
 mod check;
 mod explain;
 pub(super) mod ground;
 mod report;
 mod show;
+mod tree;
+mod words;
 
 use std::path::PathBuf;
 
@@ -16,14 +19,7 @@ use super::{CONFIG, DONE, FOUND, MISUSE, complain, print};
 #[derive(Subcommand)]
 pub(super) enum Policy {
     /// Look for rules that do nothing and policies that let too much through.
-    Check {
-        /// The configuration.
-        #[arg(long, default_value = CONFIG)]
-        config: PathBuf,
-        /// As a JSON document.
-        #[arg(long)]
-        json: bool,
-    },
+    Check(Check),
     /// Explain what becomes of a statement: what it touches, whether it may run, and where each
     /// column comes from and what stands in its place.
     Explain(Explain),
@@ -35,9 +31,29 @@ pub(super) enum Policy {
 }
 
 #[derive(Args)]
+pub(super) struct Check {
+    /// The configuration.
+    #[arg(long, default_value = CONFIG)]
+    config: PathBuf,
+    /// Hold the policies in use at this resource against its catalog as well: what they name and
+    /// there is not, and what covers the columns that there are.
+    #[arg(long)]
+    resource: Option<String>,
+    /// Which of its databases, where the resource passes on any.
+    #[arg(long, requires = "resource")]
+    database: Option<String>,
+    /// As a JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
 pub(super) struct Explain {
     #[command(flatten)]
     who: Who,
+    /// Schemas in which the server looks up names without one, such as `ehr,public`.
+    #[arg(long, value_delimiter = ',', value_name = "SCHEMA,…")]
+    search_path: Vec<String>,
     /// The statement.
     sql: String,
 }
@@ -87,7 +103,7 @@ pub(super) struct Who {
 /// Runs one of the commands.
 pub(super) fn run(command: &Policy) -> u8 {
     let done = match command {
-        Policy::Check { config, json } => check::run(config, *json),
+        Policy::Check(arguments) => check::run(arguments),
         Policy::Explain(arguments) => explain::run(arguments),
         Policy::Report(arguments) => report::run(arguments),
         Policy::Test(arguments) => cases::run(arguments),

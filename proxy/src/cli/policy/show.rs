@@ -3,20 +3,21 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use velum_core::catalog::Catalog;
 use velum_core::sql::Analysis;
 use velum_core::sql::effects::{Access, RelationUse};
-use velum_core::sql::lineage::{Flow, Kind, Origin, Test, Use};
+use velum_core::sql::lineage::{Flow, Test, Use};
 
 use super::explain::{Explained, Output, Shown};
 use super::ground::File;
+use super::tree::{Roots, how, kind};
+use super::words;
 use crate::config::model;
 
 /// What the names and numbers of an explanation refer to.
 pub(super) struct About<'a> {
     pub(super) file: &'a File,
     pub(super) policy: &'a model::Policy,
-    pub(super) catalog: &'a Catalog,
+    pub(super) roots: Roots<'a>,
 }
 
 impl About<'_> {
@@ -37,7 +38,12 @@ impl About<'_> {
             Err(denial) => {
                 let refusal = denial.to_refusal();
                 let hint = refusal.hint.as_deref().unwrap_or_default();
-                writeln!(out, "{}\n  {hint}", refusal.message)
+                let rule = denial
+                    .rule
+                    .as_deref()
+                    .and_then(|name| self.rule_of_name(name));
+                let rule = rule.map(|it| format!("\n  {it}")).unwrap_or_default();
+                writeln!(out, "{}{rule}\n  {hint}", refusal.message)
             }
         };
         for statement in &explained.statements {
@@ -75,53 +81,69 @@ impl About<'_> {
     }
 
     fn column(&self, out: &mut String, number: usize, column: &Output) {
-        let _ = writeln!(
-            out,
-            "  {number} {}: {}",
-            column.name,
-            self.fate(&column.shown)
-        );
+        let name = match column.name.as_str() {
+            "" => "(no name is known)",
+            name => name,
+        };
+        let _ = writeln!(out, "  {number} {name}: {}", self.fate(column));
         let Some(flow) = &column.flow else {
             out.push_str("    └ not known\n");
             return;
         };
-        let by = match flow.functions.is_empty() {
-            true => String::new(),
-            false => format!(" by {}", flow.functions.join(", ")),
-        };
-        let _ = writeln!(out, "    └ {}{by}", kind(flow.kind));
-        for source in self.sources(flow) {
-            let _ = writeln!(out, "      └ {source}");
+        let _ = writeln!(out, "    └ {}", how(flow));
+        let nodes = self.roots.of(flow);
+        for (index, node) in nodes.iter().enumerate() {
+            let is_last = index + 1 == nodes.len();
+            node.write(out, "      ", is_last, &|rule| self.rule(rule));
         }
     }
 
-    fn fate(&self, shown: &Shown) -> String {
-        match shown {
+    fn fate(&self, column: &Output) -> String {
+        match &column.shown {
             Shown::Clear => "shown".to_owned(),
             Shown::Scanned => "shown, but for what content detection finds".to_owned(),
             Shown::Masked => "masked, as nobody can tell what it holds".to_owned(),
-            Shown::Ruled(index) => match self.policy.rules.get(*index) {
-                Some(rule) => {
-                    let place = self.file.place(rule.begin);
-                    format!("masked by rule \"{}\" ({place})", rule.name)
-                }
-                None => "masked by a rule".to_owned(),
-            },
+            Shown::Ruled(index) => {
+                let strategy = self.strategy(column);
+                format!("masked ({strategy}) by {}", self.rule(*index))
+            }
+        }
+    }
+
+    /// What stands in the place of the column's values.
+    fn strategy(&self, column: &Output) -> String {
+        let rule = match column.shown {
+            Shown::Ruled(index) => self.policy.rules.get(index),
+            _ => None,
+        };
+        words::strategy(&column.strategy, rule.map(|it| &it.strategy))
+    }
+
+    /// A rule by its place among the policy's, with its line.
+    fn rule(&self, index: usize) -> String {
+        match self.policy.rules.get(index) {
+            Some(rule) => format!("rule \"{}\" ({})", rule.name, self.place(rule)),
+            None => "a rule".to_owned(),
+        }
+    }
+
+    fn rule_of_name(&self, name: &str) -> Option<String> {
+        let index = self.policy.rules.iter().position(|it| it.name == name)?;
+        Some(self.rule(index))
+    }
+
+    /// Where the rule stands; those of a profile stand nowhere, but in their policy's name.
+    fn place(&self, rule: &model::Rule) -> String {
+        match rule.begin {
+            0 => format!("by the profile of {}", self.file.place(self.policy.begin)),
+            begin => self.file.place(begin),
         }
     }
 
     /// Schema, table and column of each source.
     fn sources(&self, flow: &Flow) -> Vec<String> {
-        flow.sources.iter().map(|it| self.source(*it)).collect()
-    }
-
-    fn source(&self, (table_oid, attnum): Origin) -> String {
-        let Some(relation) = self.catalog.relations.get(&table_oid) else {
-            return format!("table {table_oid}");
-        };
-        let column = self.catalog.column(table_oid, attnum);
-        let column = column.map_or("*", |(_, column)| column.name.as_str());
-        format!("{}.{}.{column}", relation.schema, relation.name)
+        let nodes = self.roots.of(flow);
+        nodes.into_iter().map(|node| node.name).collect()
     }
 
     // -- as a document -----------------------------------------------------------------------
@@ -137,6 +159,7 @@ impl About<'_> {
                 "sqlstate": refusal.code.as_str(),
                 "message": refusal.message,
                 "hint": refusal.hint,
+                "place": self.place_of_refusal(explained),
             })),
             "probes": explained.verdict.as_ref().map_or(0, |it| it.probes),
             "statements": explained
@@ -150,6 +173,12 @@ impl About<'_> {
                 .map(|it| self.column_document(it))
                 .collect::<Vec<_>>(),
         })
+    }
+
+    fn place_of_refusal(&self, explained: &Explained) -> Option<String> {
+        let name = explained.verdict.as_ref().err()?.rule.as_deref()?;
+        let rule = self.policy.rules.iter().find(|it| it.name == name)?;
+        Some(self.place(rule))
     }
 
     fn statement_document(&self, statement: &Analysis) -> Value {
@@ -172,6 +201,12 @@ impl About<'_> {
         })
     }
 
+    fn lineage(&self, flow: &Flow) -> Vec<Value> {
+        let name = |index: usize| self.policy.rules.get(index).map(|it| it.name.clone());
+        let nodes = self.roots.of(flow);
+        nodes.iter().map(|node| node.document(&name)).collect()
+    }
+
     fn column_document(&self, column: &Output) -> Value {
         let rule = match column.shown {
             Shown::Ruled(index) => self.policy.rules.get(index),
@@ -182,7 +217,9 @@ impl About<'_> {
             "shown": matches!(column.shown, Shown::Clear | Shown::Scanned),
             "scanned": matches!(column.shown, Shown::Scanned),
             "rule": rule.map(|rule| rule.name.as_str()),
-            "place": rule.map(|rule| self.file.place(rule.begin)),
+            "place": rule.map(|rule| self.place(rule)),
+            "strategy": rule.map(|_| self.strategy(column)),
+            "lineage": column.flow.as_ref().map(|flow| self.lineage(flow)),
             "sources": column.flow.as_ref().map(|flow| self.sources(flow)),
             "functions": column.flow.as_ref().map(|flow| &flow.functions[..]),
             "kind": column.flow.as_ref().map(|flow| kind(flow.kind)),
@@ -206,15 +243,5 @@ fn tells(one: &Use) -> String {
         Test::Members(_) => "whether members are as given".to_owned(),
         Test::Into(_) => "all of it".to_owned(),
         Test::Any => "anything".to_owned(),
-    }
-}
-
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Constant => "nothing that a table holds",
-        Kind::Count => "counted",
-        Kind::Plain => "as it is",
-        Kind::Derived => "computed",
-        Kind::Opaque => "computed by what may know more than it is given",
     }
 }
