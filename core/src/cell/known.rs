@@ -20,6 +20,14 @@ pub(crate) struct KnownRow {
     key: Option<Range<usize>>,
     /// With their numbers; see [`Whose`].
     subjects: Vec<(usize, Range<usize>)>,
+    counted: Counted,
+}
+
+/// Texts of values that say whose rows went by, until somebody counts them.
+#[derive(Default)]
+struct Counted {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 /// Place for what [`KnownRow::values`] lends.
@@ -39,10 +47,11 @@ impl KnownRow {
     pub(crate) fn joins(columns: &[ColumnPlan]) -> bool {
         use super::Decision::Scan;
         let asks = |plan: &ColumnPlan| plan.decision == Scan || plan.whose != Whose::Unknown;
-        columns.iter().any(ColumnPlan::is_noted) && columns.iter().any(asks)
+        let tell = columns.iter().any(ColumnPlan::is_noted) && columns.iter().any(asks);
+        tell || columns.iter().any(|plan| plan.is_counted)
     }
 
-    /// Begins a row.
+    /// Begins a row. What is to be counted of the last one stays.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.values.clear();
@@ -79,6 +88,11 @@ impl KnownRow {
         if let Some(number) = column.subject {
             self.subjects.push((number, range.clone()));
         }
+        if column.is_counted {
+            let text = self.bytes.get(range.clone()).unwrap_or_default();
+            self.counted.bytes.extend_from_slice(text);
+            self.counted.ends.push(self.counted.bytes.len());
+        }
         if let Some(detector) = column.known
             && self.values.len() < VALUES
         {
@@ -86,6 +100,23 @@ impl KnownRow {
             let outline = inspector.outline(detector, text);
             self.values.push((detector, outline, range));
         }
+    }
+
+    /// Hands over the values to be counted, in order, until `count` fails; forgets them all.
+    pub(crate) fn count<E>(
+        &mut self,
+        mut count: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Counted { bytes, ends } = &mut self.counted;
+        let mut at = 0;
+        let counted = ends.iter().try_for_each(|&end| {
+            let text = bytes.get(at..end).unwrap_or_default();
+            at = end;
+            count(text)
+        });
+        bytes.clear();
+        ends.clear();
+        counted
     }
 
     /// The row's key.

@@ -48,6 +48,8 @@ pub struct ColumnPlan {
     pub(crate) has_key: bool,
     /// Its values say whose row it is, for other columns; they are noted under this number.
     pub(crate) subject: Option<usize>,
+    /// Its values say whose rows were carried away.
+    pub(crate) is_counted: bool,
     /// By which column its own transform knows whose row it is.
     pub(crate) whose: Whose,
     /// The policy's transforms hold for its content: it is stored, and no alias says what it is.
@@ -92,6 +94,7 @@ impl ColumnPlan {
             is_key: false,
             has_key: false,
             subject: None,
+            is_counted: false,
             whose: Whose::default(),
             may_transform: false,
             watch: None,
@@ -165,6 +168,7 @@ impl ColumnPlan {
             is_key: false,
             has_key: false,
             subject: None,
+            is_counted: false,
             whose: Whose::default(),
             may_transform: false,
             watch: None,
@@ -192,7 +196,7 @@ impl ColumnPlan {
 
     /// True if its values have to be remembered while the row is judged.
     pub(crate) fn is_noted(&self) -> bool {
-        self.known.is_some() || self.is_key || self.subject.is_some()
+        self.known.is_some() || self.is_key || self.subject.is_some() || self.is_counted
     }
 
     /// Can its values say whose row it is? They have the same text in either encoding.

@@ -148,6 +148,25 @@ fn evidence(catalog: &Catalog, column: &ColumnFacts) -> Evidence {
     }
 }
 
+impl Policy {
+    /// Does the column say whose row it is, for the policy's budget?
+    pub(crate) fn counts(&self, catalog: &Catalog, column: &ColumnFacts) -> bool {
+        let volume = self.guard.as_ref().and_then(|guard| guard.volume.as_ref());
+        let Some(volume) = volume.filter(|it| !it.subject_columns.is_empty()) else {
+            return false;
+        };
+        let origins = Origins::of(catalog, column);
+        let mut selectors = volume.subject_columns.iter();
+        selectors.any(|(schema, table, name)| {
+            origins.known.iter().any(|(relation, known)| {
+                name.matches(known.name.as_bytes())
+                    && table.matches(relation.name.as_bytes())
+                    && schema.matches(relation.schema.as_bytes())
+            })
+        })
+    }
+}
+
 /// Every column that a result column is known to show.
 pub(super) struct Origins<'a> {
     known: Vec<(&'a Relation, &'a Column)>,

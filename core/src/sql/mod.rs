@@ -19,7 +19,7 @@ pub mod effects;
 mod functions;
 mod identifiers;
 mod keywords;
-mod lex;
+pub(crate) mod lex;
 pub mod lineage;
 mod tokenise;
 pub mod tree;

@@ -94,6 +94,7 @@ fn strategy(strategy: &StrategyKind) -> &'static str {
         StrategyKind::Partial { .. } => "partial",
         StrategyKind::Constant(_) => "constant",
         StrategyKind::Null => "null",
+        StrategyKind::Hidden => "hidden",
         StrategyKind::Transform(kind) => kind.name(),
     }
 }

@@ -238,6 +238,8 @@ pub enum StrategyKind {
     Constant(String),
     /// NULL.
     Null,
+    /// The column is not there for the client; where it comes all the same, NULL.
+    Hidden,
     /// Something of the value is kept.
     Transform(TransformKind),
 }
@@ -404,6 +406,23 @@ pub struct Scope {
     /// How many values masked columns may be compared with; `None`: the default.
     #[serde(serialize_with = "probes")]
     pub probes: Option<ProbeBudget>,
+    /// How much may be carried away; `None`: any amount.
+    pub volume: Option<VolumeLimits>,
+}
+
+/// `scope.volume`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VolumeLimits {
+    /// Rows in a window; `None`: any number, as of the others.
+    pub rows: Option<u64>,
+    /// Bytes of the frames that hold them.
+    pub bytes: Option<u64>,
+    /// Different values of the subject columns.
+    pub subjects: Option<u64>,
+    /// Three patterns each: schema, table, column of what says whose row it is.
+    pub subject_columns: Vec<(String, String, String)>,
+    /// Length of a window in seconds.
+    pub window_s: u32,
 }
 
 fn probes<S: serde::Serializer>(

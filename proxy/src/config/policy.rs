@@ -171,7 +171,7 @@ fn rule(section: &Section<'_>) -> Vec<Rule> {
 }
 
 /// `schema.table.column`, each a pattern.
-fn column(section: &Section<'_>, pattern: &Spanned<String>) -> Option<SelectorKind> {
+pub(super) fn column(section: &Section<'_>, pattern: &Spanned<String>) -> Option<SelectorKind> {
     let parts: Vec<_> = pattern.get_ref().split('.').collect();
     match parts.as_slice() {
         [schema, table, column] if parts.iter().all(|part| !part.is_empty()) => {
@@ -272,6 +272,10 @@ fn of_content(
         StrategyKind::Transform(kind) => (
             format!("`{}` is no strategy for all content", kind.name()),
             "write `strategy = \"redact\"`, and `transforms = { zip = \"zip3\" }` for some of it",
+        ),
+        StrategyKind::Hidden => (
+            "`hidden` is no strategy for content".to_owned(),
+            "columns can be hidden, by a rule",
         ),
         other if *other != StrategyKind::Redact && !transforms.is_empty() => (
             "`transforms` mean nothing without `strategy = \"redact\"`".to_owned(),

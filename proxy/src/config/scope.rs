@@ -1,16 +1,21 @@
 //! `[policy.scope]`: which statements may run, and what may be learnt of masked columns.
 
 use toml::Spanned;
-use velum_core::policy::guard::ProbeBudget;
+use velum_core::policy::guard::{ProbeBudget, Volume};
 use velum_core::sql::effects::Class;
 
-use super::model::{PredicateMode, Scope};
-use super::policy::checked;
+use super::model::{PredicateMode, Scope, SelectorKind, VolumeLimits};
+use super::policy::{checked, column};
 use super::problem::{closest, one_of};
 use super::reader::Section;
 
 /// Longest time limit of a statement that PostgreSQL takes.
 const STATEMENT_TIMEOUT_MS_MAX: u64 = i32::MAX as u64;
+
+/// No limit can be larger.
+const MANY: u64 = i64::MAX as u64;
+/// A window where none is given.
+const DAY_S: u64 = 86_400;
 
 /// What `predicates` may say.
 pub(super) const PREDICATES: [(&str, PredicateMode); 3] = [
@@ -34,6 +39,7 @@ pub(super) fn scope(section: &Section<'_>) -> Scope {
         predicates: section.choice("predicates", &PREDICATES, PredicateMode::Equality),
         copies: section.choice("copies", &copies, false),
         probes: section.section("probes").map(|section| probes(&section)),
+        volume: section.section("volume").map(|section| volume(&section)),
     };
     section.finish();
     scope
@@ -52,6 +58,40 @@ fn probes(section: &Section<'_>) -> ProbeBudget {
     };
     section.finish();
     budget
+}
+
+/// `volume = { rows, bytes, subjects, subject_columns, window_s }`
+fn volume(section: &Section<'_>) -> VolumeLimits {
+    let limit = |what: Volume| {
+        let given = section.integer(what.key(), 1..=MANY, MANY);
+        section.has(what.key()).then_some(given)
+    };
+    let [rows, bytes, subjects] = [Volume::Rows, Volume::Bytes, Volume::Subjects].map(limit);
+    let window_s = section.integer("window_s", 1..=u64::from(u32::MAX), DAY_S);
+    let mut subject_columns = Vec::new();
+    for pattern in section.strings("subject_columns") {
+        match column(section, &pattern) {
+            Some(SelectorKind::Column(schema, table, name)) => {
+                subject_columns.push((schema, table, name));
+            }
+            _ => continue,
+        }
+    }
+    if rows.or(bytes).or(subjects).is_none() {
+        section.reporter.report_with_hint(
+            section.span.clone(),
+            "the budget has no limit",
+            "say `rows`, `bytes` or `subjects`, and in how many seconds by `window_s`",
+        );
+    }
+    section.finish();
+    VolumeLimits {
+        rows,
+        bytes,
+        subjects,
+        subject_columns,
+        window_s: u32::try_from(window_s).unwrap_or(u32::MAX),
+    }
 }
 
 /// Commands by their keys; `all` stands for each.

@@ -11,6 +11,7 @@ enum Word {
     Partial,
     Constant,
     Null,
+    Hidden,
     Year,
     Zip3,
     Age90,
@@ -23,11 +24,12 @@ enum Word {
     DateShift,
 }
 
-const WORDS: [(&str, Word); 14] = [
+const WORDS: [(&str, Word); 15] = [
     ("redact", Word::Redact),
     ("partial", Word::Partial),
     ("constant", Word::Constant),
     ("null", Word::Null),
+    ("hidden", Word::Hidden),
     ("year", Word::Year),
     ("zip3", Word::Zip3),
     ("age90", Word::Age90),
@@ -111,6 +113,7 @@ fn of_word(section: &Section<'_>, word: Option<Word>, at: &str) -> Option<Strate
     let transform = match word {
         Word::Redact => return Some(StrategyKind::Redact),
         Word::Null => return Some(StrategyKind::Null),
+        Word::Hidden => return Some(StrategyKind::Hidden),
         Word::Partial => return partial(section),
         Word::Constant => {
             section.require("value")?;

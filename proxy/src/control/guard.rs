@@ -1,12 +1,14 @@
 //! Makes of a policy's scope what decides about statements.
 
+use std::sync::Arc;
+
 use velum_core::policy::RuleId;
-use velum_core::policy::guard::{Guard, Predicates};
+use velum_core::policy::guard::{Guard, Predicates, VolumeBudget};
 use velum_core::sql::effects::Class;
 
 use super::policies::glob;
 use super::snapshot::Unusable;
-use crate::config::model::{Policy, PredicateMode, Scope};
+use crate::config::model::{Policy, PredicateMode, Scope, StrategyKind, VolumeLimits};
 
 /// The guard of a policy. One that has rules has a guard, whether or not it has a scope: what its
 /// rules hide could be learnt otherwise.
@@ -20,8 +22,14 @@ pub(super) fn guard(policy: &Policy) -> Result<Option<Guard>, Unusable> {
         None => Guard::default(),
     };
     for (index, rule) in policy.rules.iter().enumerate() {
-        if let (Some(mode), Ok(id)) = (rule.predicates, u16::try_from(index)) {
-            guard.by_rule.insert(RuleId(id), predicates(mode));
+        let Ok(id) = u16::try_from(index).map(RuleId) else {
+            break;
+        };
+        if let Some(mode) = rule.predicates {
+            guard.by_rule.insert(id, predicates(mode));
+        }
+        if rule.strategy == StrategyKind::Hidden {
+            guard.hidden.insert(id);
         }
     }
     Ok(Some(guard))
@@ -51,8 +59,24 @@ fn scoped(scope: &Scope) -> Result<Guard, Unusable> {
         predicates: predicates(scope.predicates),
         copies: scope.copies,
         by_rule: default.by_rule,
+        hidden: default.hidden,
         probes: scope.probes.unwrap_or(default.probes),
+        volume: scope.volume.as_ref().map(volume).transpose()?,
     })
+}
+
+fn volume(limits: &VolumeLimits) -> Result<Arc<VolumeBudget>, Unusable> {
+    let column = |(schema, table, column): &(String, String, String)| {
+        Ok((glob(schema)?, glob(table)?, glob(column)?))
+    };
+    let columns = limits.subject_columns.iter().map(column);
+    Ok(Arc::new(VolumeBudget {
+        rows: limits.rows,
+        bytes: limits.bytes,
+        subjects: limits.subjects,
+        subject_columns: columns.collect::<Result<_, Unusable>>()?,
+        window_s: limits.window_s,
+    }))
 }
 
 fn predicates(mode: PredicateMode) -> Predicates {

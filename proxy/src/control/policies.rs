@@ -136,7 +136,7 @@ pub(super) fn glob(pattern: &String) -> Result<Glob, Unusable> {
 fn strategy(strategy: &model::StrategyKind, keys: &Keys<'_>) -> Result<Strategy, Unusable> {
     Ok(match strategy {
         model::StrategyKind::Redact => Strategy::Redact,
-        model::StrategyKind::Null => Strategy::Null,
+        model::StrategyKind::Null | model::StrategyKind::Hidden => Strategy::Null,
         model::StrategyKind::Constant(text) => Strategy::Constant(text.clone().into_bytes()),
         model::StrategyKind::Partial {
             keep_first,

@@ -24,6 +24,10 @@ pub const EXEMPT: &str = "auditor";
 pub const GUARDED: &str = "guest";
 /// The identity that may read some tables, under a role of its own.
 pub const SCOPED: &str = "student";
+/// The identity for which some columns are not there.
+pub const UNSEEING: &str = "intern";
+/// The same, that may meet some patients only.
+pub const LIMITED: &str = "courier";
 /// The role of that identity's sessions.
 pub const READ_ROLE: &str = "clinic_student";
 /// Rows of `clinic.patients` that hold canaries; one more row holds NULLs.
@@ -258,6 +262,8 @@ pub fn rules() -> String {
     text.push_str(&identity(EXEMPT, "exempt"));
     text.push_str(&identity(GUARDED, "guarded"));
     text.push_str(&identity(SCOPED, "scoped"));
+    text.push_str(&identity(UNSEEING, "unseeing"));
+    text.push_str(&identity(LIMITED, "limited"));
     text.push_str(
         r#"
 [[policy]]
@@ -271,6 +277,11 @@ content = { detectors = ["ssn", "email", "phone"], strategy = "redact" }
 
 "#,
     );
+    for (name, keys) in [("unseeing", ""), ("limited", BUDGET)] {
+        text.push_str(&format!(
+            "[[policy]]\nname = \"{name}\"\nmessages = \"strict\"\n{keys}\n{HIDING_RULES}"
+        ));
+    }
     let content = r#"content = { detectors = ["ssn", "email", "phone"], strategy = "redact" }"#;
     for (name, keys) in [
         ("guarded", content),
@@ -298,6 +309,28 @@ scope.functions = []
 scope.read_only = true
 scope.role = "clinic_student"
 scope.statement_timeout_ms = 20_000"#;
+
+/// As many patients as have canaries.
+const BUDGET: &str = r#"scope.volume = { subjects = 5, subject_columns = ["clinic.patients.id"] }"#;
+
+/// Columns that are hidden.
+const HIDING_RULES: &str = r#"
+[[policy.rule]]
+name = "unseen"
+column = ["clinic.patients.ssn*", "clinic.patients.nick", "clinic.numbers.ssn"]
+strategy = "hidden"
+
+[[policy.rule]]
+name = "others"
+column = [
+    "clinic.patients.born", "clinic.patients.salary", "clinic.patients.token",
+    "clinic.patients.photo", "clinic.patients.phone", "clinic.patients.secret",
+    "clinic.patients.address", "clinic.patients.aliases", "clinic.patients.doc",
+    "clinic.patients.note", "clinic.patients.mail",
+]
+strategy = "redact"
+
+"#;
 
 /// Rules of the last policy before them.
 const COLUMN_RULES: &str = r#"

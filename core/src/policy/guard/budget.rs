@@ -1,11 +1,13 @@
-//! How many values an identity may compare masked columns with.
+//! What identities have drawn of their budgets.
 //!
-//! A token bucket for each identity and policy: it holds the limit at most, and fills evenly over
-//! the window. All sessions of an identity draw from the same, on whatever thread.
+//! How many values one may compare masked columns with is a token bucket for each identity and policy: it holds the limit at most, and fills evenly over
+//! the window. All sessions of an identity draw from the same, on whatever thread. What it may carry away
+//! is an account of the same kind: see [`Meter`].
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::volume::{Meter, SharedAccount, VolumeBudget};
 use crate::time::Timestamp;
 
 /// What may be drawn.
@@ -30,7 +32,13 @@ impl Default for ProbeBudget {
 /// What was drawn, by identity and policy. Identities come from the configuration: their number is
 /// bounded by it.
 #[derive(Default)]
-pub struct Ledger(Mutex<HashMap<(String, String), Bucket>>);
+pub struct Ledger {
+    probes: Mutex<HashMap<Holder, Bucket>>,
+    volumes: Mutex<HashMap<Holder, SharedAccount>>,
+}
+
+/// Names of an identity and of a policy.
+type Holder = (String, String);
 
 #[derive(Clone, Copy)]
 struct Bucket {
@@ -55,7 +63,7 @@ impl Ledger {
     ) -> bool {
         let full = u128::from(budget.limit) * WHOLE;
         // What panicked elsewhere left whole numbers behind.
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (identity.to_owned(), policy.to_owned());
         let bucket = buckets.entry(key).or_insert(Bucket {
             parts: full,
@@ -73,6 +81,22 @@ impl Ledger {
             }
             None => false,
         }
+    }
+
+    /// What a session of the identity under the policy spends rows by.
+    pub fn meter(
+        &self,
+        identity: &str,
+        policy: &str,
+        budget: &Arc<VolumeBudget>,
+        now: Timestamp,
+    ) -> Meter {
+        let mut volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (identity.to_owned(), policy.to_owned());
+        let account = volumes
+            .entry(key)
+            .or_insert_with(|| SharedAccount::new(now));
+        Meter::new(Arc::clone(budget), account.clone(), now)
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Denial, Guard, Predicates, Reason};
 use crate::catalog::{Catalog, Relation};
 use crate::sql::Analysis;
 use crate::sql::effects::{Access, Class, Effects, Name, Place, RelationUse, SideEffect};
-use crate::sql::lineage::{Flow, Kind, Origin, Test, Unresolved, Use, is_called, is_opaque};
+use crate::sql::lineage::{Flow, Kind, Origin, Test, Use, is_called, is_opaque};
 
 /// What statements that may run cost and change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,12 +80,14 @@ impl Decision<'_> {
         self.side_effects(effects)?;
         self.relations(effects)?;
         self.functions(effects)?;
+        if let Some(hidden) = self.policy.names_hidden(self.catalog, statement) {
+            return Err(self.deny(Reason::Hidden(self.column_name(hidden).unwrap_or_default())));
+        }
         match &statement.lineage.uses {
             _ if !self.guard.judges_uses() => Ok(0),
             Ok(uses) => self.uses(effects, uses),
             // Nothing of a masked column can be in it.
             Err(_) if !self.touches_ruled(effects) && !self.in_flux => Ok(0),
-            Err(Unresolved::Work) => Err(self.deny(Reason::Unclear(Unresolved::Work))),
             Err(unresolved) => Err(self.deny(Reason::Unclear(*unresolved))),
         }
     }
@@ -137,9 +139,9 @@ impl Decision<'_> {
         if !defines || self.guard.alters_ruled {
             return Ok(());
         }
-        let mut named = effects.relations.iter();
         // What DROP names is gone, and tells nothing.
-        let mut kept = named.by_ref().filter(|it| it.access == Access::Define);
+        let named = effects.relations.iter();
+        let mut kept = named.filter(|it| it.access == Access::Define);
         if let Some(ruled) = kept.find_map(|it| self.ruled(it)) {
             return Err(self.deny(Reason::Altered(ruled)));
         }
@@ -392,6 +394,11 @@ impl Decision<'_> {
             let flow = Flow::plain(**source);
             self.policy.taint(self.catalog, &flow, VIEW_DEPTH) != Taint::Clean
         })?;
+        self.column_name(*source)
+    }
+
+    /// Schema, table and column.
+    fn column_name(&self, source: Origin) -> Option<String> {
         let relation = self.catalog.relations.get(&source.0)?;
         let column = self.catalog.column(source.0, source.1);
         let column = column.map_or("*", |(_, column)| column.name.as_str());

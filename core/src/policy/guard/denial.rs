@@ -1,6 +1,6 @@
 //! Why a statement may not run, in words that quote no value.
 
-use super::ProbeBudget;
+use super::{Exhausted, ProbeBudget};
 use crate::error::{Refusal, SqlState};
 use crate::sql::Unread;
 use crate::sql::effects::{Class, Place};
@@ -42,10 +42,14 @@ pub enum Reason {
         /// Schema, table and column, if it is one that the catalog has.
         column: Option<String>,
     },
+    /// A column that is not there for the client is named.
+    Hidden(String),
     /// A table under a rule is altered.
     Altered(String),
     /// Columns under rules were compared with as many values as may be for now.
     Spent(ProbeBudget),
+    /// As much was carried away as may be for now.
+    Exhausted(Exhausted),
     /// What names stand for is not known before the open transaction has ended.
     InFlux,
 }
@@ -78,7 +82,7 @@ impl Denial {
             Reason::TooLong { .. } | Reason::Unclear(Unresolved::Work) => {
                 SqlState::PROGRAM_LIMIT_EXCEEDED
             }
-            Reason::Spent(_) => SqlState::CONFIGURATION_LIMIT_EXCEEDED,
+            Reason::Spent(_) | Reason::Exhausted(_) => SqlState::CONFIGURATION_LIMIT_EXCEEDED,
             _ => SqlState::INSUFFICIENT_PRIVILEGE,
         }
     }
@@ -111,11 +115,16 @@ impl Denial {
             Reason::Copied { column: name } => {
                 format!("{} would be written where no rule masks it", column(name))
             }
+            Reason::Hidden(name) => format!("column {name} is hidden"),
             Reason::Altered(name) => {
                 format!("table {name} has masked columns and may not be altered")
             }
             Reason::Spent(ProbeBudget { limit, window_s }) => {
                 format!("masked columns may be compared with {limit} values in {window_s} s")
+            }
+            Reason::Exhausted(it) => {
+                let (limit, what, window_s) = (it.limit, it.what.key(), it.window_s);
+                format!("the budget of {limit} {what} in {window_s} s is spent")
             }
             Reason::InFlux => "the open transaction has changed what names stand for".to_owned(),
         }
@@ -127,6 +136,13 @@ impl Denial {
             Reason::Command(class) => {
                 let key = class.key();
                 return format!("Ask for \"{key}\" in `commands` of the policy's scope.");
+            }
+            Reason::Exhausted(it) => {
+                let (ends_in_s, key) = (it.ends_in_s, it.what.key());
+                return format!(
+                    "A new window begins in {ends_in_s} s; or ask for more `{key}` in `volume` of \
+                     the policy's scope."
+                );
             }
             Reason::Unread(_) => "A statement has to be read to be allowed: check its syntax.",
             Reason::TooLong { .. } => "Send values as parameters, or rows by COPY FROM STDIN.",
@@ -147,6 +163,7 @@ impl Denial {
             Reason::Copied { .. } => {
                 "Write it into columns under a rule, or ask for `copies = \"allow\"` in the scope."
             }
+            Reason::Hidden(_) => "Leave it out; `*` goes without it.",
             Reason::Altered(_) => "Ask for \"alter\" in `commands` of the policy's scope.",
             Reason::Spent(_) => "Wait, or ask for a larger `probes` in the policy's scope.",
             Reason::InFlux => "Commit it first.",

@@ -8,14 +8,18 @@
 mod budget;
 mod decide;
 mod denial;
+mod hidden;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use budget::{Ledger, ProbeBudget};
 pub use decide::{Admission, Judged};
 pub use denial::{Denial, Reason};
+pub use volume::{Exhausted, Meter, Volume, VolumeBudget};
 
 use super::{Glob, RuleId};
 use crate::sql::effects::Class;
@@ -54,8 +58,12 @@ pub struct Guard {
     pub predicates: Predicates,
     /// The same for columns under these rules.
     pub by_rule: BTreeMap<RuleId, Predicates>,
+    /// Rules whose columns are not there for the client: `*` goes without them.
+    pub hidden: BTreeSet<RuleId>,
     /// How many values they may be compared with.
     pub probes: ProbeBudget,
+    /// How much may be carried away; `None`: any amount.
+    pub volume: Option<Arc<VolumeBudget>>,
     /// Values under rules may be written where no rule holds for them.
     pub copies: bool,
     /// Tables under rules may be altered: constraints and conversions tell of the values there.
@@ -83,7 +91,9 @@ impl Default for Guard {
             statement_timeout_ms: None,
             predicates: Predicates::Equality,
             by_rule: BTreeMap::new(),
+            hidden: BTreeSet::new(),
             probes: ProbeBudget::default(),
+            volume: None,
             copies: false,
             alters_ruled: false,
         }

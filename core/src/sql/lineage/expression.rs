@@ -208,11 +208,13 @@ impl<'a> Analysis<'a> {
                 _ => Err(Unresolved::Column),
             };
         }
-        match parts.as_slice() {
+        let flow = match parts.as_slice() {
             [name] => scope.column(self, name),
             [.., table, name] => scope.qualified(self, table, name),
             [] => Err(Unresolved::Node),
-        }
+        }?;
+        self.name(&flow);
+        Ok(flow)
     }
 
     fn row(&self, table: &str, scope: &Scope<'_, 'a>) -> Flowing {

@@ -22,6 +22,7 @@ mod json;
 mod names;
 mod query;
 mod scope;
+mod stars;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -29,9 +30,11 @@ mod uses;
 mod writes;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 pub use flow::{Flow, Kind, Members, Origin};
+pub use stars::Star;
 pub use uses::{Test, Use};
 
 use velum_parser::Statement;
@@ -87,6 +90,10 @@ pub struct Lineage {
     /// It names a relation or a common table expression more than once: columns of one table may
     /// be those of different rows.
     pub joins_itself: bool,
+    /// Every `*` among its targets, wherever it stands.
+    pub stars: Vec<Star>,
+    /// Columns that it names, as they are stored.
+    pub named: BTreeSet<Origin>,
 }
 
 /// The output columns of a statement.
@@ -112,6 +119,9 @@ pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) 
         is_ahead: Cell::new(false),
         uses: RefCell::default(),
         blind: Cell::new(None),
+        stars: RefCell::default(),
+        is_positional: Cell::new(false),
+        named: RefCell::default(),
         namesakes: namesakes(&statement.census.relations),
     };
     let outputs = analysis.statement(root);
@@ -128,6 +138,8 @@ pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) 
             None => Ok(analysis.uses.into_inner()),
         },
         handle: statement::handle(root),
+        stars: analysis.stars.into_inner(),
+        named: analysis.named.into_inner(),
     }
 }
 
@@ -188,6 +200,10 @@ pub(super) struct Analysis<'a> {
     uses: RefCell<Vec<Use>>,
     /// Why not all uses are known.
     blind: Cell<Option<Unresolved>>,
+    stars: RefCell<Vec<Star>>,
+    /// The columns of the query at hand count by their places.
+    is_positional: Cell<bool>,
+    named: RefCell<BTreeSet<Origin>>,
     /// Names of relations that are mentioned more than once.
     namesakes: Vec<&'a str>,
 }
@@ -200,6 +216,13 @@ impl Analysis<'_> {
         match spent > limits::LINEAGE_STEPS {
             true => Err(Unresolved::Work),
             false => Ok(()),
+        }
+    }
+
+    /// Notes that the statement names a column.
+    fn name(&self, flow: &Flow) {
+        if flow.kind == Kind::Plain {
+            self.named.borrow_mut().extend(flow.sources.iter().copied());
         }
     }
 

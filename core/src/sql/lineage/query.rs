@@ -38,8 +38,11 @@ impl<'a> Analysis<'a> {
         let scope = scope.with_ctes(&ctes);
         if select.op != SetOperation::SetopNone as i32 {
             let (left, right) = branches(select)?;
-            let left = self.select(left, &scope)?;
-            let right = self.select(right, &scope)?;
+            let sides = self.by_place(|| {
+                let left = self.select(left, &scope)?;
+                Ok((left, self.select(right, &scope)?))
+            });
+            let (left, right) = sides?;
             self.set_operation(select, &left, &right);
             let columns = self.union(&left, &right)?;
             self.observe(|| self.clauses(select, &columns, &scope));
@@ -110,6 +113,9 @@ impl<'a> Analysis<'a> {
             let value = inner(target.val.as_deref()).ok_or(Unresolved::Node)?;
             match self.star(value, scope)? {
                 Some(expanded) => {
+                    if let Node::ColumnRef(column) = value {
+                        self.note_star(column, &expanded, scope);
+                    }
                     self.spend(expanded.list.len())?;
                     columns.list.extend(expanded.list);
                     let rests = columns.rest.iter().chain(&expanded.rest).cloned();
@@ -268,7 +274,7 @@ impl<'a> Analysis<'a> {
         let round = |known: &[(&'a str, Cte<'a>)], branch: &'a pg::SelectStmt| {
             let scope = scope.with_ctes(known);
             let own = self.ctes(select.with_clause.as_ref(), &scope)?;
-            self.select(branch, &scope.with_ctes(&own))
+            self.by_place(|| self.select(branch, &scope.with_ctes(&own)))
         };
         let mut columns = Rc::new(named(cte, &*round(known, start)?));
         for _ in 0..ROUNDS {

@@ -112,7 +112,12 @@ impl<'a> Analysis<'a> {
         }
         let scope = Scope::EMPTY;
         let scope = scope.with_pieces(&pieces);
-        let named = tree::names(&copy.attlist).map(|name| scope.column(self, name));
+        let column = |name| {
+            let flow = scope.column(self, name)?;
+            self.name(&flow);
+            Ok(flow)
+        };
+        let named = tree::names(&copy.attlist).map(column);
         let flows: Result<Vec<Flow>, Unresolved> =
             named.map(|flow| flow.map(|flow| (*flow).clone())).collect();
         flows.map(Outputs::Each)

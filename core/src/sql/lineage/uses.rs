@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use velum_parser::tree::{self as pg, SetOperation};
 
+use crate::catalog::Relation;
 use crate::sql::effects::Place;
 use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
@@ -232,25 +233,23 @@ impl<'a> Analysis<'a> {
     /// Rows are told apart by all of these together. Beside a key of its table a column tells no
     /// rows apart.
     fn note_groups(&self, flows: &[&Flow], are_together: bool) {
-        let key_of = |flow: &&&Flow| match (flow.kind, flow.sources.as_slice()) {
-            (Kind::Plain, [only]) if self.catalog.keys.contains(only) => Some(only.0),
+        let column_of = |flow: &Flow| match (flow.kind, flow.sources.as_slice()) {
+            (Kind::Plain, [only]) => Some(*only),
             _ => None,
         };
-        let is_met_once = |table_oid: &u32| {
-            let relation = self.catalog.relations.get(table_oid);
-            relation.is_some_and(|it| !self.namesakes.contains(&it.name.as_str()))
+        let is_key = |column: &Origin| {
+            let relation = self.catalog.relations.get(&column.0);
+            let is_met_once = |it: &Relation| !self.namesakes.contains(&it.name.as_str());
+            self.catalog.keys.contains(column) && relation.is_some_and(is_met_once)
         };
-        let keyed: Vec<u32> = match are_together {
-            true => flows.iter().filter_map(|flow| key_of(&flow)).collect(),
-            false => Vec::new(),
-        };
-        let keyed: Vec<u32> = keyed.into_iter().filter(is_met_once).collect();
-        let is_told = |flow: &&&Flow| match (flow.kind, flow.sources.as_slice()) {
-            (Kind::Plain, [(table_oid, _)]) => keyed.contains(table_oid),
-            _ => false,
-        };
-        for flow in flows.iter().filter(|flow| !is_told(flow)) {
-            self.note(Place::Grouping, Test::Any, flow);
+        let columns = flows.iter().filter_map(|flow| column_of(flow));
+        let keys = columns.filter(|column| are_together && is_key(column));
+        let keyed: Vec<u32> = keys.map(|(table_oid, _)| table_oid).collect();
+        for flow in flows {
+            let is_told = column_of(flow).is_some_and(|column| keyed.contains(&column.0));
+            if !is_told {
+                self.note(Place::Grouping, Test::Any, flow);
+            }
         }
     }
 
@@ -333,6 +332,9 @@ impl<'a> Analysis<'a> {
     /// Columns of both sides of a join that USING or NATURAL compares; `rest` may be among them.
     pub(super) fn merged(&self, sides: &[Vec<Column<'_>>; 2], rest: Option<&Flow>) {
         let [left, right] = sides;
+        for side in left.iter().chain(right) {
+            self.name(&side.flow);
+        }
         for one in left {
             for other in right {
                 self.both(Place::Join, &one.flow, &other.flow);

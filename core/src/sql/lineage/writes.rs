@@ -44,7 +44,7 @@ impl<'a> Analysis<'a> {
         scope: &Scope<'_, 'a>,
     ) -> Seen {
         if let Some(query) = inner(insert.select_stmt.as_deref()) {
-            let columns = self.query(query, scope)?;
+            let columns = self.by_place(|| self.query(query, scope))?;
             let names: Vec<&str> = named(&insert.cols).collect();
             for (index, column) in columns.list.iter().enumerate() {
                 let into = match names.get(index) {

@@ -114,11 +114,17 @@ pub fn write_query(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Appends a Parse without parameter types.
 pub fn write_parse(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
+    write_typed_parse(out, name, text, &[0, 0]);
+}
+
+/// Appends a Parse; `types` is the number of parameter types, and the types.
+pub fn write_typed_parse(out: &mut Vec<u8>, name: &[u8], text: &[u8], types: &[u8]) {
     frame::write(out, client::PARSE, |out| {
         out.extend_from_slice(name);
         out.push(0);
         out.extend_from_slice(text);
-        out.extend_from_slice(&[0, 0, 0]);
+        out.push(0);
+        out.extend_from_slice(types);
     });
 }
 

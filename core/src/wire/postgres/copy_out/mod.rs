@@ -129,6 +129,11 @@ impl CopyOut {
         }
     }
 
+    /// What is known of the rows of the last frame.
+    pub(crate) fn known(&mut self) -> &mut KnownRow {
+        &mut self.work.known
+    }
+
     /// Judges the frame of `frame_bytes` (tag, length, rows) at the head of the window and
     /// releases it, with another length if a mask needs it. Returns its rows.
     ///

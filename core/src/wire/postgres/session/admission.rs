@@ -11,7 +11,7 @@ use crate::audit::token::Token;
 use crate::bytes::Window;
 use crate::error::Refusal;
 use crate::inspect::Inspect;
-use crate::policy::guard::{Denial, Reason};
+use crate::policy::guard::{Denial, Meter, Reason};
 use crate::sql::effects::Class;
 use crate::time::Timestamp;
 
@@ -70,6 +70,9 @@ impl<I: Inspect> Session<I> {
         statement: &Statement,
         now: Timestamp,
     ) -> Result<Option<Refusal>, Halt> {
+        if let Some(meter) = &mut self.meter {
+            meter.tick(now);
+        }
         if let Some(refusal) = self.admit(statement)? {
             return Ok(Some(refusal));
         }
@@ -77,6 +80,11 @@ impl<I: Inspect> Session<I> {
         let Some(guard) = &policy.guard else {
             return Ok(None);
         };
+        if let Some(exhausted) = self.meter.as_ref().and_then(Meter::exhausted)
+            && !self.is_frame(statement)
+        {
+            return Ok(Some(policy.deny(Reason::Exhausted(exhausted)).to_refusal()));
+        }
         let own = statement.admitted(self.rules.epoch()).unwrap_or(0);
         let prepared = match self.prepared_probes(statement) {
             Ok(probes) => probes,
@@ -92,6 +100,16 @@ impl<I: Inspect> Session<I> {
             return Ok(None);
         }
         Ok(Some(policy.deny(Reason::Spent(guard.probes)).to_refusal()))
+    }
+
+    /// Does all of it only begin, end or hold what others do?
+    fn is_frame(&self, statement: &Statement) -> bool {
+        let source = Source::of(statement, 0);
+        let known = source.and_then(|source| self.rules.statements_of(&source));
+        known.is_some_and(|known| {
+            let mut commands = known.iter().flat_map(|it| &it.effects.commands);
+            commands.all(|class| class.is_frame())
+        })
     }
 
     /// What the statements that were prepared in SQL, and are executed by this one, compare. One

@@ -241,8 +241,14 @@ impl<I: Inspect> Session<I> {
         self.probe = None;
         self.epoch += 1;
         self.forget_unnamed();
+        match statement.text.rewritten() {
+            Some(text) => {
+                window.skip(header.frame_bytes);
+                window.insert_with(|out| message::write_query(out, &text));
+            }
+            None => window.pass(header.frame_bytes),
+        }
         self.await_answer(Awaited::Query { statement, ordinal }, now);
-        window.pass(header.frame_bytes);
         Ok(())
     }
 
@@ -253,8 +259,12 @@ impl<I: Inspect> Session<I> {
     }
 
     fn statement(&self, text: &[u8]) -> Rc<Statement> {
-        let text = StatementText::new(text, &self.tokens, self.rules.catalog());
-        Statement::new(text)
+        let catalog = self.rules.catalog();
+        let own = StatementText::new(text, &self.tokens, catalog);
+        Statement::new(match self.rules.without_hidden(&own) {
+            Some(text) => StatementText::in_place_of(own, &text, &self.tokens, catalog),
+            None => own,
+        })
     }
 
     /// Writes the INTENT of the message at the head of the window, once, and waits for it where
@@ -301,8 +311,9 @@ impl<I: Inspect> Session<I> {
         let name = reader.cstr().map_err(malformed)?;
         check_name(name)?;
         let text = reader.cstr().map_err(malformed)?;
-        let types = usize::from(reader.u16().map_err(malformed)?);
-        if reader.rest().len() != types * 4 {
+        let types = reader.rest();
+        let count = usize::from(reader.u16().map_err(malformed)?);
+        if reader.rest().len() != count * 4 {
             return Err(violation("malformed Parse").into());
         }
         if !self.names.has_room() {
@@ -331,12 +342,18 @@ impl<I: Inspect> Session<I> {
         statement.take_name(name);
         let undo = Some(self.names.set_statement(name, Some(Rc::clone(&statement))));
         self.epoch += 1;
+        match statement.text.rewritten() {
+            Some(text) => {
+                window.skip(header.frame_bytes);
+                window.insert_with(|out| message::write_typed_parse(out, name, &text, types));
+            }
+            None => window.pass(header.frame_bytes),
+        }
         self.pipeline.push(Awaited::Parse {
             statement,
             undo,
             injected: false,
         });
-        window.pass(header.frame_bytes);
         Ok(())
     }
 

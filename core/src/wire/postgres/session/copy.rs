@@ -14,6 +14,7 @@ use super::pipeline::Awaited;
 use super::server::{Flow, violation};
 use super::shape::{self, RowShape};
 use super::statements::Statement;
+use super::volume::Owner;
 use super::{Halt, SERVER, Session};
 
 impl<I: Inspect> Session<I> {
@@ -23,11 +24,16 @@ impl<I: Inspect> Session<I> {
         };
         let bytes = header.frame_bytes;
         if self.rules.judges_nothing() {
+            self.spend(1, bytes, Owner::Nobody)?;
             self.journal.count(1, bytes);
             return self.begin_passing(header, window);
         }
         let is_held = bytes <= limits::ROW_HELD_BYTES && copy.may_need_whole(self.rules.policy());
         if bytes > limits::ROW_WHOLE_BYTES && !is_held {
+            self.spend(0, bytes, Owner::Nobody)?;
+            let Some(copy) = &mut self.answering.copy_out else {
+                return Err(violation("CopyData out of place").into());
+            };
             window.pass(HEADER_BYTES);
             copy.stream_begin(header.body_bytes());
             self.answering.flow = Flow::Copy;
@@ -36,9 +42,14 @@ impl<I: Inspect> Session<I> {
         if window.unjudged().len() < bytes {
             return Err(self.need_whole(SERVER, bytes));
         }
+        self.spend(0, bytes, Owner::Nobody)?;
+        let Some(copy) = &mut self.answering.copy_out else {
+            return Err(violation("CopyData out of place").into());
+        };
         let rows = copy.frame(&mut self.rules.judge(), window, bytes)?;
         self.journal.count(rows, bytes);
-        Ok(())
+        self.spend(rows, 0, self.answering.owner)?;
+        self.spend_subjects()
     }
 
     pub(super) fn stream_copy(&mut self, window: &mut Window) -> Result<(), Halt> {
@@ -53,7 +64,7 @@ impl<I: Inspect> Session<I> {
             StreamStep::Done { rows } => {
                 self.answering.flow = Flow::Frames;
                 self.journal.count(rows, 0);
-                Ok(())
+                self.spend(rows, 0, self.answering.owner.unseen())
             }
         }
     }
@@ -82,6 +93,7 @@ impl<I: Inspect> Session<I> {
             options.filter(|_| !judged)
         };
         let plans = plans.unwrap_or_else(unknown);
+        self.answering.owner = Owner::of(&plans);
         self.answering.copy_out = Some(CopyOut::new(options, binary, plans));
         Ok(())
     }

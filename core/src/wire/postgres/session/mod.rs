@@ -16,7 +16,7 @@
 //! quote other sessions, `notices` the texts of errors and notices, `sentences` how their words
 //! are judged, `known` those that tell nothing, `admission` which statements may run, `lineage`
 //! which statement computed a result, `parameters` what the server reports of its settings,
-//! `probe` the columns of a COPY, `journal` the records.
+//! `probe` the columns of a COPY, `volume` how much of it all may go out, `journal` the records.
 
 mod admission;
 mod bind;
@@ -43,6 +43,7 @@ mod server;
 mod shape;
 mod statements;
 mod stream;
+mod volume;
 
 #[cfg(any(test, fuzzing))]
 pub use fuzz::fuzz_session;
@@ -60,7 +61,7 @@ use crate::identity::Identity;
 use crate::inspect::Inspect;
 use crate::limits;
 use crate::policy::Policy;
-use crate::policy::guard::Ledger;
+use crate::policy::guard::{Ledger, Meter};
 use crate::sql::SharedAnalyses;
 use crate::time::Timestamp;
 
@@ -99,7 +100,7 @@ pub struct SessionSetup<I> {
     pub catalog: Arc<Catalog>,
     /// What was read of statements.
     pub analyses: SharedAnalyses,
-    /// What was compared with masked columns, by all sessions.
+    /// What was compared with masked columns and what was carried away, by all sessions.
     pub ledger: Arc<Ledger>,
     /// Finds PHI in content.
     pub inspector: Arc<I>,
@@ -157,6 +158,8 @@ pub struct Session<I> {
     tokens: Arc<TokenKey>,
     decision: String,
     ledger: Arc<Ledger>,
+    /// There is a budget of what may go out.
+    meter: Option<Meter>,
     cancel_key: Vec<u8>,
     upstream_key: Option<(u32, Vec<u8>)>,
     journal: Journal,
@@ -218,11 +221,12 @@ impl<I: Inspect> Session<I> {
                 policy: setup.policy.sha256,
             },
         );
-        Self {
+        let mut session = Self {
             decision: format!("allow: policy {}", setup.policy.name),
             rules: Rulebook::new(setup.policy, setup.catalog, setup.analyses, setup.inspector),
             tokens: setup.tokens,
             ledger: setup.ledger,
+            meter: None,
             cancel_key: setup.cancel_key,
             upstream_key: None,
             journal,
@@ -246,7 +250,9 @@ impl<I: Inspect> Session<I> {
             to_client: Outbox::new(),
             window_wanted: [0; 2],
             end: None,
-        }
+        };
+        session.meter = session.meter_now(now);
+        session
     }
 
     /// Judges what the client sent; released bytes go to the upstream.
@@ -267,6 +273,9 @@ impl<I: Inspect> Session<I> {
             return Step::Finished;
         }
         self.rules.tick(now);
+        if let Some(meter) = &mut self.meter {
+            meter.tick(now);
+        }
         match self.server_messages(window, now) {
             Ok(()) => Step::Finished,
             Err(Halt::Step(step)) => step,
@@ -296,6 +305,12 @@ impl<I: Inspect> Session<I> {
     pub fn refresh(&mut self, policy: Arc<Policy>, catalog: Arc<Catalog>) {
         self.decision = format!("allow: policy {}", policy.name);
         self.rules.refresh(policy, catalog);
+        if self.probe.is_none() && self.head_intent.is_none() {
+            // What is hidden from it may be more now.
+            self.head_statement = None;
+        }
+        // The next message says what time it is.
+        self.meter = self.meter_now(Timestamp(0));
         self.awaits_catalog = false;
         self.caught_up();
     }

@@ -13,6 +13,7 @@ use super::rows;
 use super::server::{Flow, violation};
 use super::shape::{Formats, RowShape};
 use super::stream::RowStream;
+use super::volume::Owner;
 use super::{Halt, SERVER, Session};
 
 /// How the columns of the result at hand are judged.
@@ -31,16 +32,19 @@ impl<I: Inspect> Session<I> {
         self.expect_rows()?;
         let bytes = header.frame_bytes;
         if self.rules.judges_nothing() {
+            self.spend(1, bytes, Owner::Nobody)?;
             self.journal.count(1, bytes);
             return self.begin_passing(header, window);
         }
         if bytes > limits::ROW_WHOLE_BYTES && self.may_stream(bytes, window)? {
+            self.spend(1, bytes, self.answering.owner.unseen())?;
             self.answering.flow = Flow::Row(RowStream::new(header));
             return Ok(());
         }
         if window.unjudged().len() < bytes {
             return Err(self.need_whole(SERVER, bytes));
         }
+        self.spend(1, bytes, self.answering.owner)?;
         let plan = self
             .answering
             .result
@@ -49,7 +53,7 @@ impl<I: Inspect> Session<I> {
         let mut judge = self.rules.judge();
         rows::judge_row(&mut judge, plan, &mut self.answering.edits, window, bytes)?;
         self.journal.count(1, bytes);
-        Ok(())
+        self.spend_subjects()
     }
 
     /// Can the large row at the head of the window be judged in parts? If not, it is to be held.
@@ -104,6 +108,7 @@ impl<I: Inspect> Session<I> {
         let columns = shape.plans(&self.rules);
         let epoch = self.rules.epoch();
         let joins = KnownRow::joins(&columns);
+        self.answering.owner = Owner::of(&columns);
         self.answering.result = Some(ResultPlan {
             epoch,
             joins,

@@ -32,6 +32,13 @@ pub(super) struct RowEdits {
     known: KnownRow,
 }
 
+impl RowEdits {
+    /// What is known of the last row.
+    pub(super) fn known(&mut self) -> &mut KnownRow {
+        &mut self.known
+    }
+}
+
 /// Judges the whole DataRow of `frame_bytes` at the head of the window and releases it.
 ///
 /// # Errors

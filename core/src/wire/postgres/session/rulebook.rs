@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 
 use super::known::{Known, Speaker, Spoken, is_generated_name};
 use super::lineage::{Lineage, Source};
-use super::statements::Statement;
+use super::statements::{Statement, StatementText};
 
 /// Tags of commands that name columns: of cursors, of prepared statements, of temporary tables.
 const NAMING_TAGS: [&[u8]; 4] = [b"DECLARE", b"PREPARE", b"CREATE", b"ALTER"];
@@ -227,6 +227,23 @@ impl<I: Inspect> Rulebook<I> {
         judged.unwrap_or_else(|unread| Err(self.policy.deny(Reason::Unread(unread))))
     }
 
+    /// The text without the columns that are hidden, if it is to be another one for that. While
+    /// nobody knows what its names stand for, they are masked instead.
+    pub(super) fn without_hidden(&self, text: &StatementText) -> Option<Vec<u8>> {
+        let hides = self
+            .policy
+            .guard
+            .as_ref()
+            .is_some_and(|it| !it.hidden.is_empty());
+        if !hides || self.in_flux {
+            return None;
+        }
+        let text = text.whole()?;
+        let path = &SearchPath::Unknown;
+        let known = self.analyses.get(&text, &self.catalog, path).ok()?;
+        self.policy.without_hidden(&self.catalog, &text, &known)
+    }
+
     /// What was read of the text of `source`.
     pub(super) fn statements_of(&self, source: &Source) -> Option<Rc<[Analysis]>> {
         self.analyses(source).ok()
@@ -265,6 +282,7 @@ impl<I: Inspect> Rulebook<I> {
                 plan.watch = watch.map(SharedWatch::new);
             }
         }
+        plan.is_counted = self.policy.counts(&self.catalog, facts);
         plan
     }
 

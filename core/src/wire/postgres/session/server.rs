@@ -14,6 +14,7 @@ use super::pipeline::{Awaited, FunctionResult};
 use super::results::ResultPlan;
 use super::rows::RowEdits;
 use super::stream::RowStream;
+use super::volume::Owner;
 use super::{Halt, SERVER, Session, Step};
 
 pub(super) fn violation(what: &'static str) -> Violation {
@@ -43,6 +44,8 @@ pub(super) struct Answering {
     pub(super) flow: Flow,
     /// The result whose rows are coming.
     pub(super) result: Option<ResultPlan>,
+    /// Whose its rows are, or those of the COPY.
+    pub(super) owner: Owner,
     /// The COPY TO STDOUT whose rows are coming.
     pub(super) copy_out: Option<CopyOut>,
     /// Statements of this text that are over.

@@ -21,8 +21,10 @@ const RAW_BYTES: usize = limits::TREE.text_bytes;
 
 /// A statement's text, analysed once.
 pub(super) struct StatementText {
-    /// As the client sent it, as far as it is kept.
+    /// As the server reads it, as far as it is kept.
     raw: Rc<[u8]>,
+    /// The client has sent another one.
+    is_rewritten: bool,
     /// How long it is; 0 if nobody has seen it.
     pub(super) bytes: usize,
     /// Literals and unknown names replaced by tokens.
@@ -49,6 +51,7 @@ impl StatementText {
         } = analysed(text);
         Self {
             raw: text[..text.len().min(RAW_BYTES)].into(),
+            is_rewritten: false,
             bytes: text.len(),
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES, |name| {
                 catalog.has_word(name)
@@ -61,10 +64,27 @@ impl StatementText {
         }
     }
 
+    /// The same for a text that goes to the server in the place of the client's `own`, whose
+    /// record it keeps.
+    pub(super) fn in_place_of(own: Self, text: &[u8], key: &TokenKey, catalog: &Catalog) -> Self {
+        Self {
+            record: own.record,
+            token: own.token,
+            is_rewritten: true,
+            ..Self::new(text, key, catalog)
+        }
+    }
+
+    /// What the server is to read, if that is not what the client has sent.
+    pub(super) fn rewritten(&self) -> Option<Rc<[u8]>> {
+        self.is_rewritten.then(|| Rc::clone(&self.raw))
+    }
+
     /// A statement that was prepared out of sight (PREPARE in SQL).
     pub(super) fn unknown() -> Self {
         Self {
             raw: Rc::default(),
+            is_rewritten: false,
             bytes: 0,
             record: "<prepared in SQL>".to_owned(),
             token: Token([0; 12]),
