@@ -24,7 +24,7 @@ pub(super) fn gateway(section: Option<&Section<'_>>, environment: &Environment<'
         threads: None,
         drain_timeout: Duration::from_secs(30),
         data_directory: environment.directory.join("data"),
-        catalog_refresh: Duration::from_secs(5),
+        catalog_refresh: Duration::from_secs(1),
     };
     let Some(section) = section else {
         return gateway;
@@ -40,7 +40,7 @@ pub(super) fn gateway(section: Option<&Section<'_>>, environment: &Environment<'
     gateway.drain_timeout =
         Duration::from_millis(section.integer("drain_timeout_ms", 0..=HOUR_MS, 30 * SECOND_MS));
     gateway.catalog_refresh =
-        Duration::from_millis(section.integer("catalog_refresh_ms", 100..=HOUR_MS, 5 * SECOND_MS));
+        Duration::from_millis(section.integer("catalog_refresh_ms", 100..=HOUR_MS, SECOND_MS));
     if let Some(path) = section.path("data_directory") {
         gateway.data_directory = path.into_inner();
     }

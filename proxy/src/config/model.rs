@@ -213,6 +213,8 @@ pub struct Resource {
     /// Role of the gateway's own sessions, which read the catalog; `None` if `user` is any and
     /// no `catalog_user` is given.
     pub catalog_user: Option<String>,
+    /// Changes of the catalog are looked for before every statement, not only now and then.
+    pub checks_statements: bool,
     /// How much of TLS is verified.
     pub tls_mode: UpstreamTlsMode,
     /// Ready for use; there unless `tls_mode` is disable.

@@ -26,6 +26,8 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
     let database = section.required_string("database").map(name_or_any);
     let user = section.required_string("user").map(name_or_any);
     let catalog_user = section.string("catalog_user").map(Spanned::into_inner);
+    let checks = [("interval", false), ("statement", true)];
+    let checks_statements = section.choice("catalog_check", &checks, false);
     let password = section.secret("password");
     let modes = [
         ("disable", UpstreamTlsMode::Disable),
@@ -62,6 +64,7 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
         database: database?,
         user,
         catalog_user,
+        checks_statements,
         tls_mode,
         tls: tls?,
         password,

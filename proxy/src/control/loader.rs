@@ -7,8 +7,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tokio_postgres::Client;
+use velum_core::catalog::Catalog;
 
-use super::catalog::{self, Fingerprint, Upstream};
+use super::catalog::{self, Fingerprint, LoadError, Upstream};
 use crate::config::Config;
 use crate::observe::{self, Field};
 use crate::planes::{
@@ -23,6 +25,9 @@ struct Last {
     slot: Option<Arc<CatalogSlot>>,
     fingerprint: Option<Fingerprint>,
     failing: bool,
+    /// Of a database that is asked before every statement, with the configuration that it was
+    /// made by.
+    session: Option<(Arc<Config>, Client)>,
 }
 
 /// Names of the resource and of the database.
@@ -108,6 +113,10 @@ impl Loader {
             .is_some();
         let known = last.fingerprint.clone().filter(|_| known);
         let loaded = match self.upstream(&resource.name, database) {
+            Some(upstream) if resource.checks_statements => {
+                self.load_by_kept(&upstream, known.as_ref(), &mut last.session)
+                    .await
+            }
             Some(upstream) => catalog::load(&upstream, known.as_ref(), self.next_epoch()).await,
             // Without a role for the gateway itself there is nothing to load, by configuration.
             None => Ok(None),
@@ -143,6 +152,30 @@ impl Loader {
         };
         slot.finish(loaded);
         self.shared.wake_all();
+    }
+
+    /// The same over a session that is kept for the next time. One that has gone bad meanwhile is
+    /// replaced once.
+    async fn load_by_kept(
+        &self,
+        upstream: &Upstream,
+        known: Option<&Fingerprint>,
+        session: &mut Option<(Arc<Config>, Client)>,
+    ) -> Result<Option<(Catalog, Fingerprint)>, LoadError> {
+        let config = Arc::clone(&self.config.borrow());
+        let epoch = self.next_epoch();
+        let kept = session.take();
+        if let Some((_, client)) =
+            kept.filter(|(by, it)| Arc::ptr_eq(by, &config) && !it.is_closed())
+            && let Ok(loaded) = catalog::load_over(&client, known, epoch).await
+        {
+            *session = Some((config, client));
+            return Ok(loaded);
+        }
+        let client = upstream.connect().await?;
+        let loaded = catalog::load_over(&client, known, epoch).await?;
+        *session = Some((config, client));
+        Ok(loaded)
     }
 
     fn upstream(&self, resource: &str, database: &str) -> Option<Upstream> {

@@ -191,6 +191,7 @@ fn resource(
             .as_ref()
             .map(|password| password.expose_owned()),
         parameters: Vec::new(),
+        checks_statements: resource.checks_statements,
         policies,
         catalogs,
         detectors,

@@ -144,6 +144,8 @@ pub struct ResourceSnapshot {
     pub parameters: Vec<(String, String)>,
     /// What each identity sees, by the identity's name. Who is not here is not let in.
     pub policies: HashMap<String, Arc<Policy>>,
+    /// The catalog is asked for changes before every statement.
+    pub checks_statements: bool,
     /// What the control thread knows of the databases behind this resource.
     pub catalogs: Catalogs,
     /// The content detectors of each policy, by the identity's name as `policies`.
@@ -204,6 +206,7 @@ pub struct CatalogSlot {
     begun: AtomicU64,
     ended: AtomicU64,
     asked: AtomicBool,
+    changes: AtomicU64,
 }
 
 impl Default for CatalogSlot {
@@ -216,6 +219,7 @@ impl Default for CatalogSlot {
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             asked: AtomicBool::new(false),
+            changes: AtomicU64::new(0),
         }
     }
 }
@@ -251,6 +255,16 @@ impl CatalogSlot {
     /// Data threads: the request could not be queued; the next caller of `ask` tries again.
     pub fn take_back(&self) {
         self.asked.store(false, Ordering::SeqCst);
+    }
+
+    /// How often sessions of the gateway have changed the database's catalog.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    /// Data threads: a session has, and knows it itself. Gives the number of changes before.
+    pub fn note_change(&self) -> u64 {
+        self.changes.fetch_add(1, Ordering::SeqCst)
     }
 
     /// Control thread, before it reads the database. Every call is followed by one of
@@ -327,6 +341,7 @@ pub(crate) mod tests {
             password: None,
             parameters: Vec::new(),
             policies: HashMap::new(),
+            checks_statements: false,
             catalogs: Catalogs::default(),
             detectors: HashMap::new(),
             scram_keys: ArcSwapOption::empty(),

@@ -36,6 +36,10 @@ pub(super) struct Open {
     seen: Arc<Catalog>,
     /// [`CatalogSlot::ended`] that a direction waits for.
     catalog: Option<u64>,
+    /// [`CatalogSlot::changes`] that the session knows of.
+    changes: u64,
+    /// Bytes of the client that the session has seen and not taken yet.
+    client_seen: usize,
     over: bool,
     _session: Option<Counted>,
 }
@@ -70,6 +74,8 @@ impl Open {
             cancel_key: Zeroizing::new(setup.cancel_key.clone()),
             session: Session::new(setup, cx.time),
             resource,
+            changes: slot.changes(),
+            client_seen: 0,
             slot,
             address,
             cancel: None,
@@ -92,6 +98,10 @@ impl Open {
             if !self.slot.holds(&self.seen) {
                 self.seen = self.slot.load();
                 self.session.renew(Arc::clone(&self.seen));
+            }
+            let changes = self.slot.changes();
+            if std::mem::replace(&mut self.changes, changes) != changes {
+                self.session.distrust_catalog();
             }
             let down = self.direction(Peer::Server, about, legs, cx);
             let up = self.direction(Peer::Client, about, legs, cx);
@@ -133,12 +143,18 @@ impl Open {
             return Moved::No;
         }
         let before = flow.window.unjudged().len();
+        if from == Peer::Client && self.resource.checks_statements && before > self.client_seen {
+            self.session.distrust_catalog();
+        }
         let step = match from {
             Peer::Client => self.session.on_client(&mut flow.window, cx.time),
             Peer::Server => self.session.on_server(&mut flow.window, cx.time),
         };
         let left = flow.window.unjudged().len();
         let released = flow.window.released_bytes();
+        if from == Peer::Client {
+            self.client_seen = left;
+        }
         self.after_call(about, legs, cx);
         if released > 0 {
             let gathers = from == Peer::Server && self.session.is_mid_result() && legs.gathers();
@@ -283,6 +299,10 @@ impl Open {
             };
             let is_awaited = records.iter().any(|record| record.body.is_awaited());
             cx.journal.append(&records, is_awaited.then_some(waiter));
+        }
+        if self.session.take_change() && self.slot.note_change() == self.changes {
+            // It knows itself, and asks when it has to.
+            self.changes += 1;
         }
         if self.cancel.is_none()
             && let Some((process_id, key)) = self.session.upstream_key()

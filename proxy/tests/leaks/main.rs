@@ -6,7 +6,9 @@
 //! the canary: a trial that could not fail would prove nothing.
 
 mod derived;
+mod elsewhere;
 mod guarded;
+mod limited;
 mod renamed;
 #[path = "../support/mod.rs"]
 mod support;
@@ -62,6 +64,16 @@ fn main() -> ExitCode {
         ("32_harmless_statements_run", guarded::harmless),
         ("33_a_refusal_in_a_transaction", guarded::transactions),
         ("34_a_scope", guarded::scope),
+        ("35_hidden_columns", limited::hidden),
+        ("36_a_budget_of_patients", limited::patients),
+        (
+            "37_a_view_that_another_session_replaced",
+            elsewhere::through_the_gateway,
+        ),
+        (
+            "38_a_view_that_was_replaced_past_the_gateway",
+            elsewhere::beside_the_gateway,
+        ),
     ];
     let mut trials = Vec::new();
     for (name, body) in vectors {

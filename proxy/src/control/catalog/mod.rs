@@ -76,14 +76,26 @@ pub async fn load(
     epoch: u64,
 ) -> Result<Option<(Catalog, Fingerprint)>, LoadError> {
     let client = upstream.connect().await?;
+    load_over(&client, known, epoch).await
+}
+
+/// The same over a session that is there.
+///
+/// # Errors
+/// When the database does not answer, or cannot be read.
+pub async fn load_over(
+    client: &Client,
+    known: Option<&Fingerprint>,
+    epoch: u64,
+) -> Result<Option<(Catalog, Fingerprint)>, LoadError> {
     let read = async {
-        let fingerprint = fingerprint(&client).await?;
+        let fingerprint = fingerprint(client).await?;
         if known == Some(&fingerprint) {
             return Ok(None);
         }
-        let mut catalog = tables::read(&client).await?;
-        functions::read(&client, &mut catalog).await?;
-        let complete = views::resolve(&client, &mut catalog).await?;
+        let mut catalog = tables::read(client).await?;
+        functions::read(client, &mut catalog).await?;
+        let complete = views::resolve(client, &mut catalog).await?;
         catalog.epoch = epoch;
         // Never found again, so that the next load reads what was locked.
         let found = if complete {

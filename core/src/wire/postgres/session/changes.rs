@@ -22,6 +22,18 @@ pub(super) enum Change {
     Asked,
 }
 
+/// What other sessions have to be told of changes by this one, whatever its own policy.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing.
+    #[default]
+    None,
+    /// Of one that they cannot see yet.
+    Made,
+    /// Of one that is there for all to see.
+    Out,
+}
+
 /// First words of the tags of statements that leave every known relation as it is.
 const UNCHANGING: [&[u8]; 32] = [
     b"ANALYZE",
@@ -85,6 +97,25 @@ impl<I: Inspect> Session<I> {
         }
     }
 
+    /// The database's catalog may have changed: nothing more is judged before
+    /// [`Session::refresh`] has been called, if anything is judged by it.
+    pub fn distrust_catalog(&mut self) {
+        // The rows of a COPY FROM STDIN name nothing.
+        if self.rules.policy().needs_catalog() && !self.answering.copy_in {
+            self.awaits_catalog = true;
+        }
+    }
+
+    /// True once for each change of the catalog that this session's own statements have made, and
+    /// that other sessions can see now.
+    pub fn take_change(&mut self) -> bool {
+        let is_out = self.news == News::Out;
+        if is_out {
+            self.news = News::None;
+        }
+        is_out
+    }
+
     /// The catalog in force was read after the session's change, if it could be read.
     pub(super) fn caught_up(&mut self) {
         if self.change == Change::Asked && !self.rules.catalog().unreadable {
@@ -101,7 +132,11 @@ impl<I: Inspect> Session<I> {
 
     /// A statement has ended with this tag.
     pub(super) fn note_change(&mut self, tag: &[u8]) {
-        if self.rules.policy().has_rules() && changes_catalog(tag) {
+        let changes = changes_catalog(tag);
+        if changes {
+            self.news = News::Made;
+        }
+        if self.rules.policy().has_rules() && changes {
             self.begin_change();
         } else if tag == b"COMMIT" {
             // Another transaction may have begun with it.
@@ -114,6 +149,9 @@ impl<I: Inspect> Session<I> {
     pub(super) fn end_of_change(&mut self) {
         if self.change == Change::Open {
             self.change = Change::Over;
+        }
+        if self.news == News::Made {
+            self.news = News::Out;
         }
         let catalog = self.rules.catalog();
         if catalog.epoch > 0 && !catalog.unreadable {

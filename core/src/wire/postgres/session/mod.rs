@@ -67,7 +67,7 @@ use crate::time::Timestamp;
 
 use super::message;
 use bind::BindStream;
-use changes::Change;
+use changes::{Change, News};
 use journal::Journal;
 use lineage::Handles;
 use pipeline::Pipeline;
@@ -192,6 +192,7 @@ pub struct Session<I> {
     /// A refresh was asked for and has not been answered.
     awaits_catalog: bool,
     change: Change,
+    news: News,
     to_client: Outbox,
     window_wanted: [usize; 2],
     end: Option<&'static str>,
@@ -247,6 +248,7 @@ impl<I: Inspect> Session<I> {
             asked: HashSet::new(),
             awaits_catalog: false,
             change: Change::None,
+            news: News::None,
             to_client: Outbox::new(),
             window_wanted: [0; 2],
             end: None,
