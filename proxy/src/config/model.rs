@@ -403,6 +403,8 @@ pub struct Scope {
     pub statement_timeout_ms: Option<u32>,
     /// Where a rule says nothing itself.
     pub predicates: PredicateMode,
+    /// Every masked value is NULL, and no condition may be about one.
+    pub hides_nulls: bool,
     /// Masked values may be written where no rule holds.
     pub copies: bool,
     /// How many values masked columns may be compared with; `None`: the default.

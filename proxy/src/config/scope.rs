@@ -27,6 +27,7 @@ pub(super) const PREDICATES: [(&str, PredicateMode); 3] = [
 /// Reads `scope` of a policy.
 pub(super) fn scope(section: &Section<'_>) -> Scope {
     let copies = [("refuse", false), ("allow", true)];
+    let nulls = [("shown", false), ("hidden", true)];
     let timeout_ms = section.integer("statement_timeout_ms", 1..=STATEMENT_TIMEOUT_MS_MAX, 0);
     let listed = |key| section.has(key);
     let scope = Scope {
@@ -37,6 +38,7 @@ pub(super) fn scope(section: &Section<'_>) -> Scope {
         role: section.string("role").map(Spanned::into_inner),
         statement_timeout_ms: u32::try_from(timeout_ms).ok().filter(|ms| *ms > 0),
         predicates: section.choice("predicates", &PREDICATES, PredicateMode::Equality),
+        hides_nulls: section.choice("nulls", &nulls, false),
         copies: section.choice("copies", &copies, false),
         probes: section.section("probes").map(|section| probes(&section)),
         volume: section.section("volume").map(|section| volume(&section)),

@@ -59,6 +59,7 @@ fn scoped(scope: &Scope) -> Result<Guard, Unusable> {
         predicates: predicates(scope.predicates),
         copies: scope.copies,
         by_rule: default.by_rule,
+        hides_nulls: scope.hides_nulls,
         hidden: default.hidden,
         probes: scope.probes.unwrap_or(default.probes),
         volume: scope.volume.as_ref().map(volume).transpose()?,

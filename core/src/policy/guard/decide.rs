@@ -284,7 +284,7 @@ impl Decision<'_> {
         let mut probes: u32 = 0;
         for one in uses {
             let taint = self.told(one);
-            let tells = !matches!(one.test, Test::Presence | Test::Into(_));
+            let tells = !matches!(one.test, Test::Presence | Test::Count | Test::Into(_));
             if self.in_flux && tells && self.guard.predicates != Predicates::Allow {
                 return Err(self.deny(Reason::InFlux));
             }
@@ -296,7 +296,9 @@ impl Decision<'_> {
             // What a view computes is compared as what it is computed from would be.
             let is_stored = matches!(taint, Taint::Value(_));
             let is_fine = match &one.test {
+                Test::Presence | Test::Count if self.guard.hides_nulls => false,
                 Test::Presence if is_stored || is_row(&one.flow) => true,
+                Test::Count => true,
                 Test::Into(targets) => self.guard.copies || self.are_under(targets, taint),
                 _ if allowed == Predicates::Allow => true,
                 Test::Equality { values }
@@ -329,7 +331,7 @@ impl Decision<'_> {
     fn told(&self, one: &Use) -> Taint {
         let taint = self.taint(&one.flow);
         let is_safe = match &one.test {
-            Test::Presence | Test::Into(_) => true,
+            Test::Presence | Test::Count | Test::Into(_) => true,
             Test::Members(keys) => {
                 let mut keys = keys.iter().map(|key| key.as_bytes());
                 !keys.any(|key| self.policy.json_keys().find(key).is_some())

@@ -58,6 +58,9 @@ pub struct Guard {
     pub predicates: Predicates,
     /// The same for columns under these rules.
     pub by_rule: BTreeMap<RuleId, Predicates>,
+    /// Not even whether a column under a rule has a value is told: every value of one is NULL, and
+    /// no condition may be about it.
+    pub hides_nulls: bool,
     /// Rules whose columns are not there for the client: `*` goes without them.
     pub hidden: BTreeSet<RuleId>,
     /// How many values they may be compared with.
@@ -91,6 +94,7 @@ impl Default for Guard {
             statement_timeout_ms: None,
             predicates: Predicates::Equality,
             by_rule: BTreeMap::new(),
+            hides_nulls: false,
             hidden: BTreeSet::new(),
             probes: ProbeBudget::default(),
             volume: None,
@@ -131,7 +135,7 @@ impl Guard {
     /// Does it matter what a statement makes of columns under rules?
     fn judges_uses(&self) -> bool {
         let mut modes = self.by_rule.values().chain([&self.predicates]);
-        !self.copies || modes.any(|mode| *mode != Predicates::Allow)
+        !self.copies || self.hides_nulls || modes.any(|mode| *mode != Predicates::Allow)
     }
 
     /// Has a function of this name been allowed?
@@ -142,6 +146,9 @@ impl Guard {
 
     /// What may be learnt of a column under `rule`.
     fn predicates(&self, rule: Option<RuleId>) -> Predicates {
+        if self.hides_nulls {
+            return Predicates::Refuse;
+        }
         let own = rule.and_then(|rule| self.by_rule.get(&rule));
         own.copied().unwrap_or(self.predicates)
     }

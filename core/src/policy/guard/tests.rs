@@ -427,6 +427,37 @@ fn a_rule_can_allow_more_or_less_than_the_policy() {
 }
 
 #[test]
+fn whether_a_value_is_there_can_be_kept_back() {
+    let strict = Guard {
+        hides_nulls: true,
+        ..Guard::default()
+    };
+    for text in [
+        "select id from ehr.patients where ssn is null",
+        "select id, ssn is not null from ehr.patients",
+        "select count(ssn) from ehr.patients",
+        "select count(*) filter (where ssn is null) from ehr.patients",
+        "select case when ssn is null then 1 end from ehr.patients",
+        "select id from ehr.patients where ssn = '1'",
+        "select id from ehr.patients where ssn is distinct from null",
+        "select 1 from ehr.patients join billing.claims on ssn = patient_ssn",
+        "select sum(n) from (select count(name) n from ehr.patients) x",
+    ] {
+        is_refused(&strict, text);
+        if !text.contains(" case ") {
+            may_run(&Guard::default(), text);
+        }
+    }
+    for text in [
+        "select id, ssn from ehr.patients where city is null",
+        "select count(*), count(city) from ehr.patients",
+        "select id from ehr.patients where exists (select ssn from ehr.patients)",
+    ] {
+        assert_eq!(may_run(&strict, text), 0);
+    }
+}
+
+#[test]
 fn what_an_open_transaction_has_renamed_is_not_learnt_of() {
     let guard = Guard::default();
     for text in [

@@ -57,9 +57,9 @@ impl<'a> Analysis<'a> {
             Node::AIndirection(part) => self.indirection(part, scope),
             Node::NullTest(test) => {
                 let arg = self.optional(test.arg.as_deref(), scope)?;
-                if arg.kind > Kind::Plain && !is_row(&arg) {
-                    self.note(Place::Predicate, Test::Any, &arg);
-                }
+                let tells_more = arg.kind > Kind::Plain && !is_row(&arg);
+                let test = if tells_more { Test::Any } else { Test::Count };
+                self.note(Place::Predicate, test, &arg);
                 Ok(Rc::new(Flow::count([&*arg])))
             }
             // One of its arguments comes out as it is.
@@ -246,6 +246,9 @@ impl<'a> Analysis<'a> {
         let flow = match calls::function(self.catalog, &name, &args) {
             Call::Count if !call.agg_within_group => {
                 self.weigh(&flows)?;
+                flows
+                    .iter()
+                    .for_each(|flow| self.note(Place::Other, Test::Count, flow));
                 Flow::count(flows.iter().map(|flow| &**flow))
             }
             Call::Count | Call::Pure => {

@@ -31,6 +31,8 @@ pub enum Test {
     Column(Flow),
     /// Whether there is a value, or whether a document has a member.
     Presence,
+    /// How many rows have a value, or for each row whether it has one, where that is returned.
+    Count,
     /// Whether members of a document under these keys are as the statement says.
     Members(Vec<Box<str>>),
     /// All of it: it is written into one of these columns, or elsewhere if there are none.

@@ -13,7 +13,7 @@ use crate::inspect::{Inspect, Prior};
 use crate::limits;
 use crate::mask::types;
 use crate::policy::guard::{Judged, Reason};
-use crate::policy::{Messages, Policy};
+use crate::policy::{Messages, Policy, Strategy};
 use crate::sql::lineage::{Kind, SearchPath};
 use crate::sql::{self, Analysis, SharedAnalyses};
 use crate::time::Timestamp;
@@ -281,6 +281,11 @@ impl<I: Inspect> Rulebook<I> {
                 let watch = self.inspector.watch(plan.hint());
                 plan.watch = watch.map(SharedWatch::new);
             }
+        }
+        let hides_nulls = self.policy.guard.as_ref().is_some_and(|it| it.hides_nulls);
+        let is_masked = !matches!(plan.decision, Decision::Pass | Decision::Scan);
+        if hides_nulls && is_masked {
+            plan.strategy = Strategy::Null;
         }
         plan.is_counted = self.policy.counts(&self.catalog, facts);
         plan
