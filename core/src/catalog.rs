@@ -149,7 +149,7 @@ impl Catalog {
 }
 
 /// A table without relatives, its columns by name and type.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) fn table(schema: &str, name: &str, columns: &[(&str, u32)]) -> Relation {
     let column = |(&(name, type_oid), attnum): (&(&str, u32), i16)| Column {
         attnum,

@@ -302,6 +302,43 @@ pub fn fuzz_read(text: &[u8]) {
             assert!(outputs_bytes(&statement.lineage.outputs) <= 1 << 26);
         }
     }
+    fuzz_hidden(text);
+}
+
+/// A text without hidden columns is still a text, and shows none any more.
+#[cfg(any(test, fuzzing))]
+fn fuzz_hidden(text: &[u8]) {
+    use crate::policy::guard::Guard;
+    use crate::policy::{Glob, Messages, Rule, RuleId, Selector, Strategy};
+
+    let mut catalog = Catalog::default();
+    for (oid, name, columns) in [(20_000, "t", ["a", "b"]), (20_001, "u", ["b", "C d"])] {
+        let columns = columns.map(|column| (column, 25));
+        let table = crate::catalog::table("public", name, &columns);
+        catalog.relations.insert(oid, table);
+    }
+    let Ok(column) = Glob::new("b") else {
+        return;
+    };
+    let rule = Rule {
+        name: String::new(),
+        selector: Selector::ColumnName(column),
+        strategy: Strategy::Null,
+    };
+    let policy = Policy::new(String::new(), vec![rule], None, Messages::Scan, [0; 32]);
+    let policy = policy.guarded(Guard {
+        hidden: [RuleId(0)].into(),
+        ..Guard::default()
+    });
+    let path = SearchPath::Unknown;
+    let Ok(statements) = read(text, &catalog, &path) else {
+        return;
+    };
+    if let Some(written) = policy.without_hidden(&catalog, text, &statements) {
+        let again = read(&written, &catalog, &path).unwrap_or_default();
+        assert_eq!(again.len(), statements.len());
+        assert!(policy.without_hidden(&catalog, &written, &again).is_none());
+    }
 }
 
 #[cfg(test)]
@@ -387,6 +424,9 @@ mod tests {
             "select 1; select a from b",
             "\0",
             "create table t (a int)",
+            "select * from t join u using (b); select t . /* */ *, u.* from t, u -- *",
+            "with recursive r as (select * from t union all select * from r) table r",
+            "insert into t select * from u returning *",
         ] {
             fuzz_read(text.as_bytes());
         }
