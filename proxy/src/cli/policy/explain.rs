@@ -89,8 +89,17 @@ pub(super) fn explain(
 ) -> Result<Explained, String> {
     let compiled = compiled(policy)?;
     let catalog = &database.catalog;
-    let statements = match sql::read(sql.as_bytes(), catalog, &SearchPath::Unknown) {
-        Ok(statements) => statements,
+    let read = |sql: &str| sql::read(sql.as_bytes(), catalog, &SearchPath::Unknown);
+    let (sql, statements) = match read(sql) {
+        // What the server gets to read.
+        Ok(own) => match compiled.without_hidden(catalog, sql.as_bytes(), &own) {
+            Some(text) => {
+                let text = String::from_utf8_lossy(&text).into_owned();
+                let statements = read(&text).unwrap_or_default();
+                (text, statements)
+            }
+            None => (sql.to_owned(), own),
+        },
         Err(unread) => {
             let verdict = match compiled.guard {
                 Some(_) => Err(compiled.deny(Reason::Unread(unread))),
@@ -106,7 +115,7 @@ pub(super) fn explain(
     let verdict = compiled.admit(catalog, &statements, false);
     let columns = match statements.as_slice() {
         // To describe a statement runs nothing of it: what is refused is told by name as well.
-        [statement] => outputs(&compiled, catalog, database.describe(sql), statement),
+        [statement] => outputs(&compiled, catalog, database.describe(&sql), statement),
         _ => Vec::new(),
     };
     Ok(Explained {

@@ -20,6 +20,7 @@ pub(super) fn of_rule(strategy: &StrategyKind) -> String {
     match strategy {
         StrategyKind::Redact => "redact".to_owned(),
         StrategyKind::Null => "null".to_owned(),
+        StrategyKind::Hidden => "hidden: the column is not there".to_owned(),
         StrategyKind::Constant(value) => format!("constant, value {value:?}"),
         StrategyKind::Partial {
             keep_first,
