@@ -239,7 +239,7 @@ fn tells(one: &Use) -> String {
     match &one.test {
         Test::Equality { values } => format!("whether it is one of {values} given value(s)"),
         Test::Column(_) => "whether it equals another column".to_owned(),
-        Test::Presence => "whether there is a value".to_owned(),
+        Test::Presence | Test::Count => "whether there is a value".to_owned(),
         Test::Members(_) => "whether members are as given".to_owned(),
         Test::Into(_) => "all of it".to_owned(),
         Test::Any => "anything".to_owned(),
