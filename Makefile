@@ -6,6 +6,7 @@
 #   make conformance  PostgreSQL's own regression suite and psycopg2's, through Velum
 #   make bench        criterion rows, and the whole path beside PgBouncer and a direct connection
 #   make fuzz         every fuzz target for FUZZ_SECONDS (default 60)
+#   make generative   random statements over canaries, GENERATED of them (default 50000)
 #   make soak         a mixed load for SOAK_SECONDS (default 600), memory and descriptors watched
 #   make lint         format, clippy, cargo-deny
 #   make doc          the API documentation, warnings are errors
@@ -15,14 +16,15 @@ SHELL := /bin/bash
 CARGO ?= cargo
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
+GENERATED ?= 50000
 export CARGO_TERM_COLOR ?= auto
 # Where rustup puts cargo, for a shell that has not heard of it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test conformance bench fuzz soak lint doc
+.PHONY: help demo test conformance bench fuzz generative soak lint doc
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,11p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,12p'
 
 demo:
 	.ci/tools compiler
@@ -47,6 +49,11 @@ bench:
 fuzz:
 	.ci/tools compiler
 	FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/run
+
+generative:
+	.ci/tools compiler
+	VELUM_GENERATED=$(GENERATED) VELUM_SEED=$${VELUM_SEED:-fresh} \
+		$(CARGO) test --locked -p velum-proxy --test generative -- --nocapture
 
 soak:
 	.ci/tools compiler drivers
