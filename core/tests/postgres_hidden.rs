@@ -50,7 +50,8 @@ fn a_star_is_written_out_without_them() {
         (
             "SELECT * FROM (SELECT * FROM patients) x",
             format!(
-                "SELECT \"x\".\"id\", \"x\".\"name\", \"x\".\"born\" FROM (SELECT {all} FROM patients) x"
+                "SELECT \"x\".\"id\", \"x\".\"name\", \"x\".\"born\" \
+                 FROM (SELECT {all} FROM patients) x"
             ),
         ),
         (

@@ -13,7 +13,8 @@ fn flip(client: &mut Client, view: &str, mut run: impl FnMut(&str)) {
     for _ in 0..4 {
         for (column, is_clean) in [("city", true), ("nick", false)] {
             run(&format!(
-                "CREATE OR REPLACE VIEW {view} AS SELECT id, {column}::text AS x FROM clinic.patients"
+                "CREATE OR REPLACE VIEW {view} AS
+                    SELECT id, {column}::text AS x FROM clinic.patients"
             ));
             for sql in [
                 format!("SELECT x FROM {view} WHERE id = 1"),

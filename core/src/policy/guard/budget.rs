@@ -1,8 +1,9 @@
 //! What identities have drawn of their budgets.
 //!
-//! How many values one may compare masked columns with is a token bucket for each identity and policy: it holds the limit at most, and fills evenly over
-//! the window. All sessions of an identity draw from the same, on whatever thread. What it may carry away
-//! is an account of the same kind: see [`Meter`].
+//! How many values one may compare masked columns with is a token bucket for each identity and
+//! policy: it holds the limit at most, and fills evenly over the window. All sessions of an
+//! identity draw from the same, on whatever thread. What it may carry away is an account of the
+//! same kind: see [`Meter`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -40,8 +40,10 @@ async function main() {
   const both = await client.query('SELECT 1 AS id; SELECT ssn FROM clinic.patients ORDER BY id');
   both.forEach((result, number) => show('multi_' + number, result));
   const heard = new Promise((resolve) => client.on('notification', resolve));
-  await client.query('LISTEN quiet');
-  await client.query("NOTIFY quiet, 'nothing special'");
+  // Others of this program hear what is said on a channel of the same name.
+  const channel = 'quiet_' + process.pid;
+  await client.query('LISTEN ' + channel);
+  await client.query(`NOTIFY ${channel}, 'nothing special'`);
   console.log(['notification', 0, 'id', (await heard).payload].join('\t'));
   try {
     await client.query('SELECT 1/0');
