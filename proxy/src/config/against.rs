@@ -126,7 +126,7 @@ fn nearest(pattern: &str, known: &[String]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::HashMap;
     use std::path::{Path, PathBuf};
 
@@ -135,7 +135,8 @@ mod tests {
     use super::super::{Environment, parse};
     use super::*;
 
-    fn catalog() -> Catalog {
+    /// One table of two columns.
+    pub(crate) fn catalog() -> Catalog {
         let column = |name: &str| Column {
             attnum: 1,
             name: name.into(),

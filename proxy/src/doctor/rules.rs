@@ -40,35 +40,10 @@ fn examine_one(policy: &Policy, resource: &str, catalog: &Catalog) -> Vec<Findin
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
-    use velum_core::catalog::{Catalog, Column, Relation};
-
     use super::*;
+    use crate::config::against::tests::catalog;
     use crate::config::model::{KeyScope, MessageMode, Rule, SelectorKind, StrategyKind};
     use crate::doctor::Verdict;
-
-    fn catalog() -> Catalog {
-        let column = |name: &str| Column {
-            attnum: 1,
-            name: name.into(),
-            type_oid: 25,
-            generated: false,
-            origins: Vec::new(),
-        };
-        let patients = Relation {
-            schema: "public".into(),
-            name: "patients".into(),
-            is_view: false,
-            columns: vec![column("ssn"), column("born")],
-            parents: Vec::new(),
-            children: Vec::new(),
-        };
-        Catalog {
-            relations: HashMap::from([(1, patients)]),
-            ..Catalog::default()
-        }
-    }
 
     #[test]
     fn only_column_patterns_are_held_against_the_catalog() {
