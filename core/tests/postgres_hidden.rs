@@ -82,6 +82,11 @@ fn what_cannot_be_written_out_stays() {
         // Places count.
         "SELECT * FROM patients UNION ALL SELECT * FROM patients",
         "INSERT INTO patients SELECT * FROM patients",
+        "SELECT q.a FROM (SELECT * FROM patients) q(a, b)",
+        "WITH q(a, b, c) AS (SELECT * FROM patients) SELECT c FROM q",
+        "SELECT * FROM ((SELECT * FROM patients) x CROSS JOIN people) y(a, b, c)",
+        "SELECT * FROM patients ORDER BY 1",
+        "CREATE VIEW v AS SELECT * FROM patients",
     ] {
         assert_eq!(sent(text), text);
     }

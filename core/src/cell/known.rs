@@ -28,6 +28,9 @@ pub(crate) struct KnownRow {
 struct Counted {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    /// Rows that have one, and whether the row at hand does.
+    rows: u64,
+    has_one: bool,
 }
 
 /// Place for what [`KnownRow::values`] lends.
@@ -57,6 +60,7 @@ impl KnownRow {
         self.values.clear();
         self.key = None;
         self.subjects.clear();
+        self.counted.has_one = false;
     }
 
     /// Remembers the value of a cell if its column tells about others.
@@ -92,6 +96,8 @@ impl KnownRow {
             let text = self.bytes.get(range.clone()).unwrap_or_default();
             self.counted.bytes.extend_from_slice(text);
             self.counted.ends.push(self.counted.bytes.len());
+            self.counted.rows += u64::from(!self.counted.has_one);
+            self.counted.has_one = true;
         }
         if let Some(detector) = column.known
             && self.values.len() < VALUES
@@ -102,12 +108,15 @@ impl KnownRow {
         }
     }
 
-    /// Hands over the values to be counted, in order, until `count` fails; forgets them all.
+    /// Hands over the values to be counted, in order, until `count` fails; forgets them all. Gives
+    /// the number of rows that had one.
     pub(crate) fn count<E>(
         &mut self,
         mut count: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let Counted { bytes, ends } = &mut self.counted;
+    ) -> Result<u64, E> {
+        let Counted {
+            bytes, ends, rows, ..
+        } = &mut self.counted;
         let mut at = 0;
         let counted = ends.iter().try_for_each(|&end| {
             let text = bytes.get(at..end).unwrap_or_default();
@@ -116,7 +125,8 @@ impl KnownRow {
         });
         bytes.clear();
         ends.clear();
-        counted
+        let rows = std::mem::take(rows);
+        counted.map(|()| rows)
     }
 
     /// The row's key.

@@ -50,6 +50,8 @@ pub struct ColumnPlan {
     pub(crate) subject: Option<usize>,
     /// Its values say whose rows were carried away.
     pub(crate) is_counted: bool,
+    /// How many subjects its values may tell of whom no column names.
+    pub(crate) subjects_besides: u64,
     /// By which column its own transform knows whose row it is.
     pub(crate) whose: Whose,
     /// The policy's transforms hold for its content: it is stored, and no alias says what it is.
@@ -95,6 +97,7 @@ impl ColumnPlan {
             has_key: false,
             subject: None,
             is_counted: false,
+            subjects_besides: 0,
             whose: Whose::default(),
             may_transform: false,
             watch: None,
@@ -169,6 +172,7 @@ impl ColumnPlan {
             has_key: false,
             subject: None,
             is_counted: false,
+            subjects_besides: 0,
             whose: Whose::default(),
             may_transform: false,
             watch: None,

@@ -11,6 +11,7 @@
 mod derived;
 mod glob;
 pub mod guard;
+mod owners;
 mod plan;
 #[cfg(test)]
 mod tests;

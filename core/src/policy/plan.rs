@@ -148,25 +148,6 @@ fn evidence(catalog: &Catalog, column: &ColumnFacts) -> Evidence {
     }
 }
 
-impl Policy {
-    /// Does the column say whose row it is, for the policy's budget?
-    pub(crate) fn counts(&self, catalog: &Catalog, column: &ColumnFacts) -> bool {
-        let volume = self.guard.as_ref().and_then(|guard| guard.volume.as_ref());
-        let Some(volume) = volume.filter(|it| !it.subject_columns.is_empty()) else {
-            return false;
-        };
-        let origins = Origins::of(catalog, column);
-        let mut selectors = volume.subject_columns.iter();
-        selectors.any(|(schema, table, name)| {
-            origins.known.iter().any(|(relation, known)| {
-                name.matches(known.name.as_bytes())
-                    && table.matches(relation.name.as_bytes())
-                    && schema.matches(relation.schema.as_bytes())
-            })
-        })
-    }
-}
-
 /// Every column that a result column is known to show.
 pub(super) struct Origins<'a> {
     known: Vec<(&'a Relation, &'a Column)>,
@@ -191,6 +172,12 @@ impl<'a> Origins<'a> {
                 .iter()
                 .any(|(_, name)| matches!(*name, "json" | "jsonb"))
         })
+    }
+
+    /// Names of schema, table and column of each.
+    pub(super) fn names(&self) -> impl Iterator<Item = [&'a str; 3]> {
+        let known = self.known.iter();
+        known.map(|(relation, column)| [&*relation.schema, &*relation.name, &*column.name])
     }
 
     pub(super) fn of(catalog: &'a Catalog, facts: &ColumnFacts) -> Self {

@@ -110,6 +110,8 @@ pub struct Effects {
     pub commands: Vec<Class>,
     /// The relations that it names, sorted.
     pub relations: Vec<RelationUse>,
+    /// How often it names a relation.
+    pub mentions: u64,
     /// The columns that it names, sorted; none for statements that are not walked.
     pub columns: Vec<ColumnUse>,
     /// The functions that it calls by name, sorted. Operators and casts are none.
@@ -178,6 +180,7 @@ pub fn effects(statement: &Statement<'_>) -> Result<Effects, NotUnderstood> {
     Ok(Effects {
         class,
         commands: sorted(found.commands),
+        mentions: statement.census.relations.len() as u64,
         relations: sorted(found.relations),
         columns: sorted(found.columns),
         functions: sorted(statement.census.functions.clone()),

@@ -381,7 +381,7 @@ impl<'a> Analysis<'a> {
                 let flow = self.either(&flows)?;
                 Ok(Rc::new((*flow).clone().with_nulls()))
             }
-            SubLinkType::ArraySublink => Ok(Rc::new(self.derive(&flows)?)),
+            SubLinkType::ArraySublink => Ok(Rc::new(self.derive(&flows)?.by("array"))),
             _ => {
                 let mut flows = flows;
                 flows.push(self.optional(link.testexpr.as_deref(), scope)?);

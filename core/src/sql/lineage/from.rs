@@ -65,10 +65,12 @@ impl<'a> Analysis<'a> {
             }
             Node::RangeSubselect(subselect) => {
                 let query = inner(subselect.subquery.as_deref()).ok_or(Unresolved::Node)?;
-                let columns = match subselect.lateral {
-                    true => self.query(query, &outer.with_pieces(left))?,
-                    false => self.query(query, outer)?,
-                };
+                let columns = self.by_place_if(renames(subselect.alias.as_ref()), || {
+                    match subselect.lateral {
+                        true => self.query(query, &outer.with_pieces(left)),
+                        false => self.query(query, outer),
+                    }
+                })?;
                 Ok(piece(
                     subselect.alias.as_ref(),
                     "",
@@ -78,7 +80,9 @@ impl<'a> Analysis<'a> {
             Node::RangeFunction(function) => self.function(function, &outer.with_pieces(left)),
             Node::RangeTableFunc(table) => self.xml_table(table, &outer.with_pieces(left)),
             Node::JsonTable(table) => self.json_table(table, &outer.with_pieces(left)),
-            Node::JoinExpr(join) => self.join(join, outer, left),
+            Node::JoinExpr(join) => self.by_place_if(renames(join.alias.as_ref()), || {
+                self.join(join, outer, left)
+            }),
             _ => Err(Unresolved::Node),
         }
     }
@@ -410,6 +414,11 @@ impl<'a> Analysis<'a> {
         }
         Ok(columns)
     }
+}
+
+/// Does the alias give names to columns, one after the other?
+fn renames(alias: Option<&pg::Alias>) -> bool {
+    alias.is_some_and(|alias| !alias.colnames.is_empty())
 }
 
 /// An entry of FROM with these columns.

@@ -11,6 +11,7 @@ use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 use super::flow::{Flow, Members};
 use super::names::figure;
 use super::scope::{Column, Columns, Cte, Piece, Scope};
+use super::stars::has_numbers;
 use super::{Analysis, Unresolved};
 
 /// Rounds after which the columns of a recursive query have stopped to change, or count as
@@ -55,7 +56,14 @@ impl<'a> Analysis<'a> {
         }
         let pieces = self.from(&select.from_clause, &scope)?;
         let scope = scope.with_pieces(&pieces);
-        let columns = self.targets(&select.target_list, &scope)?;
+        let clauses = [
+            &select.sort_clause,
+            &select.group_clause,
+            &select.distinct_clause,
+        ];
+        let are_counted = clauses.into_iter().any(|clause| has_numbers(clause));
+        let columns =
+            self.by_place_if(are_counted, || self.targets(&select.target_list, &scope))?;
         self.observe(|| self.clauses(select, &columns, &scope));
         Ok(columns)
     }
@@ -243,14 +251,14 @@ impl<'a> Analysis<'a> {
             };
             self.spend(known.len())?;
             let query = inner(cte.ctequery.as_deref()).ok_or(Unresolved::Node)?;
-            let columns = match query {
+            let columns = self.by_place_if(!cte.aliascolnames.is_empty(), || match query {
                 Node::SelectStmt(select)
                     if with.recursive && select.op != SetOperation::SetopNone as i32 =>
                 {
-                    self.recursive(cte, select, scope, &mut known, index)?
+                    self.recursive(cte, select, scope, &mut known, index)
                 }
-                _ => named(cte, &*self.query(query, &scope.with_ctes(&known))?),
-            };
+                _ => Ok(named(cte, &*self.query(query, &scope.with_ctes(&known))?)),
+            })?;
             let columns = self.with_search(cte, columns)?;
             let entry = (cte.ctename.as_str(), Cte::Known(Rc::new(columns)));
             match known.get_mut(index) {

@@ -2,7 +2,7 @@
 
 use velum_parser::tree as pg;
 
-use crate::sql::tree;
+use crate::sql::tree::{self, Node, Wrapped, nodes};
 
 use super::Analysis;
 use super::flow::Flow;
@@ -58,11 +58,31 @@ impl<'a> Analysis<'a> {
 
     /// Goes through a query whose columns count by their places.
     pub(super) fn by_place<R>(&self, go: impl FnOnce() -> R) -> R {
-        let before = self.is_positional.replace(true);
+        self.by_place_if(true, go)
+    }
+
+    /// The same, if they do: others give them names, or call them by numbers.
+    pub(super) fn by_place_if<R>(&self, are_counted: bool, go: impl FnOnce() -> R) -> R {
+        let before = self.is_positional.get();
+        self.is_positional.set(before || are_counted);
         let result = go();
         self.is_positional.set(before);
         result
     }
+}
+
+/// Does one of the expressions call an output column by its number?
+pub(super) fn has_numbers(list: &[Wrapped]) -> bool {
+    nodes(list).any(|node| match node {
+        Node::SortBy(sort) => sort
+            .node
+            .as_deref()
+            .is_some_and(|it| has_numbers(std::slice::from_ref(it))),
+        Node::GroupingSet(set) => has_numbers(&set.content),
+        Node::RowExpr(row) => has_numbers(&row.args),
+        Node::AConst(_) => true,
+        _ => false,
+    })
 }
 
 /// How a statement names all columns of `*`.

@@ -45,7 +45,8 @@ impl<'a> Analysis<'a> {
             }
             // What it shows is followed; what it tells by its rows is not.
             Node::ViewStmt(view) => {
-                self.observe(|| self.within(view.query.as_deref()).map(drop));
+                // It stays, for others as well: what is hidden of it is said by its own columns.
+                self.by_place(|| self.observe(|| self.within(view.query.as_deref()).map(drop)));
                 Ok(Outputs::None)
             }
             // Settings of a name with a dot hold whatever a session has put there.
@@ -82,7 +83,11 @@ impl<'a> Analysis<'a> {
             self.note(Place::Input, Test::Into(Vec::new()), &Flow::unknown());
             return Ok(());
         }
-        let columns = self.query(query, &Scope::EMPTY)?;
+        let names = create.into.as_deref().map(|into| into.col_names.len());
+        let are_named = names.is_some_and(|count| count > 0);
+        let is_view = create.objtype == ObjectType::ObjectMatview as i32;
+        let columns =
+            self.by_place_if(are_named || is_view, || self.query(query, &Scope::EMPTY))?;
         if create.objtype != ObjectType::ObjectMatview as i32 {
             self.carried(&columns);
         }

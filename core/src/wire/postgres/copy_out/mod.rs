@@ -129,11 +129,6 @@ impl CopyOut {
         }
     }
 
-    /// What is known of the rows of the last frame.
-    pub(crate) fn known(&mut self) -> &mut KnownRow {
-        &mut self.work.known
-    }
-
     /// Judges the frame of `frame_bytes` (tag, length, rows) at the head of the window and
     /// releases it, with another length if a mask needs it. Returns its rows.
     ///
@@ -145,6 +140,18 @@ impl CopyOut {
         judge: &mut Judge<'_, I>,
         window: &mut Window,
         frame_bytes: usize,
+    ) -> Result<u64, Fault> {
+        self.frame_if(judge, window, frame_bytes, |_, _| true)
+    }
+
+    /// The same, if `admit` says so of its rows and of what was noted of them; else nothing of it is
+    /// released.
+    pub(crate) fn frame_if<I: Inspect>(
+        &mut self,
+        judge: &mut Judge<'_, I>,
+        window: &mut Window,
+        frame_bytes: usize,
+        admit: impl FnOnce(u64, &mut KnownRow) -> bool,
     ) -> Result<u64, Fault> {
         let frame = window.unjudged_mut().get_mut(..frame_bytes);
         let body = frame
@@ -162,6 +169,9 @@ impl CopyOut {
                 1
             }
         };
+        if !admit(rows, &mut work.known) {
+            return Ok(0);
+        }
         work.edits.release(window, frame_bytes)?;
         work.edits.shrink_to(SCRATCH_BYTES);
         work.decoded.clear();

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::bytes::Window;
-use crate::cell::{ColumnPlan, Encoding};
+use crate::cell::{ColumnPlan, Encoding, KnownRow};
 use crate::error::Violation;
 use crate::inspect::Inspect;
 use crate::limits;
@@ -24,13 +24,13 @@ impl<I: Inspect> Session<I> {
         };
         let bytes = header.frame_bytes;
         if self.rules.judges_nothing() {
-            self.spend(1, bytes, Owner::Nobody)?;
+            self.spend(1, bytes)?;
             self.journal.count(1, bytes);
             return self.begin_passing(header, window);
         }
         let is_held = bytes <= limits::ROW_HELD_BYTES && copy.may_need_whole(self.rules.policy());
         if bytes > limits::ROW_WHOLE_BYTES && !is_held {
-            self.spend(0, bytes, Owner::Nobody)?;
+            self.spend(0, bytes)?;
             let Some(copy) = &mut self.answering.copy_out else {
                 return Err(violation("CopyData out of place").into());
             };
@@ -42,14 +42,26 @@ impl<I: Inspect> Session<I> {
         if window.unjudged().len() < bytes {
             return Err(self.need_whole(SERVER, bytes));
         }
-        self.spend(0, bytes, Owner::Nobody)?;
+        self.spend(0, bytes)?;
         let Some(copy) = &mut self.answering.copy_out else {
             return Err(violation("CopyData out of place").into());
         };
-        let rows = copy.frame(&mut self.rules.judge(), window, bytes)?;
+        let (meter, owner) = (self.meter.as_ref(), self.answering.owner);
+        let mut broken = None;
+        let admit = |rows: u64, known: &mut KnownRow| {
+            let spent = meter.map(|meter| {
+                meter.spend(rows, 0)?;
+                owner.spend(meter, rows, known)
+            });
+            broken = spent.and_then(Result::err);
+            broken.is_none()
+        };
+        let rows = copy.frame_if(&mut self.rules.judge(), window, bytes, admit)?;
+        if let Some(exhausted) = broken {
+            return Err(self.cut(exhausted));
+        }
         self.journal.count(rows, bytes);
-        self.spend(rows, 0, self.answering.owner)?;
-        self.spend_subjects()
+        Ok(())
     }
 
     pub(super) fn stream_copy(&mut self, window: &mut Window) -> Result<(), Halt> {
@@ -64,7 +76,8 @@ impl<I: Inspect> Session<I> {
             StreamStep::Done { rows } => {
                 self.answering.flow = Flow::Frames;
                 self.journal.count(rows, 0);
-                self.spend(rows, 0, self.answering.owner.unseen())
+                self.spend(rows, 0)?;
+                self.spend_unseen(rows)
             }
         }
     }

@@ -24,7 +24,8 @@ impl<I: Inspect> Session<I> {
         let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
         let (shape, formats) = RowShape::parse(body)?;
         self.expect_catalog()?;
-        let has_source = shape.has_computed() || self.rules.needs_subjects();
+        let needs_it = self.rules.needs_subjects() || self.rules.policy().counts_subjects();
+        let has_source = shape.has_computed() || needs_it;
         let source = has_source.then(|| self.source()).flatten();
         let shape = shape.computed(source);
         let mut unknown = self.rules.unknown(shape.facts());

@@ -32,19 +32,22 @@ impl<I: Inspect> Session<I> {
         self.expect_rows()?;
         let bytes = header.frame_bytes;
         if self.rules.judges_nothing() {
-            self.spend(1, bytes, Owner::Nobody)?;
+            self.spend(1, bytes)?;
             self.journal.count(1, bytes);
             return self.begin_passing(header, window);
         }
         if bytes > limits::ROW_WHOLE_BYTES && self.may_stream(bytes, window)? {
-            self.spend(1, bytes, self.answering.owner.unseen())?;
+            self.spend(1, bytes)?;
+            self.spend_unseen(1)?;
             self.answering.flow = Flow::Row(RowStream::new(header));
             return Ok(());
         }
         if window.unjudged().len() < bytes {
             return Err(self.need_whole(SERVER, bytes));
         }
-        self.spend(1, bytes, self.answering.owner)?;
+        self.spend(1, bytes)?;
+        self.note_row(window, bytes)?;
+        self.spend_subjects()?;
         let plan = self
             .answering
             .result
@@ -53,7 +56,16 @@ impl<I: Inspect> Session<I> {
         let mut judge = self.rules.judge();
         rows::judge_row(&mut judge, plan, &mut self.answering.edits, window, bytes)?;
         self.journal.count(1, bytes);
-        self.spend_subjects()
+        Ok(())
+    }
+
+    /// Remembers what the row tells of its own values, before any of them is masked.
+    fn note_row(&mut self, window: &mut Window, bytes: usize) -> Result<(), Halt> {
+        let out_of_place = violation("DataRow out of place");
+        let plan = self.answering.result.as_ref().ok_or(out_of_place)?;
+        let inspector = self.rules.inspector();
+        rows::note_row(inspector, plan, &mut self.answering.edits, window, bytes)?;
+        Ok(())
     }
 
     /// Can the large row at the head of the window be judged in parts? If not, it is to be held.

@@ -39,7 +39,27 @@ impl RowEdits {
     }
 }
 
-/// Judges the whole DataRow of `frame_bytes` at the head of the window and releases it.
+/// Remembers the identifying values of the whole DataRow at the head of the window.
+///
+/// # Errors
+/// A row that is not well formed.
+pub(super) fn note_row(
+    inspector: &impl Inspect,
+    plan: &ResultPlan,
+    scratch: &mut RowEdits,
+    window: &Window,
+    frame_bytes: usize,
+) -> Result<(), Violation> {
+    scratch.known.clear();
+    if !plan.joins {
+        return Ok(());
+    }
+    let frame = window.unjudged().get(..frame_bytes).ok_or(MALFORMED)?;
+    note_known(inspector, plan, &mut scratch.known, frame)
+}
+
+/// Judges the whole DataRow of `frame_bytes` at the head of the window, which was noted, and
+/// releases it.
 ///
 /// # Errors
 /// A row that is not well formed, or does not have the columns that were described. Nothing of
@@ -57,10 +77,6 @@ pub(super) fn judge_row<I: Inspect>(
         .unjudged_mut()
         .get_mut(..frame_bytes)
         .ok_or(MALFORMED)?;
-    scratch.known.clear();
-    if plan.joins {
-        note_known(judge.inspector, plan, &mut scratch.known, frame)?;
-    }
     judge_values(judge, plan, scratch, frame)?;
     if scratch.edits.is_empty() {
         window.pass(frame_bytes);

@@ -181,6 +181,10 @@ impl<I: Inspect> Rulebook<I> {
         &self.policy
     }
 
+    pub(super) fn inspector(&self) -> &I {
+        &self.inspector
+    }
+
     pub(super) fn catalog(&self) -> &Catalog {
         &self.catalog
     }
@@ -287,7 +291,6 @@ impl<I: Inspect> Rulebook<I> {
         if hides_nulls && is_masked {
             plan.strategy = Strategy::Null;
         }
-        plan.is_counted = self.policy.counts(&self.catalog, facts);
         plan
     }
 
@@ -295,7 +298,7 @@ impl<I: Inspect> Rulebook<I> {
     pub(super) fn plans(&self, facts: &[ColumnFacts], source: Option<&Source>) -> Vec<ColumnPlan> {
         let needs_lineage = self.needs_lineage();
         let has_computed = facts.iter().any(|column| column.table_oid == 0);
-        let needs_source = has_computed || self.needs_subjects();
+        let needs_source = has_computed || self.needs_subjects() || self.policy.counts_subjects();
         let source = source.filter(|_| needs_lineage && needs_source);
         let known = source.and_then(|source| self.analyses(source).ok());
         let analysis = source.zip(known.as_deref());
@@ -310,6 +313,8 @@ impl<I: Inspect> Rulebook<I> {
         };
         let mut plans: Vec<_> = facts.iter().enumerate().map(plan).collect();
         self.find_subjects(&mut plans, facts, analysis);
+        self.policy
+            .find_owners(&self.catalog, &mut plans, facts, analysis);
         if self.policy.content.is_some() {
             self.find_keys(&mut plans);
         }
@@ -358,7 +363,10 @@ impl<I: Inspect> Rulebook<I> {
     /// The plans of columns that may show anything.
     pub(super) fn plans_in_doubt(&self, facts: &[ColumnFacts]) -> Vec<ColumnPlan> {
         let plan = |facts| self.plan(facts, Lineage::Unknown);
-        facts.iter().map(plan).collect()
+        let mut plans: Vec<_> = facts.iter().map(plan).collect();
+        self.policy
+            .find_owners(&self.catalog, &mut plans, facts, None);
+        plans
     }
 
     /// Marks the columns that say what others are. A result has one such column: of several, the
