@@ -145,7 +145,8 @@ impl Decision<'_> {
         if let Some(ruled) = kept.find_map(|it| self.ruled(it)) {
             return Err(self.deny(Reason::Altered(ruled)));
         }
-        // A schema or a type, by whose new name no rule knows what is in it.
+        // A schema or a type, by whose new name no rule knows what is in it; a domain, whose
+        // constraints are checked in columns that the statement does not name.
         if effects.class == Class::Alter && effects.relations.is_empty() {
             return Err(self.deny(Reason::Command(Class::Alter)));
         }

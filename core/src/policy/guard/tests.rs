@@ -194,10 +194,13 @@ fn definitions_that_reach_under_rules_are_refused() {
             "{text}"
         );
     }
-    assert_eq!(
-        is_refused(&guard, "alter schema ehr rename to x"),
-        Reason::Command(Class::Alter)
-    );
+    for text in [
+        "alter schema ehr rename to x",
+        // Columns of the domain are checked, whichever they are.
+        "alter domain code add check (value < '5')",
+    ] {
+        assert_eq!(is_refused(&guard, text), Reason::Command(Class::Alter));
+    }
     for text in [
         "create table t (a text default risk_score(1))",
         "alter table visits alter ward type text using risk_score(id)",

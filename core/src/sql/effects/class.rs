@@ -290,6 +290,7 @@ fn of_definition(root: &Node) -> Result<Class, NotUnderstood> {
         | Node::CommentStmt(_) => Class::Define,
         Node::ViewStmt(_) => Class::View,
         Node::AlterTableStmt(_)
+        | Node::AlterDomainStmt(_)
         | Node::IndexStmt(_)
         | Node::CreateStatsStmt(_)
         | Node::AlterStatsStmt(_)
@@ -332,7 +333,6 @@ fn of_rare_definition(root: &Node) -> Result<Class, NotUnderstood> {
         | Node::CreateRangeStmt(_)
         | Node::AlterTypeStmt(_)
         | Node::CreateDomainStmt(_)
-        | Node::AlterDomainStmt(_)
         | Node::AlterCollationStmt(_)
         | Node::AlterTsdictionaryStmt(_)
         | Node::AlterTsconfigurationStmt(_) => Class::Define,
