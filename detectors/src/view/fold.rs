@@ -47,6 +47,11 @@ fn backslash(rest: &[u8]) -> Folded {
             Some(value) => of_character(value, 6, true),
             None => plain(b'\\', 1, false),
         },
+        // A document inside of another's text.
+        [_, b'\\', b'u', ..] => match hex(3, 7) {
+            Some(value) => of_character(value, 7, true),
+            None => plain(b'\\', 2, false),
+        },
         [_, b'X', _, _, b'\\', ..] => match hex(2, 4) {
             Some(value) => of_character(value, 5, true),
             None => plain(b'\\', 1, false),
@@ -333,6 +338,7 @@ mod tests {
             "٥٣١-٧٧-٠٢٩٤",
             "5\u{ad}31-77-0294",
             "\\u0035\\u00331\\u002d77-0294",
+            "\\\\u0035\\\\u00331\\\\u002d77-0294",
             "531%2D77%2d0294",
             "531&#45;77&#x2d;0294",
             "531\\X2D\\77-0294",
