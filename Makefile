@@ -5,6 +5,8 @@
 #   make test         what CI runs: format, lints, every test, every driver, both data planes
 #   make conformance  PostgreSQL's own regression suite and psycopg2's, through Velum
 #   make bench        criterion rows, and the whole path beside PgBouncer and a direct connection
+#   make leak-suite   what a gateway must hold back, asked of Velum by frames and three drivers, and
+#                     of PgBouncer for contrast
 #   make fuzz         every fuzz target for FUZZ_SECONDS (default 60)
 #   make generative   random statements over canaries, GENERATED of them (default 50000)
 #   make soak         a mixed load for SOAK_SECONDS (default 600), memory and descriptors watched
@@ -21,10 +23,10 @@ export CARGO_TERM_COLOR ?= auto
 # Where rustup puts cargo, for a shell that has not heard of it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test conformance bench fuzz generative soak lint doc
+.PHONY: help demo test conformance leak-suite bench fuzz generative soak lint doc
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,12p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,14p'
 
 demo:
 	.ci/tools compiler
@@ -40,6 +42,10 @@ conformance:
 	.ci/tools compiler conformance
 	$(CARGO) build --release --locked --bin velum
 	.ci/conformance
+
+leak-suite:
+	.ci/tools compiler drivers pooler
+	LEAK_SUITE=show $(CARGO) test --locked -p velum-proxy --test leak_suite -- --nocapture
 
 bench:
 	.ci/tools compiler bench

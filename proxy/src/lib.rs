@@ -7,6 +7,7 @@
 //! * [`audit`]: the log on disk.
 //! * [`cli`]: the command line.
 //! * [`config`]: `velum.toml`, checked whole.
+//! * [`leak_suite`]: what any proxy must hold back, and whether one does.
 //! * [`control`]: the thread that decides, loads and writes.
 
 pub mod audit;
@@ -17,6 +18,7 @@ pub mod demo;
 pub mod doctor;
 pub mod drive;
 pub mod epoll;
+pub mod leak_suite;
 pub mod observe;
 pub mod planes;
 pub mod relay;

@@ -10,6 +10,7 @@ mod demo;
 mod discover;
 mod engine;
 mod eval;
+mod leak_suite;
 mod measure;
 mod ordered;
 mod policy;
@@ -82,6 +83,7 @@ enum Command {
     Scan(scan::Scan),
     Eval(eval::Eval),
     Tune(tune::Tune),
+    LeakSuite(Box<leak_suite::LeakSuite>),
     /// Show it all: a real PostgreSQL, synthetic patients, and Velum in front of them.
     Demo(demo::Demo),
 }
@@ -98,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
+        Command::LeakSuite(arguments) => leak_suite::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     };
     ExitCode::from(status)

@@ -7,13 +7,17 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use postgres_protocol::message::frontend;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// A peer that says nothing for this long is taken for dead.
 const SILENCE_LIMIT: Duration = Duration::from_secs(120);
@@ -100,9 +104,21 @@ pub struct Raw {
     read_bytes: usize,
 }
 
+/// What a connection has beside its address and login.
+#[derive(Clone, Default)]
+pub struct Manner {
+    /// TLS with a certificate for this host name, by an authority of this file.
+    pub tls: Option<(String, PathBuf)>,
+    /// Startup parameters beside user and database; the encoding is UTF8 if none says otherwise.
+    pub parameters: Vec<(String, String)>,
+    /// How long the peer may be silent; zero stands for the client's own measure.
+    pub patience: Duration,
+}
+
 enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Stream {
@@ -110,6 +126,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.read(into),
             Self::Unix(stream) => stream.read(into),
+            Self::Tls(stream) => stream.read(into),
         }
     }
 
@@ -117,6 +134,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.write_all(bytes),
             Self::Unix(stream) => stream.write_all(bytes),
+            Self::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
         }
     }
 }
@@ -127,33 +145,69 @@ impl Raw {
     /// # Errors
     /// Those of the socket, and a refused login with the server's words.
     pub fn connect(address: &Address, login: &Login<'_>) -> io::Result<Self> {
+        Self::connect_with(address, login, &Manner::default())
+    }
+
+    /// The same in a manner of its own.
+    ///
+    /// # Errors
+    /// As there, and those of TLS.
+    pub fn connect_with(address: &Address, login: &Login<'_>, manner: &Manner) -> io::Result<Self> {
+        let mut raw = Self::open(address, manner)?;
+        let own = [("user", login.user), ("database", login.database)];
+        let given = manner.parameters.iter();
+        let given: Vec<_> = given.map(|(name, value)| (&**name, &**value)).collect();
+        let usual = [
+            ("client_encoding", "UTF8"),
+            ("application_name", "velum demo"),
+        ];
+        let usual = usual
+            .into_iter()
+            .filter(|(name, _)| given.iter().all(|(other, _)| other != name));
+        let all: Vec<_> = own.into_iter().chain(usual).chain(given.clone()).collect();
+        raw.send(|buffer| frontend::startup_message(all, buffer))?;
+        raw.log_in(login)?;
+        Ok(raw)
+    }
+
+    /// Connects without a word of the protocol, except for TLS.
+    ///
+    /// # Errors
+    /// Those of the socket and of TLS.
+    pub fn open(address: &Address, manner: &Manner) -> io::Result<Self> {
+        let patience = match manner.patience {
+            Duration::ZERO => SILENCE_LIMIT,
+            patience => patience,
+        };
         let stream = match address {
             Address::Tcp(address) => {
                 let stream = TcpStream::connect(address)?;
                 stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(SILENCE_LIMIT))?;
-                Stream::Tcp(stream)
+                stream.set_read_timeout(Some(patience))?;
+                match &manner.tls {
+                    None => Stream::Tcp(stream),
+                    Some((host, file)) => Stream::Tls(Box::new(upgrade(stream, host, file)?)),
+                }
             }
             Address::Unix(path) => {
                 let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(SILENCE_LIMIT))?;
+                stream.set_read_timeout(Some(patience))?;
                 Stream::Unix(stream)
             }
         };
-        let mut raw = Self {
+        Ok(Self {
             stream,
             received: Vec::new(),
             read_bytes: 0,
-        };
-        let parameters = [
-            ("user", login.user),
-            ("database", login.database),
-            ("client_encoding", "UTF8"),
-            ("application_name", "velum demo"),
-        ];
-        raw.send(|buffer| frontend::startup_message(parameters, buffer))?;
-        raw.log_in(login)?;
-        Ok(raw)
+        })
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
     }
 
     /// Every byte received so far.
@@ -283,7 +337,8 @@ impl Raw {
         let end = self.read_bytes + wanted_bytes;
         while self.received.len() < end {
             let filled = self.received.len();
-            let room = (end - filled).max(64 * 1024);
+            // No more than what may come soon: a declared length is not believed.
+            let room = (end - filled).clamp(64 * 1024, 1024 * 1024);
             self.received.resize(filled + room, 0);
             let target = self.received.get_mut(filled..).unwrap_or_default();
             let got = self.stream.read(target);
@@ -355,6 +410,36 @@ impl Drop for Raw {
             Ok(())
         });
     }
+}
+
+/// SSLRequest, then TLS.
+fn upgrade(
+    mut tcp: TcpStream,
+    host: &str,
+    authority: &Path,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    let mut request = BytesMut::new();
+    frontend::ssl_request(&mut request);
+    tcp.write_all(&request)?;
+    let mut answer = [0];
+    tcp.read_exact(&mut answer)?;
+    if answer != *b"S" {
+        return Err(io::Error::other("TLS was not offered"));
+    }
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(authority).map_err(io::Error::other)? {
+        let certificate = certificate.map_err(io::Error::other)?;
+        roots.add(certificate).map_err(io::Error::other)?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    Ok(StreamOwned::new(connection, tcp))
 }
 
 fn refused(frame: &Frame) -> io::Error {

@@ -1,8 +1,8 @@
-//! The tables, and every form in which a canary could leave.
+//! The tables of the leak suite, with the identities and policies that the tests have.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use velum_proxy::demo::cluster::Cluster;
+pub use velum_proxy::leak_suite::canary::{PATIENTS, contains, leaks, ssn, ssn_number};
+use velum_proxy::leak_suite::vectors::SCHEMA;
 
 /// The database, and the gateway's resource of the same name.
 pub const DATABASE: &str = "clinic";
@@ -30,138 +30,10 @@ pub const UNSEEING: &str = "intern";
 pub const LIMITED: &str = "courier";
 /// The role of that identity's sessions.
 pub const READ_ROLE: &str = "clinic_student";
-/// Rows of `clinic.patients` that hold canaries; one more row holds NULLs.
-pub const PATIENTS: usize = 5;
-
 /// Columns that no rule and no detector is about.
 pub const CLEAN: &[&str] = &[
     "id", "city", "seen", "amount", "score", "ident", "active", "tags", "small",
 ];
-
-/// Something that must not leave.
-pub struct Canary {
-    /// What it is, for messages.
-    pub name: String,
-    /// Its bytes in one form.
-    pub bytes: Vec<u8>,
-}
-
-/// Social security number of patient `row`, with dashes.
-pub fn ssn(row: usize) -> String {
-    format!("531-7{row}-029{row}")
-}
-
-/// The same as a number.
-pub fn ssn_number(row: usize) -> i64 {
-    ssn(row).replace('-', "").parse().expect("digits")
-}
-
-/// Values of patient `row` that are under a rule, in the forms in which they are stored.
-fn stored(row: usize) -> Vec<(&'static str, String)> {
-    vec![
-        ("ssn", ssn(row)),
-        ("salary", format!("73151.0{row}")),
-        (
-            "token",
-            format!("c0ffee0{row}-5eed-4bad-8bad-00c0ffee0{row}aa"),
-        ),
-        ("phone", format!("212-555-0{row}71")),
-        ("nick", format!("Zaphod{row}brox")),
-        ("secret", format!("xyzzy-{row}-plugh")),
-        ("address", format!("203.0.113.{row}7")),
-        ("alias", format!("Frodo{row}Baggins")),
-        ("photo", format!("PHOTO{row}CANARY")),
-        ("mail", format!("patient.{row}@mail-canary.example")),
-    ]
-}
-
-/// Every form of every canary.
-pub fn canaries() -> Vec<Canary> {
-    let mut found = Vec::new();
-    for row in 1..=PATIENTS {
-        for (name, value) in stored(row) {
-            let mut push = |form: &str, bytes: Vec<u8>| {
-                found.push(Canary {
-                    name: format!("{name} {row} {form}"),
-                    bytes,
-                });
-            };
-            let plain = value.clone().into_bytes();
-            let bare: Vec<u8> = plain
-                .iter()
-                .copied()
-                .filter(u8::is_ascii_alphanumeric)
-                .collect();
-            for (form, bytes) in [("plain", plain), ("bare", bare)] {
-                let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
-                push(&format!("{form} hex"), hex(&bytes).into_bytes());
-                push(
-                    &format!("{form} HEX"),
-                    hex(&bytes).to_uppercase().into_bytes(),
-                );
-                for (shift, text) in base64_anywhere(&bytes).into_iter().enumerate() {
-                    push(&format!("{form} base64+{shift}"), text.into_bytes());
-                }
-                push(&format!("{form} reversed"), reversed);
-                push(form, bytes);
-            }
-        }
-        let number = ssn_number(row);
-        let mut push = |form: &str, bytes: Vec<u8>| {
-            found.push(Canary {
-                name: format!("number {row} {form}"),
-                bytes,
-            });
-        };
-        push("int8", number.to_be_bytes().to_vec());
-        push("int4", (number as i32).to_be_bytes().to_vec());
-        push("born", format!("1931-03-0{row}").into_bytes());
-        push(
-            "born, written out",
-            format!("(1931, 3, {row})").into_bytes(),
-        );
-        let token = format!("c0ffee0{row}5eed4bad8bad00c0ffee0{row}aa");
-        push("uuid", unhex(&token));
-    }
-    found
-}
-
-/// Names of the canaries in `bytes`.
-pub fn leaks(bytes: &[u8]) -> Vec<String> {
-    let canaries = canaries();
-    let found = canaries
-        .iter()
-        .filter(|canary| contains(bytes, &canary.bytes));
-    found.map(|canary| canary.name.clone()).collect()
-}
-
-/// Is `needle` in `bytes`?
-pub fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    memchr::memmem::find(bytes, needle).is_some()
-}
-
-/// The part of the base64 text that does not depend on the neighbours, for each alignment.
-fn base64_anywhere(bytes: &[u8]) -> Vec<String> {
-    let mut texts = Vec::new();
-    for shift in 0..3 {
-        let skip = (3 - shift) % 3;
-        let whole = (bytes.len() - skip) / 3 * 3;
-        texts.push(STANDARD_NO_PAD.encode(&bytes[skip..skip + whole]));
-    }
-    texts
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let pairs = text.as_bytes().chunks(2);
-    let parse = |pair| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16);
-    pairs
-        .map(|pair| parse(pair).expect("hexadecimal"))
-        .collect()
-}
 
 /// Makes role, database, tables and functions.
 pub fn create(cluster: &Cluster) {
@@ -185,65 +57,11 @@ pub fn create(cluster: &Cluster) {
 }
 
 fn schema() -> String {
-    let mut sql = String::from(
-        "CREATE SCHEMA clinic;
-        CREATE TABLE clinic.patients (
-            id int PRIMARY KEY, city text, seen timestamptz, amount numeric(10,2), score float8,
-            ident uuid, active bool, tags text[], small int2,
-            ssn text UNIQUE, ssn_number int8, ssn_int int4, born date, salary numeric(12,2),
-            token uuid, photo bytea, phone text, nick text, secret text, address inet,
-            aliases text[], doc jsonb, note text, mail text,
-            CHECK (small > 0));
-        CREATE TABLE clinic.numbers (id int, ssn int8);
-        CREATE TABLE clinic.arrivals (id int, what text);
-        CREATE VIEW clinic.seen AS SELECT id, ssn AS s, nick AS n, born AS b FROM clinic.patients;
-        CREATE FUNCTION clinic.tell(number int) RETURNS void LANGUAGE plpgsql AS $$
-            BEGIN RAISE NOTICE 'patient % has SSN % and mail %', number,
-                (SELECT ssn FROM clinic.patients WHERE id = number),
-                (SELECT mail FROM clinic.patients WHERE id = number); END $$;
-        CREATE FUNCTION clinic.ssn_of(number int) RETURNS text LANGUAGE sql STABLE AS $$
-            SELECT ssn FROM clinic.patients WHERE id = number $$;
-        CREATE FUNCTION clinic.same(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 $$;
-        CREATE VIEW clinic.told AS
-            SELECT id, format('%s of %s', nick, city) AS n FROM clinic.patients;
-        CREATE TABLE clinic.marked (ssn_kept text,
-            start text GENERATED ALWAYS AS (left(ssn_kept, 6)) STORED);
-        SET timezone = 'UTC';",
-    );
-    for row in 1..=PATIENTS {
-        let values: std::collections::BTreeMap<_, _> = stored(row).into_iter().collect();
-        let number = ssn_number(row);
-        sql.push_str(&format!(
-            "INSERT INTO clinic.patients VALUES ({row}, 'Town {row}', '2024-01-0{row} 10:00Z',
-                {row}00.5, {row}.25, '00000000-0000-4000-8000-00000000000{row}', true,
-                ARRAY['a{row}', 'b'], {row},
-                '{ssn}', {number}, {number}, '1931-03-0{row}', {salary}, '{token}', '{photo}',
-                '{phone}', '{nick}', '{secret}', '{address}', ARRAY['{alias}', NULL, 'x'],
-                '{{\"visit\": {row}, \"ssn\": \"{bare}x\", \"deep\": {{\"ssn\": [\"{ssn}\"]}}}}',
-                'Seen in clinic; SSN {ssn}, write to {mail} about it.', '{mail}');
-            INSERT INTO clinic.numbers VALUES ({row}, {number});",
-            ssn = values["ssn"],
-            bare = values["ssn"].replace('-', ""),
-            salary = values["salary"],
-            token = values["token"],
-            photo = values["photo"],
-            phone = values["phone"],
-            nick = values["nick"],
-            secret = values["secret"],
-            address = values["address"],
-            alias = values["alias"],
-            mail = values["mail"],
-        ));
-    }
-    sql.push_str(
-        "INSERT INTO clinic.patients (id, city, small) VALUES (6, 'Nowhere', 1);
-        INSERT INTO clinic.marked SELECT ssn FROM clinic.patients;",
-    );
-    sql.push_str(&format!(
-        "GRANT USAGE ON SCHEMA clinic TO {READ_ROLE};
+    format!(
+        "{SCHEMA}
+         GRANT USAGE ON SCHEMA clinic TO {READ_ROLE};
          GRANT SELECT ON ALL TABLES IN SCHEMA clinic TO {READ_ROLE};"
-    ));
-    sql
+    )
 }
 
 /// Identities and policies of the configuration.
