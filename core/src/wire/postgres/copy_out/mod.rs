@@ -144,8 +144,8 @@ impl CopyOut {
         self.frame_if(judge, window, frame_bytes, |_, _| true)
     }
 
-    /// The same, if `admit` says so of its rows and of what was noted of them; else nothing of it is
-    /// released.
+    /// The same, if `admit` says so of its rows and of what was noted of them; else nothing of
+    /// it is released.
     pub(crate) fn frame_if<I: Inspect>(
         &mut self,
         judge: &mut Judge<'_, I>,
