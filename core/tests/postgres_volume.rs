@@ -28,6 +28,13 @@ fn limited(volume: VolumeBudget) -> Harness<Dashed> {
     Harness::ready(masking_policy().guarded(guard), Dashed)
 }
 
+fn two_subjects() -> Harness<Dashed> {
+    limited(VolumeBudget {
+        subjects: Some(2),
+        ..budget()
+    })
+}
+
 /// A result of ids and social security numbers, up to its end.
 fn result(columns: &[(&str, u32, i16, u32, u16)], ids: &[&str]) -> Vec<u8> {
     let row = |id: &&str| match columns.len() {
@@ -93,10 +100,7 @@ fn bytes_end_at_the_limit() {
 
 #[test]
 fn a_subject_counts_once_in_either_encoding() {
-    let mut harness = limited(VolumeBudget {
-        subjects: Some(2),
-        ..budget()
-    });
+    let mut harness = two_subjects();
     harness.client(&query("SELECT id, ssn FROM patients"));
     harness.server(&result(&[ID, SSN], &["1", "2", "1", "2", "2"]));
     assert_eq!(tags(&harness.take_client()), "TDDDDDCZ");
@@ -126,10 +130,7 @@ fn a_subject_counts_once_in_either_encoding() {
 
 #[test]
 fn masked_rows_without_a_subject_column_are_somebody_each() {
-    let mut harness = limited(VolumeBudget {
-        subjects: Some(2),
-        ..budget()
-    });
+    let mut harness = two_subjects();
     harness.client(&query("SELECT ssn FROM patients"));
     harness.server(&result(&[SSN], &["1", "1", "1"]));
     assert_eq!(cut(&mut harness).0, 2);
@@ -162,19 +163,13 @@ fn subjects_are_not_met_by_other_ways() {
             0,
         ),
     ] {
-        let mut harness = limited(VolumeBudget {
-            subjects: Some(2),
-            ..budget()
-        });
+        let mut harness = two_subjects();
         harness.client(&query(sql));
         harness.server(&result(&columns, &["1", "1", "1"]));
         assert_eq!(cut(&mut harness).0, rows, "{sql}");
     }
     for sql in ["SELECT count(*) AS x FROM patients", "SELECT 'x' AS x"] {
-        let mut harness = limited(VolumeBudget {
-            subjects: Some(2),
-            ..budget()
-        });
+        let mut harness = two_subjects();
         harness.client(&query(sql));
         harness.server(&result(&[computed], &["1", "1", "1"]));
         assert_eq!(tags(&harness.take_client()), "TDDDCZ", "{sql}");
@@ -184,10 +179,7 @@ fn subjects_are_not_met_by_other_ways() {
 /// Without its subject a row is somebody's all the same.
 #[test]
 fn a_row_without_its_subject_counts() {
-    let mut harness = limited(VolumeBudget {
-        subjects: Some(2),
-        ..budget()
-    });
+    let mut harness = two_subjects();
     harness.client(&query("SELECT id, ssn FROM patients"));
     harness.server(&row_description(&[ID, SSN]));
     for _ in 0..3 {
@@ -203,10 +195,7 @@ fn copies_are_counted() {
         ("id", "7\n8\n9\n", false),
         ("ssn", "a\na\na\n", false),
     ] {
-        let mut harness = limited(VolumeBudget {
-            subjects: Some(2),
-            ..budget()
-        });
+        let mut harness = two_subjects();
         harness.client(&query(&format!("COPY patients ({columns}) TO STDOUT")));
         let column = if columns == "id" { ID } else { SSN };
         harness.server(&copy_described(&[column]));

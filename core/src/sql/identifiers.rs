@@ -37,6 +37,11 @@ pub(crate) fn identifiers(sql: &[u8]) -> impl Iterator<Item = Vec<u8>> {
         .filter_map(|lexeme| identifier(lexeme, sql))
 }
 
+/// The name as a quoted identifier: it stands for itself, whatever it is made of.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// The channels that the `LISTEN` statements of `sql` name.
 pub(crate) fn channels(sql: &[u8]) -> Vec<Vec<u8>> {
     let listens = statements(sql).filter(|statement| statement.command == Command::Listen);
@@ -101,6 +106,11 @@ fn cut(name: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
+    }
 
     fn names(sql: &str) -> Vec<String> {
         identifiers(sql.as_bytes())

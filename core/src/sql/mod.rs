@@ -30,6 +30,7 @@ use std::ops::Range;
 pub use analysis::fuzz_read;
 pub use analysis::{Analyses, Analysis, Known, SharedAnalyses, Unread, read};
 pub use copy::{CopyFormat, CopyOptions, CopySource, CopyTo};
+pub use identifiers::quoted;
 pub(crate) use identifiers::{channels, identifiers, is_inert, literals};
 pub(crate) use keywords::is_builtin;
 pub use tokenise::tokenise;

@@ -6,6 +6,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 use velum_core::catalog::Catalog;
 use velum_core::cell::ColumnFacts;
+use velum_core::sql::quoted;
 
 use crate::config::{Config, model};
 use crate::control::catalog::{self, Upstream};
@@ -77,9 +78,7 @@ impl Database {
                 return Err(format!("there is no table in a schema `{name}`"));
             }
         }
-        let quoted = schemas
-            .iter()
-            .map(|name| format!("\"{}\"", name.replace('"', "\"\"")));
+        let quoted = schemas.iter().map(|name| quoted(name));
         let path = match schemas {
             [] => "''".to_owned(),
             _ => quoted.collect::<Vec<_>>().join(", "),

@@ -1,5 +1,6 @@
 //! The configuration as the gateway uses it: checked, names resolved, secrets read.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -529,6 +530,14 @@ impl Config {
     /// The resource of this name.
     pub fn resource(&self, name: &str) -> Option<&Resource> {
         self.resources.iter().find(|resource| resource.name == name)
+    }
+
+    /// The policies that any identity has at a resource, by name.
+    pub fn policies_at(&self, resource: &Resource) -> impl Iterator<Item = &Policy> {
+        let accesses = self.identities.iter().flat_map(|it| &it.access);
+        let here = accesses.filter(|access| access.resource == resource.name);
+        let names: BTreeSet<&str> = here.map(|access| access.policy.as_str()).collect();
+        names.into_iter().filter_map(|name| self.policy(name))
     }
 
     /// The policy of this name.

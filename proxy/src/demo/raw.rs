@@ -2,7 +2,8 @@
 //!
 //! The tour needs what drivers hide: the raw bytes (to look for leaks in), one statement
 //! described once and executed twice, binary formats by choice, COPY as it was sent. It speaks
-//! protocol 3.0 in clear over TCP or a Unix socket and logs in with SCRAM, MD5 or a password.
+//! protocol 3.0 over TCP, with TLS or in clear, or over a Unix socket, and logs in with SCRAM, MD5
+//! or a password.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -412,8 +413,11 @@ impl Drop for Raw {
     }
 }
 
-/// SSLRequest, then TLS.
-fn upgrade(
+/// SSLRequest, then TLS to whom `host` names, trusting the certificates of the file `authority`.
+///
+/// # Errors
+/// A server that does not offer TLS, or is not who it should be.
+pub fn upgrade(
     mut tcp: TcpStream,
     host: &str,
     authority: &Path,
@@ -426,17 +430,31 @@ fn upgrade(
     if answer != *b"S" {
         return Err(io::Error::other("TLS was not offered"));
     }
+    encrypt(tcp, host, authority, &[])
+}
+
+/// TLS from the first byte, with these protocols offered by ALPN.
+///
+/// # Errors
+/// As [`upgrade`]; whom the server is, is found out with the first bytes.
+pub fn encrypt(
+    tcp: TcpStream,
+    host: &str,
+    authority: &Path,
+    alpn: &[&[u8]],
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(authority).map_err(io::Error::other)? {
         let certificate = certificate.map_err(io::Error::other)?;
         roots.add(certificate).map_err(io::Error::other)?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
     Ok(StreamOwned::new(connection, tcp))

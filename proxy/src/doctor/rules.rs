@@ -1,7 +1,5 @@
 //! Rules that protect no column: a name with a slip of the pen masks nothing, and nobody is told.
 
-use std::collections::BTreeSet;
-
 use velum_core::catalog::Catalog;
 
 use super::Finding;
@@ -10,11 +8,8 @@ use crate::config::{Config, against};
 
 /// Looks at the policies that any identity has at this resource.
 pub(super) fn examine(config: &Config, resource: &Resource, catalog: &Catalog) -> Vec<Finding> {
-    let accesses = config.identities.iter().flat_map(|it| &it.access);
-    let here = accesses.filter(|access| access.resource == resource.name);
-    let names: BTreeSet<&str> = here.map(|access| access.policy.as_str()).collect();
-    let policies = names.iter().filter_map(|name| config.policy(name));
-    policies
+    config
+        .policies_at(resource)
         .flat_map(|policy| examine_one(policy, &resource.name, catalog))
         .collect()
 }

@@ -1,18 +1,15 @@
 //! A client that keeps every byte, and sends whatever it is told to.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use postgres_protocol::message::frontend;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
+use velum_proxy::demo::raw;
 pub use velum_proxy::demo::raw::Frame;
 
 /// A peer that says nothing for this long is taken for dead.
@@ -76,7 +73,7 @@ impl Client {
         tcp.set_read_timeout(Some(SILENCE_LIMIT))?;
         let stream: Box<dyn Stream> = match &login.authority {
             None => Box::new(tcp),
-            Some(authority) => Box::new(upgrade(tcp, authority)?),
+            Some(authority) => Box::new(raw::upgrade(tcp, "localhost", authority)?),
         };
         Ok(Self {
             stream,
@@ -115,7 +112,7 @@ impl Client {
             .as_ref()
             .ok_or(io::ErrorKind::InvalidInput)?;
         let names: &[&[u8]] = if alpn { &[b"postgresql"] } else { &[] };
-        let stream = Box::new(encrypt(tcp, authority, names)?);
+        let stream = Box::new(raw::encrypt(tcp, "localhost", authority, names)?);
         let mut client = Self {
             stream,
             received: Vec::new(),
@@ -294,43 +291,6 @@ impl Client {
             }
         }
     }
-}
-
-/// SSLRequest, then TLS.
-fn upgrade(
-    mut tcp: TcpStream,
-    authority: &PathBuf,
-) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
-    let mut request = BytesMut::new();
-    frontend::ssl_request(&mut request);
-    tcp.write_all(&request)?;
-    let mut answer = [0];
-    tcp.read_exact(&mut answer)?;
-    if answer != *b"S" {
-        return Err(io::Error::other("TLS was not offered"));
-    }
-    encrypt(tcp, authority, &[])
-}
-
-fn encrypt(
-    tcp: TcpStream,
-    authority: &PathBuf,
-    alpn: &[&[u8]],
-) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    let text = fs::read(authority)?;
-    let certificate = CertificateDer::from_pem_slice(&text).map_err(io::Error::other)?;
-    roots.add(certificate).map_err(io::Error::other)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-    let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-    let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    Ok(StreamOwned::new(connection, tcp))
 }
 
 /// SQLSTATE of the first ErrorResponse.

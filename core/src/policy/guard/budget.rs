@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::volume::{Meter, SharedAccount, VolumeBudget};
+use super::volume::{Account, Meter, SharedAccount, VolumeBudget};
 use crate::time::Timestamp;
 
 /// What may be drawn.
@@ -94,10 +94,8 @@ impl Ledger {
     ) -> Meter {
         let mut volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (identity.to_owned(), policy.to_owned());
-        let account = volumes
-            .entry(key)
-            .or_insert_with(|| SharedAccount::new(now));
-        Meter::new(Arc::clone(budget), account.clone(), now)
+        let account = volumes.entry(key).or_insert_with(|| Account::shared(now));
+        Meter::new(Arc::clone(budget), Arc::clone(account), now)
     }
 }
 

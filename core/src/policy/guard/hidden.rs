@@ -50,7 +50,8 @@ impl Policy {
             .copied()
     }
 
-    fn hides_columns(&self) -> bool {
+    /// Is any column not there for the client?
+    pub(crate) fn hides_columns(&self) -> bool {
         let guard = self.guard.as_ref();
         guard.is_some_and(|guard| !guard.hidden.is_empty())
     }

@@ -23,8 +23,8 @@ pub struct VolumeBudget {
     pub rows: Option<u64>,
     /// Bytes of the frames that hold them.
     pub bytes: Option<u64>,
-    /// Different values of the subject columns. A row with a column under a rule and without a
-    /// subject column counts as a subject of its own.
+    /// Different values of the subject columns, and rows that may be of others: see
+    /// `policy/owners.rs`.
     pub subjects: Option<u64>,
     /// Schema, table and column of what says whose row it is.
     pub subject_columns: Vec<(Glob, Glob, Glob)>,
@@ -66,6 +66,8 @@ impl Volume {
         }
     }
 }
+
+pub(super) type SharedAccount = Arc<Mutex<Account>>;
 
 /// What was carried away in the window at hand.
 pub(super) struct Account {
@@ -116,6 +118,11 @@ impl Subjects {
 }
 
 impl Account {
+    /// One that sessions on all threads spend from.
+    pub(super) fn shared(now: Timestamp) -> SharedAccount {
+        Arc::new(Mutex::new(Self::new(now)))
+    }
+
     fn new(now: Timestamp) -> Self {
         Self {
             began: now,
@@ -136,7 +143,7 @@ impl Account {
 #[derive(Clone)]
 pub struct Meter {
     budget: Arc<VolumeBudget>,
-    account: Arc<Mutex<Account>>,
+    account: SharedAccount,
     now: Timestamp,
 }
 
@@ -144,7 +151,7 @@ impl Meter {
     pub(super) fn new(budget: Arc<VolumeBudget>, account: SharedAccount, now: Timestamp) -> Self {
         Self {
             budget,
-            account: account.0,
+            account,
             now,
         }
     }
@@ -263,16 +270,6 @@ impl Meter {
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// An account that sessions on all threads spend from.
-#[derive(Clone)]
-pub(super) struct SharedAccount(Arc<Mutex<Account>>);
-
-impl SharedAccount {
-    pub(super) fn new(now: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(Account::new(now))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,7 +282,7 @@ mod tests {
             subject_columns: Vec::new(),
             window_s: 60,
         };
-        Meter::new(Arc::new(budget), SharedAccount::new(at(0)), at(0))
+        Meter::new(Arc::new(budget), Account::shared(at(0)), at(0))
     }
 
     fn at(seconds: u64) -> Timestamp {

@@ -1,12 +1,15 @@
 //! What `*` stands for, written out column by column: so that some of them can be left out.
 
+use std::rc::Rc;
+
 use velum_parser::tree as pg;
 
+use crate::sql::quoted;
 use crate::sql::tree::{self, Node, Wrapped, nodes};
 
 use super::Analysis;
 use super::flow::Flow;
-use super::scope::{Columns, Named, Piece, Scope};
+use super::scope::{Column, Columns, Named, Piece, Scope};
 
 /// A `*` or `t.*` among the targets of a query or of RETURNING.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +21,8 @@ pub struct Star {
     pub names: Option<Vec<String>>,
     /// What flows into each of its columns.
     pub flows: Vec<Flow>,
-    /// The place of each column among the others counts: the rows are put into a table, or under
-    /// those of another query.
+    /// The place of each column among the others counts: others name or number them by it, or put
+    /// the rows into a table, or under those of another query.
     pub is_positional: bool,
 }
 
@@ -97,8 +100,7 @@ fn everything(pieces: &[Piece<'_>]) -> Option<Vec<String>> {
             let has_it = |named: &&Named<'_>| {
                 let mut own = named.columns.list.iter();
                 own.any(|own| {
-                    own.name.as_deref() == Some(name)
-                        && std::rc::Rc::ptr_eq(&own.flow, &column.flow)
+                    own.name.as_deref() == Some(name) && Rc::ptr_eq(&own.flow, &column.flow)
                 })
             };
             let owner = piece.names.iter().find(has_it);
@@ -123,7 +125,7 @@ fn of_one(named: &Named<'_>) -> Option<Vec<String>> {
     if columns.rest.is_some() {
         return None;
     }
-    let name_of = |column: &super::scope::Column<'_>| {
+    let name_of = |column: &Column<'_>| {
         let name = column.name.as_deref()?;
         is_named_once(columns, name).then(|| qualified(named.name, name))?
     };
@@ -142,8 +144,4 @@ fn is_named_once(columns: &Columns<'_>, name: &str) -> bool {
 
 fn qualified(table: &str, column: &str) -> Option<String> {
     (!table.is_empty()).then(|| format!("{}.{}", quoted(table), quoted(column)))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

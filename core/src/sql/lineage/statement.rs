@@ -88,7 +88,7 @@ impl<'a> Analysis<'a> {
         let is_view = create.objtype == ObjectType::ObjectMatview as i32;
         let columns =
             self.by_place_if(are_named || is_view, || self.query(query, &Scope::EMPTY))?;
-        if create.objtype != ObjectType::ObjectMatview as i32 {
+        if !is_view {
             self.carried(&columns);
         }
         Ok(())

@@ -6,6 +6,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Row};
 use velum_core::inspect::ColumnHint;
 use velum_core::sql::lineage::Origin;
+use velum_core::sql::quoted;
 use velum_detectors::Detectors;
 
 use super::budget::Budget;
@@ -248,10 +249,6 @@ fn query(table: &Table, columns: &[&Column], part: &str, rows: u64) -> String {
     )
 }
 
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 fn note(
     engine: &Detectors,
     table: &Table,
@@ -294,10 +291,5 @@ mod tests {
         let parts = samples(100_000, 500);
         assert_eq!(parts, ["tablesample system (0.050000) repeatable (1)", ""]);
         assert_eq!(samples(900, 10_000), [""]);
-    }
-
-    #[test]
-    fn names_are_quoted() {
-        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
     }
 }

@@ -54,13 +54,8 @@ pub(super) fn examine(
     let functions: Result<Vec<String>, _> = functions.iter().map(|row| row.try_get(0)).collect();
     let functions = functions.map_err(|_| "the names of functions cannot be read")?;
     let columns = by_name(&database)?;
-    let accesses = file.config.identities.iter().flat_map(|it| &it.access);
-    let here = accesses.filter(|access| access.resource == resource.name);
-    let mut names: Vec<&str> = here.map(|access| access.policy.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
     let mut covered = Vec::new();
-    for policy in names.iter().filter_map(|name| file.config.policy(name)) {
+    for policy in file.config.policies_at(resource) {
         missed(file, policy, &database, &functions, remarks);
         let compiled = compiled(policy)?;
         covered.push(Covered {

@@ -19,9 +19,8 @@ use super::{Halt, SERVER, Session};
 
 impl<I: Inspect> Session<I> {
     pub(super) fn copy_data(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
-        let Some(copy) = &mut self.answering.copy_out else {
-            return Err(violation("CopyData out of place").into());
-        };
+        let out_of_place = violation("CopyData out of place");
+        let copy = self.answering.copy_out.as_ref().ok_or(out_of_place)?;
         let bytes = header.frame_bytes;
         if self.rules.judges_nothing() {
             self.spend(1, bytes)?;
@@ -29,23 +28,18 @@ impl<I: Inspect> Session<I> {
             return self.begin_passing(header, window);
         }
         let is_held = bytes <= limits::ROW_HELD_BYTES && copy.may_need_whole(self.rules.policy());
-        if bytes > limits::ROW_WHOLE_BYTES && !is_held {
-            self.spend(0, bytes)?;
-            let Some(copy) = &mut self.answering.copy_out else {
-                return Err(violation("CopyData out of place").into());
-            };
+        let is_streamed = bytes > limits::ROW_WHOLE_BYTES && !is_held;
+        if !is_streamed && window.unjudged().len() < bytes {
+            return Err(self.need_whole(SERVER, bytes));
+        }
+        self.spend(0, bytes)?;
+        let copy = self.answering.copy_out.as_mut().ok_or(out_of_place)?;
+        if is_streamed {
             window.pass(HEADER_BYTES);
             copy.stream_begin(header.body_bytes());
             self.answering.flow = Flow::Copy;
             return Ok(());
         }
-        if window.unjudged().len() < bytes {
-            return Err(self.need_whole(SERVER, bytes));
-        }
-        self.spend(0, bytes)?;
-        let Some(copy) = &mut self.answering.copy_out else {
-            return Err(violation("CopyData out of place").into());
-        };
         let (meter, owner) = (self.meter.as_ref(), self.answering.owner);
         let mut broken = None;
         let admit = |rows: u64, known: &mut KnownRow| {

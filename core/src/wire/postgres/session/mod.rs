@@ -306,13 +306,16 @@ impl<I: Inspect> Session<I> {
     /// the answer to [`Step::AwaitCatalog`], whether or not there was anything new to load.
     pub fn refresh(&mut self, policy: Arc<Policy>, catalog: Arc<Catalog>) {
         self.decision = format!("allow: policy {}", policy.name);
+        let is_other = !Arc::ptr_eq(self.rules.shared_policy(), &policy);
         self.rules.refresh(policy, catalog);
         if self.probe.is_none() && self.head_intent.is_none() {
             // What is hidden from it may be more now.
             self.head_statement = None;
         }
-        // The next message says what time it is.
-        self.meter = self.meter_now(Timestamp(0));
+        if is_other {
+            // The next message says what time it is.
+            self.meter = self.meter_now(Timestamp(0));
+        }
         self.awaits_catalog = false;
         self.caught_up();
     }

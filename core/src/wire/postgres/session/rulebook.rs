@@ -234,12 +234,7 @@ impl<I: Inspect> Rulebook<I> {
     /// The text without the columns that are hidden, if it is to be another one for that. While
     /// nobody knows what its names stand for, they are masked instead.
     pub(super) fn without_hidden(&self, text: &StatementText) -> Option<Vec<u8>> {
-        let hides = self
-            .policy
-            .guard
-            .as_ref()
-            .is_some_and(|it| !it.hidden.is_empty());
-        if !hides || self.in_flux {
+        if !self.policy.hides_columns() || self.in_flux {
             return None;
         }
         let text = text.whole()?;
