@@ -186,6 +186,6 @@ fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
 }
 
 /// Puts the names of a directory on disk.
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }

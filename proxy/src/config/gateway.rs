@@ -13,6 +13,7 @@ use super::tls;
 const SECOND_MS: u64 = 1_000;
 const HOUR_MS: u64 = 3_600 * SECOND_MS;
 const MIB: u64 = 1024 * 1024;
+const MILLION: u64 = 1_000_000;
 
 /// A key of the tokens that is shorter could be guessed.
 const TOKEN_KEY_BYTES: usize = 24;
@@ -25,6 +26,7 @@ pub(super) fn gateway(section: Option<&Section<'_>>, environment: &Environment<'
         drain_timeout: Duration::from_secs(30),
         data_directory: environment.directory.join("data"),
         catalog_refresh: Duration::from_secs(1),
+        random_tokens_most: MILLION as usize,
     };
     let Some(section) = section else {
         return gateway;
@@ -41,6 +43,8 @@ pub(super) fn gateway(section: Option<&Section<'_>>, environment: &Environment<'
         Duration::from_millis(section.integer("drain_timeout_ms", 0..=HOUR_MS, 30 * SECOND_MS));
     gateway.catalog_refresh =
         Duration::from_millis(section.integer("catalog_refresh_ms", 100..=HOUR_MS, SECOND_MS));
+    let tokens = section.integer("random_tokens_most", 1..=100_000_000, MILLION);
+    gateway.random_tokens_most = tokens as usize;
     if let Some(path) = section.path("data_directory") {
         gateway.data_directory = path.into_inner();
     }

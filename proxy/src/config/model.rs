@@ -54,8 +54,10 @@ pub struct Gateway {
     pub threads: Option<usize>,
     /// How long sessions may finish their work after SIGTERM.
     pub drain_timeout: Duration,
-    /// Where keys that Velum makes for itself live.
+    /// Where keys that Velum makes for itself live, and random tokens.
     pub data_directory: PathBuf,
+    /// Values that may have a random token, in all.
+    pub random_tokens_most: usize,
     /// How often the catalogs of the databases are checked for changes.
     pub catalog_refresh: Duration,
 }

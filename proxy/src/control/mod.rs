@@ -28,7 +28,7 @@ pub mod snapshot;
 pub mod start;
 #[cfg(test)]
 mod tests;
-mod vault;
+pub(crate) mod vault;
 
 pub use serve::serve;
 pub use start::{Gateway, StartError};

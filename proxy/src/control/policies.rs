@@ -16,14 +16,14 @@ use crate::config::model::{self, TransformKind};
 
 use super::guard;
 use super::snapshot::Unusable;
-use super::vault::MemoryVault;
+use super::vault::Vault;
 
 /// Whom a policy is for.
 pub(crate) struct Scope<'a> {
     pub(crate) resource: &'a str,
     pub(crate) identity: &'a str,
     /// Where random tokens come from.
-    pub(crate) vault: &'a Arc<MemoryVault>,
+    pub(crate) vault: &'a Arc<Vault>,
 }
 
 /// The keys of a policy's transforms.
@@ -175,6 +175,8 @@ fn transform(kind: &TransformKind, keys: &Keys<'_>) -> Result<Transform, Unusabl
         }),
         TransformKind::Hmac(token) => Transform::Hmac(form(token), keys.of(kind)?),
         TransformKind::Random(token) => {
+            let opened = keys.scope.vault.open();
+            opened.map_err(|error| Unusable(format!("tokens of `random`: {error}")))?;
             let vault: Arc<dyn TokenVault> = Arc::clone(keys.scope.vault) as _;
             Transform::Random(form(token), keys.of(kind)?, vault)
         }
@@ -225,7 +227,7 @@ mod tests {
         let scope = Scope {
             resource,
             identity,
-            vault: &Arc::default(),
+            vault: &Arc::new(Vault::in_memory(1)),
         };
         let kind = TransformKind::Ff1 {
             value_type: "mrn".to_owned(),
@@ -271,7 +273,7 @@ mod tests {
         let scope = Scope {
             resource: "ehr",
             identity: "agent",
-            vault: &Arc::default(),
+            vault: &Arc::new(Vault::in_memory(1)),
         };
         assert!(super::policy(&policy, &scope).is_err());
     }

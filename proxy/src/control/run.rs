@@ -319,6 +319,10 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
             old.gateway.data_directory != new.gateway.data_directory,
         ),
         (
+            "gateway.random_tokens_most",
+            old.gateway.random_tokens_most != new.gateway.random_tokens_most,
+        ),
+        (
             "audit.directory",
             old.audit.directory != new.audit.directory,
         ),

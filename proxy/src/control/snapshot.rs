@@ -21,7 +21,7 @@ use crate::planes::{
 use crate::relay::tls::server_end_point;
 
 use super::policies::{self, Scope};
-use super::vault::MemoryVault;
+use super::vault::Vault;
 
 /// Secrets that outlive a reload.
 pub struct Keys {
@@ -30,7 +30,7 @@ pub struct Keys {
     /// From which the SCRAM salts of unknown users are derived.
     pub mock_secret: Zeroizing<[u8; 32]>,
     /// Tokens that were drawn at random.
-    pub vault: Arc<MemoryVault>,
+    pub vault: Arc<Vault>,
 }
 
 /// A configuration that passed every check and still cannot be put in force.
@@ -138,7 +138,7 @@ fn verifier(knowledge: &model::Knowledge) -> Result<ScramVerifier, Unusable> {
 
 fn resource(
     config: &Config,
-    vault: &Arc<MemoryVault>,
+    vault: &Arc<Vault>,
     resource: &model::Resource,
     known: Option<&ResourceSnapshot>,
 ) -> Result<ResourceSnapshot, Unusable> {

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::run::{self, Ended, Order, Parts};
 use super::snapshot::{self, Keys, Unusable};
+use super::vault::Vault;
 use crate::audit::key;
 use crate::audit::recover::{self, RecoverError};
 use crate::config::Config;
@@ -194,6 +195,9 @@ fn keys(config: &Config) -> Result<Keys, StartError> {
     Ok(Keys {
         tokens: Arc::new(tokens),
         mock_secret,
-        vault: Arc::default(),
+        vault: Arc::new(Vault::kept_in(
+            config.gateway.data_directory.clone(),
+            config.gateway.random_tokens_most,
+        )),
     })
 }

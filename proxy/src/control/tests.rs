@@ -161,7 +161,7 @@ fn the_examples_policies_are_built() {
     let keys = super::snapshot::Keys {
         tokens: std::sync::Arc::new(velum_core::audit::token::TokenKey::new(&[0; 32])),
         mock_secret: zeroize::Zeroizing::new([0; 32]),
-        vault: Default::default(),
+        vault: std::sync::Arc::new(super::vault::Vault::in_memory(1)),
     };
     let snapshot = super::snapshot::build(&config, &keys, None).unwrap();
     let resource = snapshot.resource("ehr").unwrap();

@@ -7,6 +7,7 @@ use velum_core::policy;
 
 use crate::config::{self, Config, model};
 use crate::control::policies;
+use crate::control::vault::Vault;
 
 /// A configuration, and its text.
 pub(super) struct File {
@@ -83,7 +84,7 @@ pub(in crate::cli) fn compiled(policy: &model::Policy) -> Result<policy::Policy,
     let scope = policies::Scope {
         resource: "",
         identity: "",
-        vault: &Arc::default(),
+        vault: &Arc::new(Vault::in_memory(0)),
     };
     policies::policy(policy, &scope).map_err(|error| error.to_string())
 }
