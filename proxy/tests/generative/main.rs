@@ -50,7 +50,7 @@ const FAILURES_MAX: usize = 12;
 /// Of a hundred statements, those that run without the gateway, at the least.
 const VALID_PERCENT: usize = 60;
 /// And those that show a canary without it.
-const SHOWN_PERCENT: usize = 30;
+const SHOWN_PERCENT: usize = 25;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -34,8 +34,11 @@ pub(super) fn run(client: &mut Client, statement: &Statement) -> io::Result<Answ
     let last = steps.len() - 1;
     let mut error = None;
     for (place, step) in steps.iter().enumerate() {
-        let is_transaction = matches!(step.as_str(), "begin" | "rollback" | "deallocate all");
-        let protocol = if is_transaction {
+        let is_around = matches!(
+            step.as_str(),
+            "begin" | "rollback" | "deallocate all" | "close all"
+        );
+        let protocol = if is_around {
             Protocol::Simple
         } else {
             protocol

@@ -43,7 +43,7 @@ impl Statement {
     pub(super) fn generate(choices: &mut Choices, schema: &Schema) -> Self {
         let wants_phi = !choices.chance(30);
         let protocol = *choices.pick(PROTOCOLS);
-        let kind = choices.below(26);
+        let kind = choices.below(28);
         let mut grammar = Grammar::new(choices, schema, wants_phi);
         grammar.is_outer = true;
         let (steps, columns) = grammar.steps(kind);
@@ -60,7 +60,7 @@ impl Statement {
         } = grammar;
         // A view may call any function, which may give a cursor's name to another.
         // Nobody else can see a view of an open transaction.
-        let is_opaque = is_opaque || reads_view && matches!(kind, 20 | 21) || kind == 23;
+        let is_opaque = is_opaque || reads_view && matches!(kind, 20 | 21 | 26 | 27) || kind == 23;
         Self {
             steps,
             protocol,
@@ -135,11 +135,40 @@ impl Grammar<'_> {
                 let sql = format!("select 1; {}; select 2", query.sql);
                 (vec![sql], Vec::new())
             }
+            26 => self.held_cursor(),
+            27 => self.parameters(),
             _ => {
                 let query = self.query(None, 2);
                 (vec![query.sql], query.columns)
             }
         }
+    }
+
+    /// A cursor that outlives its transaction.
+    fn held_cursor(&mut self) -> (Vec<String>, Vec<Column>) {
+        let query = self.query(None, 2);
+        let declare = format!("declare c scroll cursor with hold for {}", query.sql);
+        let last = *self
+            .choices
+            .pick(&["fetch all from c", "fetch first from c"]);
+        let steps = [&declare, "fetch 2 from c", last, "close all"];
+        (steps.map(str::to_owned).to_vec(), query.columns)
+    }
+
+    /// A prepared statement that is given its values when it runs.
+    fn parameters(&mut self) -> (Vec<String>, Vec<Column>) {
+        let query = self.query(None, 2);
+        let prepare = format!(
+            "prepare s (int, int) as select * from ({}) q offset $1 limit $2",
+            query.sql
+        );
+        let counts = *self.choices.pick(&["0, 3", "1, 2", "null, null"]);
+        let steps = [
+            &prepare,
+            &*format!("execute s ({counts})"),
+            "deallocate all",
+        ];
+        (steps.map(str::to_owned).to_vec(), query.columns)
     }
 
     /// INSERT, UPDATE, DELETE or MERGE, with what it returns.
