@@ -97,6 +97,9 @@ fn reload(_: &Bed, gateway: &mut Gateway) {
     );
     assert_eq!(cities(&mut open), b"Town 1");
 
+    let mut busy = gateway.connect(clinic::MASKED, false);
+    busy.simple("BEGIN").expect("a transaction");
+    let mut other = gateway.connect(clinic::EXEMPT, false);
     fs::write(gateway.config_file(), format!("{good}\n{rule}")).expect("written");
     gateway.signal(Signal::HUP);
     let began = Instant::now();
@@ -109,10 +112,20 @@ fn reload(_: &Bed, gateway: &mut Gateway) {
         thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(
-        cities(&mut open),
+        cities(&mut other),
         b"Town 1",
-        "an open session keeps what it began with"
+        "another policy has not changed"
     );
+    superseded(&mut open);
+    assert_eq!(cities(&mut busy), b"Town 1", "a transaction goes on");
+    busy.send(&frame_bytes(b'Q', b"COMMIT\0")).expect("sent");
+    superseded(&mut busy);
+}
+
+/// Reads until the gateway says that the session's policy has changed, and closes.
+fn superseded(client: &mut Client) {
+    let told = client.until_closed(PATIENCE).expect("closed");
+    assert_eq!(error_code(&told).as_deref(), Some("57P01"));
 }
 
 /// Whoever may not read the catalog cannot tell which column a rule is about: all are masked.

@@ -176,7 +176,7 @@ impl Shared {
         self.wake_all();
     }
 
-    /// Puts a new configuration in force for sessions that start from now on.
+    /// Puts a new configuration in force, and has sessions end that it gives another policy.
     pub fn publish(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
         self.wake_all();

@@ -243,6 +243,10 @@ impl Dialing {
             self.counted.take(),
             cx,
         );
+        let newest = cx.shared.snapshot.load_full();
+        if !open.is_granted_by(&newest) {
+            about.supersede(&newest, cx);
+        }
         Turn::To(Phase::Open(Box::new(open)))
     }
 

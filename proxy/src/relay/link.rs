@@ -89,8 +89,8 @@ pub(super) struct About {
     pub(super) peer: Option<SocketAddr>,
     pub(super) tls: Option<ListenerTls>,
     pub(super) snapshot: Arc<Snapshot>,
-    /// SIGTERM has come.
-    pub(super) draining: bool,
+    /// Why the session has to end as soon as no transaction is open.
+    pub(super) leave: Option<Leave>,
     /// Nothing may go on after this.
     pub(super) deadline: Option<Instant>,
 }
@@ -99,6 +99,12 @@ impl About {
     /// The client's address for records.
     pub(super) fn client_address(&self) -> String {
         self.peer.map(|peer| peer.to_string()).unwrap_or_default()
+    }
+
+    /// The session's policy is in force no longer: it has as long as a drain leaves it.
+    pub(super) fn supersede(&mut self, snapshot: &Snapshot, cx: &Context) {
+        self.leave = Some(Leave::PolicyChanged);
+        self.deadline = Some(cx.after_ms(snapshot.limits.drain_timeout_ms));
     }
 }
 
@@ -157,7 +163,7 @@ impl Link {
                 peer,
                 tls: None,
                 snapshot: cx.shared.snapshot.load_full(),
-                draining: false,
+                leave: None,
                 deadline: None,
             },
             legs: Legs::new(id),
@@ -210,6 +216,9 @@ impl Link {
     pub(super) fn expire(&mut self, cx: &mut Context) {
         self.about.deadline = None;
         match &mut self.phase {
+            Phase::Open(_) if let Some(leave) = self.about.leave => {
+                self.terminate(leave.refusal(), cx);
+            }
             Phase::Dialing(_) => {
                 let text = "timed out connecting to the database";
                 self.terminate(Refusal::new(SqlState::CONNECTION_FAILURE, text), cx);
@@ -221,10 +230,24 @@ impl Link {
 
     /// The gateway is going down: ends as soon as no transaction is open.
     pub(super) fn drain(&mut self, cx: &mut Context) {
-        self.about.draining = true;
+        self.about.leave = Some(Leave::GoingDown);
         match self.phase {
-            Phase::Greeting(_) | Phase::Dialing(_) => self.terminate(going_down(), cx),
+            Phase::Greeting(_) | Phase::Dialing(_) => {
+                self.terminate(Leave::GoingDown.refusal(), cx);
+            }
             _ => self.advance(cx),
+        }
+    }
+
+    /// A new configuration is in force: a session that it gives another policy, or none, ends as
+    /// soon as no transaction is open, and by the configured timeout.
+    pub(super) fn revise(&mut self, snapshot: &Snapshot, cx: &mut Context) {
+        if let Phase::Open(open) = &self.phase
+            && !open.is_granted_by(snapshot)
+            && self.about.leave.is_none()
+        {
+            self.about.supersede(snapshot, cx);
+            self.advance(cx);
         }
     }
 
@@ -287,12 +310,30 @@ impl Link {
     }
 }
 
-/// What a client reads when the gateway is going down.
-pub(super) fn going_down() -> Refusal {
-    Refusal::new(
-        SqlState::ADMIN_SHUTDOWN,
-        "terminating connection due to administrator command",
-    )
+/// Why a session has to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// SIGTERM has come.
+    GoingDown,
+    /// The configuration in force gives it another policy, or none.
+    PolicyChanged,
+}
+
+impl Leave {
+    /// What the client reads.
+    pub(super) fn refusal(self) -> Refusal {
+        match self {
+            Leave::GoingDown => Refusal::new(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection due to administrator command",
+            ),
+            Leave::PolicyChanged => Refusal::new(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection because its policy has changed",
+            )
+            .with_hint("Connect again to go on under the policy that is in force now."),
+        }
+    }
 }
 
 /// A record of a connection that was not let in.

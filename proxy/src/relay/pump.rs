@@ -14,14 +14,15 @@ use super::context::Context;
 use super::dial::ask;
 use super::journal::Waiter;
 use super::legs::{Fill, Legs, other};
-use super::link::{About, Counted, Turn, going_down};
+use super::link::{About, Counted, Turn};
 use crate::planes::cancel::CancelGuard;
-use crate::planes::{CancelTarget, CatalogSlot, ResourceSnapshot};
+use crate::planes::{CancelTarget, CatalogSlot, ResourceSnapshot, Snapshot};
 
 /// Between two authenticated peers.
 pub(super) struct Open {
     session: Session<Detectors>,
     resource: Arc<ResourceSnapshot>,
+    identity: String,
     policy: Arc<Policy>,
     slot: Arc<CatalogSlot>,
     database: String,
@@ -71,6 +72,7 @@ impl Open {
             policy: Arc::clone(&setup.policy),
             seen: Arc::clone(&setup.catalog),
             database: setup.database.clone(),
+            identity: setup.identity.name.clone(),
             cancel_key: Zeroizing::new(setup.cancel_key.clone()),
             session: Session::new(setup, cx.time),
             resource,
@@ -84,6 +86,13 @@ impl Open {
             over: false,
             _session: counted,
         }
+    }
+
+    /// Does the configuration give this identity the policy that the session began with?
+    pub(super) fn is_granted_by(&self, snapshot: &Snapshot) -> bool {
+        let resource = snapshot.resources.get(&*self.resource.name);
+        let policy = resource.and_then(|resource| resource.policies.get(&self.identity));
+        policy.is_some_and(|policy| policy.sha256 == self.policy.sha256)
     }
 
     pub(super) fn turn(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Turn {
@@ -108,8 +117,11 @@ impl Open {
             if legs.client.lost && !self.over {
                 self.client_lost(about, legs, cx);
             }
-            if about.draining && !self.over && self.session.is_idle() {
-                self.terminate(about, legs, going_down(), cx);
+            if let Some(leave) = about.leave
+                && !self.over
+                && self.session.is_idle()
+            {
+                self.terminate(about, legs, leave.refusal(), cx);
             }
             if self.over {
                 self.hand_words(legs);

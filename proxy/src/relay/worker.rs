@@ -15,7 +15,7 @@ use slab::Slab;
 use velum_core::error::{Refusal, SqlState};
 
 use super::context::Context;
-use super::link::{Link, Phase, going_down};
+use super::link::{Leave, Link, Phase};
 use super::op::{Done, LinkId, Op};
 use super::pool::Pool;
 use crate::planes::{Shared, State};
@@ -30,6 +30,8 @@ pub struct Worker {
     /// Links that may not be authenticated yet, by serial, the longest waiting first.
     greeting: VecDeque<(LinkId, u64)>,
     state: State,
+    /// Of the configuration that sessions were held to last.
+    epoch: u64,
     /// When draining ends.
     drained_by: Option<Instant>,
 }
@@ -46,6 +48,7 @@ impl Worker {
         );
         Self {
             thread,
+            epoch: shared.snapshot.load().epoch,
             cx: Context::new(shared, thread),
             links: Slab::new(),
             serial: 0,
@@ -151,6 +154,10 @@ impl Worker {
             self.with(id, Link::advance);
         }
         self.follow(self.cx.shared.state());
+        let snapshot = self.cx.shared.snapshot.load_full();
+        if std::mem::replace(&mut self.epoch, snapshot.epoch) != snapshot.epoch {
+            self.each(|link, cx| link.revise(&snapshot, cx));
+        }
     }
 
     /// Ends a round: deadlines, and records up. Gives the time until the next round is due even
@@ -173,7 +180,7 @@ impl Worker {
         }
         if self.drained_by.is_some_and(|by| by <= now) {
             self.drained_by = None;
-            self.each(|link, cx| link.terminate(going_down(), cx));
+            self.each(|link, cx| link.terminate(Leave::GoingDown.refusal(), cx));
         }
         self.cx.journal.hand_over(&self.cx.shared);
         if self.cx.journal.is_lost() {
