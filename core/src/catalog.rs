@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
-use crate::sql::lineage::{Flow, Origin};
+use crate::sql::lineage::{Flow, Origin, View};
 
 /// A column of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +96,10 @@ pub struct Catalog {
     /// Names of functions outside of `pg_catalog` that compute from their arguments and no more,
     /// as far as no other of the name is among `own_functions`.
     pub computing_functions: HashSet<String>,
+    /// Names of aggregates among these.
+    pub own_aggregates: HashSet<String>,
+    /// What is known of views and materialised views; `None` of those that cannot be read.
+    pub views: HashMap<u32, Option<View>>,
     /// Names of operators outside of `pg_catalog` that may do anything.
     pub own_operators: HashSet<String>,
     /// Columns of which no two rows of their table have the same value, and each has one.

@@ -17,6 +17,7 @@
 mod c;
 mod census;
 mod depth;
+mod likeness;
 #[cfg(test)]
 mod tests;
 
@@ -116,6 +117,22 @@ pub struct Statement<'a> {
     pub node: &'a tree::node::Node,
     /// What it holds.
     pub census: Census,
+}
+
+/// What a part of a tree holds, wherever it stands in it; `None` if it cannot be gone through. Such a
+/// part has been within the limits.
+pub fn census<T: serde::Serialize>(part: &T) -> Option<Census> {
+    let limits = Limits {
+        text_bytes: usize::MAX,
+        depth: usize::MAX,
+        nodes: usize::MAX,
+    };
+    census::take(part, &limits).ok()
+}
+
+/// Does the one node say what the other says, wherever the two stand in a text?
+pub fn is_alike(one: &tree::node::Node, other: &tree::node::Node) -> bool {
+    likeness::is_alike(one, other)
 }
 
 /// Parses `text` and hands its statements to `visit`, on a stack that is large enough for the

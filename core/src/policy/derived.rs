@@ -233,7 +233,7 @@ impl Policy {
 }
 
 /// What the catalog says of a column, or of a row where the attribute number is 0.
-fn facts(catalog: &Catalog, (table_oid, attnum): Origin) -> ColumnFacts {
+pub(super) fn facts(catalog: &Catalog, (table_oid, attnum): Origin) -> ColumnFacts {
     let column = catalog.column(table_oid, attnum);
     ColumnFacts {
         name: Box::default(),

@@ -180,6 +180,11 @@ impl<'a> Origins<'a> {
         known.map(|(relation, column)| [&*relation.schema, &*relation.name, &*column.name])
     }
 
+    /// Each by table and number.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = Origin> {
+        self.numbers.iter().copied()
+    }
+
     pub(super) fn of(catalog: &'a Catalog, facts: &ColumnFacts) -> Self {
         let mut origins = Origins {
             known: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::super::derived::{Taint, VIEW_DEPTH};
 use super::super::{Policy, RuleId};
-use super::{Denial, Guard, Predicates, Reason};
+use super::{Denial, Guard, Predicates, Reason, Unguardable};
 use crate::catalog::{Catalog, Relation};
 use crate::sql::Analysis;
 use crate::sql::effects::{Access, Class, Effects, Name, Place, RelationUse, SideEffect};
@@ -83,8 +83,13 @@ impl Decision<'_> {
         if let Some(hidden) = self.policy.names_hidden(self.catalog, statement) {
             return Err(self.deny(Reason::Hidden(self.column_name(hidden).unwrap_or_default())));
         }
+        self.policy
+            .admit_cells(self.catalog, statement, self.in_flux)?;
         match &statement.lineage.uses {
             _ if !self.guard.judges_uses() => Ok(0),
+            Ok(_) if !self.policy.admits_guards(self.catalog, statement) => {
+                Err(self.deny(Reason::SmallCells(Unguardable::Other)))
+            }
             Ok(uses) => self.uses(effects, uses),
             // Nothing of a masked column can be in it.
             Err(_) if !self.touches_ruled(effects) && !self.in_flux => Ok(0),
@@ -223,14 +228,7 @@ impl Decision<'_> {
 
     /// The relations that a name may mean.
     fn candidates(&self, name: &Name) -> Vec<(u32, &Relation)> {
-        let (schema, name) = match name.as_slice() {
-            [.., schema, name] => (Some(schema), name),
-            [name] => (None, name),
-            [] => return Vec::new(),
-        };
-        let mut named = self.catalog.named(name);
-        named.retain(|(_, relation)| schema.is_none_or(|schema| *schema == relation.schema));
-        named
+        candidates(self.catalog, name)
     }
 
     fn functions(&self, effects: &Effects) -> Result<(), Denial> {
@@ -409,12 +407,24 @@ impl Decision<'_> {
     }
 }
 
+/// The relations that a name may mean.
+pub(super) fn candidates<'a>(catalog: &'a Catalog, name: &[String]) -> Vec<(u32, &'a Relation)> {
+    let (schema, name) = match name {
+        [.., schema, name] => (Some(schema), name),
+        [name] => (None, name),
+        [] => return Vec::new(),
+    };
+    let mut named = catalog.named(name);
+    named.retain(|(_, relation)| schema.is_none_or(|schema| *schema == relation.schema));
+    named
+}
+
 /// Is it all of a table's row?
 fn is_row(flow: &Flow) -> bool {
     !flow.sources.is_empty() && flow.sources.iter().all(|source| source.1 == 0)
 }
 
-fn is_system(schema: &str) -> bool {
+pub(super) fn is_system(schema: &str) -> bool {
     matches!(schema, "pg_catalog" | "information_schema" | "pg_toast")
         || schema.starts_with("pg_temp_")
 }

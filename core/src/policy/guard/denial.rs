@@ -1,6 +1,6 @@
 //! Why a statement may not run, in words that quote no value.
 
-use super::{Exhausted, ProbeBudget};
+use super::{Exhausted, ProbeBudget, Unguardable};
 use crate::error::{Refusal, SqlState};
 use crate::sql::Unread;
 use crate::sql::effects::{Class, Place};
@@ -46,6 +46,8 @@ pub enum Reason {
     Hidden(String),
     /// A table under a rule is altered.
     Altered(String),
+    /// An aggregate of few persons could be shown.
+    SmallCells(Unguardable),
     /// Columns under rules were compared with as many values as may be for now.
     Spent(ProbeBudget),
     /// As much was carried away as may be for now.
@@ -119,6 +121,7 @@ impl Denial {
             Reason::Altered(name) => {
                 format!("table {name} has masked columns and may not be altered")
             }
+            Reason::SmallCells(why) => why.what(),
             Reason::Spent(ProbeBudget { limit, window_s }) => {
                 format!("masked columns may be compared with {limit} values in {window_s} s")
             }
@@ -165,6 +168,7 @@ impl Denial {
             }
             Reason::Hidden(_) => "Leave it out; `*` goes without it.",
             Reason::Altered(_) => "Ask for \"alter\" in `commands` of the policy's scope.",
+            Reason::SmallCells(why) => why.hint(),
             Reason::Spent(_) => "Wait, or ask for a larger `probes` in the policy's scope.",
             Reason::InFlux => "Commit it first.",
         };

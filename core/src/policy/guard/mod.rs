@@ -6,6 +6,7 @@
 //! * [`Denial`]: what is refused, by which rule, and how to ask for it.
 
 mod budget;
+mod cells;
 mod decide;
 mod denial;
 mod hidden;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use budget::{Ledger, ProbeBudget};
+pub use cells::Unguardable;
 pub use decide::{Admission, Judged};
 pub use denial::{Denial, Reason};
 pub use volume::{Exhausted, Meter, Volume, VolumeBudget};
@@ -67,6 +69,8 @@ pub struct Guard {
     pub probes: ProbeBudget,
     /// How much may be carried away; `None`: any amount.
     pub volume: Option<Arc<VolumeBudget>>,
+    /// Aggregates of fewer persons than this, but for none at all, are not shown; at least 2.
+    pub small_cells: Option<u32>,
     /// Values under rules may be written where no rule holds for them.
     pub copies: bool,
     /// Tables under rules may be altered: constraints and conversions tell of the values there.
@@ -98,6 +102,7 @@ impl Default for Guard {
             hidden: BTreeSet::new(),
             probes: ProbeBudget::default(),
             volume: None,
+            small_cells: None,
             copies: false,
             alters_ruled: false,
         }

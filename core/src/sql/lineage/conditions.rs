@@ -205,6 +205,7 @@ impl<'a> Analysis<'a> {
         let kind = SubLinkType::try_from(link.sub_link_type).map_err(|_| Unresolved::Node)?;
         let query = inner(link.subselect.as_deref()).ok_or(Unresolved::Node)?;
         let columns = self.query(query, scope)?;
+        self.beside(&columns);
         if kind == SubLinkType::ExistsSublink {
             return Ok(());
         }

@@ -8,6 +8,7 @@ use crate::sql::effects::Place;
 use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
 use super::calls::{self, Call};
+use super::cells::{self, Guarded};
 use super::flow::{Flow, Kind, Members};
 use super::json::{self, Path};
 use super::scope::Scope;
@@ -50,7 +51,7 @@ impl<'a> Analysis<'a> {
             | Node::MergeSupportFunc(_)
             | Node::SetToDefault(_) => Ok(Rc::new(Flow::CONSTANT)),
             Node::ColumnRef(column) => self.column(column, scope),
-            Node::FuncCall(call) => self.call(call, scope),
+            Node::FuncCall(call) => self.call(call, None, scope),
             Node::AExpr(operation) => self.operation(operation, scope),
             Node::SubLink(link) => self.sublink(link, scope),
             Node::TypeCast(cast) => self.cast(cast, scope),
@@ -82,6 +83,9 @@ impl<'a> Analysis<'a> {
             Node::BoolExpr(all) => flows = self.each(&all.args, scope)?,
             Node::BooleanTest(test) => flows.push(self.optional(test.arg.as_deref(), scope)?),
             Node::CaseExpr(case) => {
+                if let Some((call, guarded)) = cells::guard::of(case) {
+                    return self.call(call, Some(guarded), scope);
+                }
                 flows = self.case(case, scope)?;
                 members = Members::Shown;
             }
@@ -158,15 +162,19 @@ impl<'a> Analysis<'a> {
             Node::JsonArrayQueryConstructor(array) => {
                 let query = inner(array.query.as_deref()).ok_or(Unresolved::Node)?;
                 let columns = self.query(query, scope)?;
+                self.gather(&columns);
+                self.beside(&columns);
                 (vec![Rc::new(columns.row())], "json_array")
             }
             Node::JsonObjectAgg(aggregate) => {
                 let pair = aggregate.arg.as_deref().ok_or(Unresolved::Node)?;
                 let key = self.optional(pair.key.as_deref(), scope)?;
+                self.note_json(scope);
                 self.observe(|| self.aggregate(aggregate.constructor.as_deref(), scope));
                 (vec![key, value(pair.value.as_deref())?], "json_objectagg")
             }
             Node::JsonArrayAgg(aggregate) => {
+                self.note_json(scope);
                 self.observe(|| self.aggregate(aggregate.constructor.as_deref(), scope));
                 (vec![value(aggregate.arg.as_deref())?], "json_arrayagg")
             }
@@ -208,6 +216,7 @@ impl<'a> Analysis<'a> {
                 _ => Err(Unresolved::Column),
             };
         }
+        self.refer(&parts, scope);
         let flow = match parts.as_slice() {
             [name] => scope.column(self, name),
             [.., table, name] => scope.qualified(self, table, name),
@@ -228,7 +237,13 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    fn call(&self, call: &'a pg::FuncCall, scope: &Scope<'_, 'a>) -> Flowing {
+    fn call(
+        &self,
+        call: &'a pg::FuncCall,
+        guarded: Option<Guarded>,
+        scope: &Scope<'_, 'a>,
+    ) -> Flowing {
+        let own_columns = self.own_columns();
         let name: Vec<&str> = tree::names(&call.funcname).collect();
         let bare = *name.last().ok_or(Unresolved::Node)?;
         let args: Vec<&Node> = nodes(&call.args).collect();
@@ -243,6 +258,12 @@ impl<'a> Analysis<'a> {
             }
         }
         self.observe(|| self.call_uses(call, &flows, scope));
+        let filter = self.optional(call.agg_filter.as_deref(), scope)?;
+        let is_opaque = flows
+            .iter()
+            .chain([&filter])
+            .any(|it| it.kind == Kind::Opaque);
+        let is_local = self.own_columns() > own_columns;
         let flow = match calls::function(self.catalog, &name, &args) {
             Call::Count if !call.agg_within_group => {
                 self.weigh(&flows)?;
@@ -261,7 +282,16 @@ impl<'a> Analysis<'a> {
             }
             Call::Opaque => self.derive(&flows)?.opaque(),
         };
-        Ok(Rc::new(flow.by(bare)))
+        let flow = flow.by(bare);
+        let noted = cells::Call {
+            call,
+            guarded,
+            flow: &flow,
+            is_opaque,
+            is_local,
+        };
+        self.note_call(noted, scope);
+        Ok(Rc::new(flow))
     }
 
     fn operation(&self, operation: &'a pg::AExpr, scope: &Scope<'_, 'a>) -> Flowing {
@@ -363,6 +393,10 @@ impl<'a> Analysis<'a> {
         let query = inner(link.subselect.as_deref()).ok_or(Unresolved::Node)?;
         let kind = SubLinkType::try_from(link.sub_link_type).map_err(|_| Unresolved::Node)?;
         let columns = self.query(query, scope)?;
+        self.beside(&columns);
+        if kind == SubLinkType::ArraySublink {
+            self.gather(&columns);
+        }
         let flows: Vec<Rc<Flow>> = columns
             .list
             .iter()

@@ -8,8 +8,9 @@ use crate::catalog::Relation;
 use crate::sql::effects::Place;
 use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
+use super::cells::Reads;
 use super::flow::{Flow, Kind, Members};
-use super::scope::{Columns, Cte, Named, Piece, Scope};
+use super::scope::{Columns, Cte, Made, Named, Piece, Scope};
 use super::uses::Test;
 use super::{Analysis, SearchPath, Unresolved};
 
@@ -106,7 +107,18 @@ impl<'a> Analysis<'a> {
             };
         }
         let candidates = self.find(&relation.schemaname, &relation.relname);
-        let columns = self.table_columns(&candidates)?;
+        let mut columns = self.table_columns(&candidates)?;
+        let is_systems = match relation.schemaname.as_str() {
+            "" => relation.relname.starts_with("pg_"),
+            schema => matches!(schema, "pg_catalog" | "information_schema"),
+        };
+        columns.reads = Rc::new(match candidates.is_empty() && is_systems {
+            true => Reads::default(),
+            false => Reads::of(candidates.iter().map(|(oid, _)| *oid)),
+        });
+        for column in &mut columns.list {
+            column.made = Made::Stored;
+        }
         let row = match candidates.as_slice() {
             [] => Flow::unknown(),
             rows => Flow::derive(
@@ -209,6 +221,7 @@ impl<'a> Analysis<'a> {
         let alone = range.functions.len() == 1;
         let alias = range.alias.as_ref().map(|alias| alias.aliasname.as_str());
         let mut last = "";
+        let mut is_unknown = false;
         for function in nodes(&range.functions) {
             let Node::List(pair) = function else {
                 return Err(Unresolved::Node);
@@ -216,6 +229,7 @@ impl<'a> Analysis<'a> {
             let mut pair = pair.items.iter();
             let call = inner(pair.next()).ok_or(Unresolved::Node)?;
             let flow = self.expression(call, scope)?;
+            is_unknown |= flow.kind == Kind::Opaque;
             // What comes as a row of its own is a part of it, whatever it was.
             let flow = Rc::new(self.derive(&[flow])?);
             let name = match call {
@@ -239,6 +253,11 @@ impl<'a> Analysis<'a> {
         if range.ordinality {
             columns.push("ordinality", &Rc::new(Flow::CONSTANT));
         }
+        columns.reads = Rc::new(Reads {
+            is_unknown,
+            repeats: true,
+            ..Reads::default()
+        });
         Ok(piece(range.alias.as_ref(), last, columns))
     }
 
@@ -338,6 +357,7 @@ impl<'a> Analysis<'a> {
             let columns = Columns {
                 list: star.list.iter().take(merged).cloned().collect(),
                 rest: star.rest.clone(),
+                reads: Rc::default(),
             };
             names.extend(piece(Some(alias), "", columns).names);
         }
@@ -375,6 +395,7 @@ impl<'a> Analysis<'a> {
         let unclear = |columns: &Columns<'_>| {
             columns.rest.is_some() || columns.list.iter().any(|column| column.name.is_none())
         };
+        let is_inner = join.jointype == pg::JoinType::JoinInner as i32;
         let merges = join.is_natural || !using.is_empty();
         let mut list = Vec::new();
         for name in &using {
@@ -385,6 +406,11 @@ impl<'a> Analysis<'a> {
                     .filter(|column| column.name.as_deref().is_none_or(|known| known == name));
                 named.cloned().collect::<Vec<_>>()
             });
+            let are_stored = is_inner
+                && rest.is_none()
+                && sides
+                    .iter()
+                    .all(|side| matches!(&side[..], [only] if only.made == Made::Stored));
             self.merged(&sides, rest.as_deref());
             let flows = sides.iter().flatten().map(|column| Rc::clone(&column.flow));
             let flows: Vec<_> = flows.chain(rest.clone()).collect();
@@ -396,6 +422,10 @@ impl<'a> Analysis<'a> {
             };
             merged.flow = self.either(&flows)?;
             merged.name = Some(name.clone().into());
+            merged.made = match are_stored {
+                true => Made::Stored,
+                false => Made::Otherwise,
+            };
             list.push(merged);
         }
         let is_merged = |column: &&super::scope::Column<'a>| {
@@ -406,7 +436,11 @@ impl<'a> Analysis<'a> {
         };
         let others = left.list.iter().chain(&right.list);
         list.extend(others.filter(|column| !is_merged(column)).cloned());
-        let mut columns = Columns { list, rest };
+        let mut reads = Reads::clone(&left.reads);
+        reads.join(&right.reads);
+        reads.repeats = true;
+        let reads = Rc::new(reads);
+        let mut columns = Columns { list, rest, reads };
         // Which columns were merged is not certain, nor therefore how many are left.
         if merges && columns.rest.is_none() && (unclear(left) || unclear(right)) {
             let flow = Flow::either(left.flows().chain(right.flows()));

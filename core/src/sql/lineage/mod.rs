@@ -14,6 +14,7 @@
 //! own reads no table.
 
 mod calls;
+pub mod cells;
 mod conditions;
 mod expression;
 mod flow;
@@ -33,6 +34,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+pub use cells::Cells;
 pub use flow::{Flow, Kind, Members, Origin};
 pub use stars::Star;
 pub use uses::{Test, Use};
@@ -41,6 +43,8 @@ use velum_parser::Statement;
 
 use crate::catalog::Catalog;
 use crate::limits;
+
+use cells::Reads;
 
 /// Where unqualified names are looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +98,8 @@ pub struct Lineage {
     pub stars: Vec<Star>,
     /// Columns that it names, as they are stored.
     pub named: BTreeSet<Origin>,
+    /// Its aggregates. An error if some may be missing.
+    pub cells: Result<Cells, Unresolved>,
 }
 
 /// The output columns of a statement.
@@ -123,17 +129,20 @@ pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) 
         is_positional: Cell::new(false),
         named: RefCell::default(),
         namesakes: namesakes(&statement.census.relations),
+        noted: cells::Noted::default(),
     };
     let outputs = analysis.statement(root);
     let blind = match (analysis.blind.get(), &outputs) {
         (Some(unresolved), _) | (None, &Err(unresolved)) => Some(unresolved),
         _ => None,
     };
+    let blind = blind.filter(|it| *it != Unresolved::Elsewhere);
     Lineage {
+        cells: analysis.cells(&statement.census, blind),
         is_ahead: analysis.is_ahead.get() || blind == Some(Unresolved::Column),
         outputs,
         joins_itself: !analysis.namesakes.is_empty(),
-        uses: match blind.filter(|it| *it != Unresolved::Elsewhere) {
+        uses: match blind {
             Some(unresolved) => Err(unresolved),
             None => Ok(analysis.uses.into_inner()),
         },
@@ -151,11 +160,30 @@ fn namesakes(relations: &[(String, String)]) -> Vec<&str> {
     pairs.filter_map(|pair| pair.first().copied()).collect()
 }
 
+/// What is known of a view by the query that it is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// What flows into its columns.
+    pub columns: Vec<Flow>,
+    /// What its rows are made of.
+    pub reads: Reads,
+    /// Relations whose rows it aggregates.
+    pub counted: BTreeSet<u32>,
+}
+
 /// What flows into the columns of the query that a view is made of.
 ///
 /// # Errors
 /// See [`Unresolved`].
 pub fn view_columns(definition: &[u8], catalog: &Catalog) -> Result<Vec<Flow>, Unresolved> {
+    view(definition, catalog).map(|view| view.columns)
+}
+
+/// What is known of the view that a query makes.
+///
+/// # Errors
+/// See [`Unresolved`].
+pub fn view(definition: &[u8], catalog: &Catalog) -> Result<View, Unresolved> {
     // PostgreSQL writes a definition with every name qualified that this path does not find.
     let path = SearchPath::Known(Vec::new());
     let lexing = velum_parser::Lexing::default();
@@ -164,15 +192,24 @@ pub fn view_columns(definition: &[u8], catalog: &Catalog) -> Result<Vec<Flow>, U
         lexing,
         &limits::TREE,
         |statements| match statements {
-            [statement] => lineage(statement, catalog, &path).outputs,
+            [statement] => Ok(lineage(statement, catalog, &path)),
             _ => Err(Unresolved::Node),
         },
     );
-    match read {
-        Ok(Ok(Outputs::Each(flows))) => Ok(flows),
-        Ok(Err(unresolved)) => Err(unresolved),
-        Ok(Ok(_)) | Err(_) => Err(Unresolved::Node),
-    }
+    let lineage = read.map_err(|_| Unresolved::Node)??;
+    let Outputs::Each(columns) = lineage.outputs? else {
+        return Err(Unresolved::Node);
+    };
+    // Where aggregates may have been missed nobody knows whose rows come.
+    let cells = lineage.cells.unwrap_or_else(|_| Cells {
+        rows: Reads::unknown(),
+        ..Cells::default()
+    });
+    Ok(View {
+        columns,
+        counted: cells.relations(),
+        reads: cells.rows,
+    })
 }
 
 /// May a function of this name know more than its arguments?
@@ -206,6 +243,7 @@ pub(super) struct Analysis<'a> {
     named: RefCell<BTreeSet<Origin>>,
     /// Names of relations that are mentioned more than once.
     namesakes: Vec<&'a str>,
+    noted: cells::Noted,
 }
 
 impl Analysis<'_> {

@@ -8,9 +8,10 @@ use velum_parser::tree::{self as pg, SetOperation};
 use crate::limits;
 use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
+use super::cells::{Reads, has_sets, is_aggregate_of_group};
 use super::flow::{Flow, Members};
 use super::names::figure;
-use super::scope::{Column, Columns, Cte, Piece, Scope};
+use super::scope::{Column, Columns, Cte, Made, Piece, Scope};
 use super::stars::has_numbers;
 use super::{Analysis, Unresolved};
 
@@ -35,6 +36,16 @@ impl<'a> Analysis<'a> {
 
     pub(super) fn select(&self, select: &'a pg::SelectStmt, scope: &Scope<'_, 'a>) -> Flowing<'a> {
         self.spend(1)?;
+        self.level(|level| self.parts(select, level, scope))
+    }
+
+    /// The same; `level` is the number of the query.
+    fn parts(
+        &self,
+        select: &'a pg::SelectStmt,
+        level: usize,
+        scope: &Scope<'_, 'a>,
+    ) -> Flowing<'a> {
         let ctes = self.ctes(select.with_clause.as_ref(), scope)?;
         let scope = scope.with_ctes(&ctes);
         if select.op != SetOperation::SetopNone as i32 {
@@ -55,15 +66,17 @@ impl<'a> Analysis<'a> {
             return Ok(columns);
         }
         let pieces = self.from(&select.from_clause, &scope)?;
-        let scope = scope.with_pieces(&pieces);
+        let scope = scope.within(&pieces, level);
         let clauses = [
             &select.sort_clause,
             &select.group_clause,
             &select.distinct_clause,
         ];
         let are_counted = clauses.into_iter().any(|clause| has_numbers(clause));
-        let columns =
+        let mut columns =
             self.by_place_if(are_counted, || self.targets(&select.target_list, &scope))?;
+        let reads = Self::rows_of(&scope, has_sets(select));
+        Rc::make_mut(&mut columns).reads = Rc::new(reads);
         self.observe(|| self.clauses(select, &columns, &scope));
         Ok(columns)
     }
@@ -72,17 +85,24 @@ impl<'a> Analysis<'a> {
     fn union(&self, left: &Columns<'a>, right: &Columns<'a>) -> Flowing<'a> {
         self.spend(left.flows().chain(right.flows()).map(Flow::weight).sum())?;
         let mut columns = left.clone();
+        let mut reads = Reads::clone(&left.reads);
+        reads.append(&right.reads);
+        reads.repeats = true;
+        columns.reads = Rc::new(reads);
         let is_certain = left.rest.is_none() && right.rest.is_none();
         if is_certain && left.list.len() == right.list.len() {
             for (column, other) in columns.list.iter_mut().zip(&right.list) {
                 column.flow = Rc::new(Flow::either([&*column.flow, &*other.flow]));
+                if column.made != other.made {
+                    column.made = Made::Otherwise;
+                }
             }
             return Ok(Rc::new(columns));
         }
         // Which column meets which is not known: each may hold any.
         let all = Rc::new(Flow::either(left.flows().chain(right.flows())));
         for column in &mut columns.list {
-            column.flow = Rc::clone(&all);
+            (column.flow, column.made) = (Rc::clone(&all), Made::Otherwise);
         }
         columns.rest = Some(all);
         Ok(Rc::new(columns))
@@ -106,9 +126,13 @@ impl<'a> Analysis<'a> {
             list.push(Column {
                 name: Some(format!("column{}", index + 1).into()),
                 flow: self.either(flows)?,
+                made: Made::Otherwise,
             });
         }
-        Ok(Rc::new(Columns { list, rest: None }))
+        Ok(Rc::new(Columns {
+            list,
+            ..Columns::default()
+        }))
     }
 
     /// The output columns that a list of targets makes.
@@ -125,7 +149,9 @@ impl<'a> Analysis<'a> {
                         self.note_star(column, &expanded, scope);
                     }
                     self.spend(expanded.list.len())?;
-                    columns.list.extend(expanded.list);
+                    columns
+                        .list
+                        .extend(expanded.list.into_iter().map(Column::passed_on));
                     let rests = columns.rest.iter().chain(&expanded.rest).cloned();
                     let rests: Vec<_> = rests.collect();
                     if !rests.is_empty() {
@@ -138,6 +164,7 @@ impl<'a> Analysis<'a> {
                         name => Some(Cow::Borrowed(name)),
                     },
                     flow: self.expression(value, scope)?,
+                    made: self.made(value, scope),
                 }),
             }
             if columns.list.len() > limits::COLUMNS {
@@ -145,6 +172,22 @@ impl<'a> Analysis<'a> {
             }
         }
         Ok(Rc::new(columns))
+    }
+
+    /// How a column comes by its values that the expression makes.
+    fn made(&self, expression: &'a Node, scope: &Scope<'_, 'a>) -> Made {
+        match expression {
+            Node::ColumnRef(column) => {
+                let parts: Vec<&str> = tree::names(&column.fields).collect();
+                let own = scope.own_column(&parts).map(|column| column.made);
+                match own.filter(|_| parts.len() == column.fields.len()) {
+                    Some(Made::Stored) => Made::Stored,
+                    _ => Made::Otherwise,
+                }
+            }
+            _ if is_aggregate_of_group(self.catalog, expression) => Made::Aggregate,
+            _ => Made::Otherwise,
+        }
     }
 
     /// What `*`, `t.*` and `(row).*` stand for; `None` if the target is none of these.
@@ -217,6 +260,7 @@ impl<'a> Analysis<'a> {
             pieces.rotate_left(1);
         }
         self.observe(|| self.change(statement, target, &scope.with_pieces(&pieces)));
+        let reads = Self::rows_of(&scope.with_pieces(&pieces), false);
         let mut versions = Vec::new();
         for name in ["old", "new"].into_iter().chain(change.versions) {
             let mut version = self.relation(target, &Scope::EMPTY)?;
@@ -225,7 +269,9 @@ impl<'a> Analysis<'a> {
             versions.push(version);
         }
         pieces.extend(versions);
-        self.targets(change.returned, &scope.with_pieces(&pieces))
+        let mut columns = self.targets(change.returned, &scope.with_pieces(&pieces))?;
+        Rc::make_mut(&mut columns).reads = Rc::new(reads);
+        Ok(columns)
     }
 
     /// The common table expressions of a WITH clause.

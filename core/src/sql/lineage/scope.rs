@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::cells::Reads;
 use super::flow::Flow;
 use super::{Analysis, Unresolved};
 
@@ -15,6 +16,29 @@ pub(super) struct Column<'a> {
     /// `None` where PostgreSQL gives it a name that is not worked out here.
     pub(super) name: Option<Cow<'a, str>>,
     pub(super) flow: Rc<Flow>,
+    pub(super) made: Made,
+}
+
+impl Column<'_> {
+    /// The same in the rows of a query that has it in its FROM. There an aggregate may be in any
+    /// number of rows.
+    pub(super) fn passed_on(mut self) -> Self {
+        if self.made == Made::Aggregate {
+            self.made = Made::Otherwise;
+        }
+        self
+    }
+}
+
+/// How a column came by its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Made {
+    /// Each is that of a stored column in the same row.
+    Stored,
+    /// Each is an aggregate of a group.
+    Aggregate,
+    #[default]
+    Otherwise,
 }
 
 /// The columns of something in FROM, or of a query's output.
@@ -23,6 +47,8 @@ pub(super) struct Columns<'a> {
     pub(super) list: Vec<Column<'a>>,
     /// There may be more, or fewer, and this is what flows into any of them.
     pub(super) rest: Option<Rc<Flow>>,
+    /// What the rows are made of.
+    pub(super) reads: Rc<Reads>,
 }
 
 impl<'a> Columns<'a> {
@@ -31,6 +57,7 @@ impl<'a> Columns<'a> {
         Self {
             list: Vec::new(),
             rest: Some(Rc::new(flow)),
+            reads: Rc::default(),
         }
     }
 
@@ -38,6 +65,7 @@ impl<'a> Columns<'a> {
         self.list.push(Column {
             name: Some(Cow::Borrowed(name)),
             flow: Rc::clone(flow),
+            made: Made::Otherwise,
         });
     }
 
@@ -61,11 +89,12 @@ impl<'a> Columns<'a> {
             let column = || Column {
                 name: None,
                 flow: Rc::clone(&any),
+                made: Made::Otherwise,
             };
             let known = self.list.len().max(names.len());
             self.list.resize_with(known, column);
             let first = self.list.iter_mut().take(names.len());
-            first.for_each(|it| it.flow = Rc::clone(&any));
+            first.for_each(|it| (it.flow, it.made) = (Rc::clone(&any), Made::Otherwise));
         }
         for (column, name) in self.list.iter_mut().zip(names) {
             column.name = Some(Cow::Borrowed(name));
@@ -145,6 +174,8 @@ pub(super) struct Scope<'s, 'a> {
     pub(super) outer: Option<&'s Scope<'s, 'a>>,
     pub(super) pieces: &'s [Piece<'a>],
     pub(super) ctes: &'s [(&'a str, Cte<'a>)],
+    /// The query whose FROM this is; see [`Analysis::level`].
+    pub(super) level: Option<usize>,
 }
 
 impl<'s, 'a> Scope<'s, 'a> {
@@ -152,7 +183,19 @@ impl<'s, 'a> Scope<'s, 'a> {
         outer: None,
         pieces: &[],
         ctes: &[],
+        level: None,
     };
+
+    /// The same inside a query, with the entries of its FROM in front.
+    pub(super) fn within<'t>(&'t self, pieces: &'t [Piece<'a>], level: usize) -> Scope<'t, 'a>
+    where
+        's: 't,
+    {
+        Scope {
+            level: Some(level),
+            ..self.with_pieces(pieces)
+        }
+    }
 
     /// The same with entries of FROM in front.
     pub(super) fn with_pieces<'t>(&'t self, pieces: &'t [Piece<'a>]) -> Scope<'t, 'a>
@@ -163,6 +206,7 @@ impl<'s, 'a> Scope<'s, 'a> {
             outer: Some(self),
             pieces,
             ctes: &[],
+            level: None,
         }
     }
 
@@ -175,10 +219,11 @@ impl<'s, 'a> Scope<'s, 'a> {
             outer: Some(self),
             pieces: &[],
             ctes,
+            level: None,
         }
     }
 
-    fn levels(&self) -> impl Iterator<Item = &Scope<'s, 'a>> {
+    pub(super) fn levels(&self) -> impl Iterator<Item = &Scope<'s, 'a>> {
         std::iter::successors(Some(self), |scope| scope.outer)
     }
 
@@ -260,7 +305,41 @@ impl<'s, 'a> Scope<'s, 'a> {
         names.filter(move |named| named.name == name)
     }
 
-    fn names<'t>(&'t self) -> impl Iterator<Item = &'t Named<'a>> {
+    /// The one column at this level that a reference surely stands for.
+    pub(super) fn own_column(&self, parts: &[&str]) -> Option<&Column<'a>> {
+        let columns: Vec<&Columns<'a>> = match parts {
+            [_] => self.pieces.iter().map(|piece| &*piece.star).collect(),
+            [.., table, _] => {
+                let named = self.names().filter(|named| named.name == *table);
+                named.map(|named| &*named.columns).collect()
+            }
+            [] => return None,
+        };
+        let name = parts.last()?;
+        let mut found = columns.iter().flat_map(|columns| {
+            let is_it = move |column: &&Column<'a>| {
+                column.name.as_deref().is_none_or(|known| known == *name)
+            };
+            columns.list.iter().filter(is_it)
+        });
+        let only = found.next().filter(|_| found.next().is_none())?;
+        let is_sure = only.name.is_some() && columns.iter().all(|it| it.rest.is_none());
+        is_sure.then_some(only)
+    }
+
+    /// Does a reference surely stand for something at this level?
+    pub(super) fn has_own(&self, parts: &[&str]) -> bool {
+        match parts {
+            [name] => {
+                let mut stars = self.pieces.iter();
+                stars.any(|piece| !piece.star.find(name).sure.is_empty())
+            }
+            [.., table, _] => self.names().any(|named| named.name == *table),
+            [] => false,
+        }
+    }
+
+    pub(super) fn names<'t>(&'t self) -> impl Iterator<Item = &'t Named<'a>> {
         self.pieces.iter().flat_map(|piece| &piece.names)
     }
 }

@@ -46,7 +46,8 @@ impl<'a> Analysis<'a> {
             // What it shows is followed; what it tells by its rows is not.
             Node::ViewStmt(view) => {
                 // It stays, for others as well: what is hidden of it is said by its own columns.
-                self.by_place(|| self.observe(|| self.within(view.query.as_deref()).map(drop)));
+                let query = || self.within(view.query.as_deref()).map(drop);
+                self.by_place(|| self.defining(|| self.observe(query)));
                 Ok(Outputs::None)
             }
             // Settings of a name with a dot hold whatever a session has put there.
@@ -86,8 +87,10 @@ impl<'a> Analysis<'a> {
         let names = create.into.as_deref().map(|into| into.col_names.len());
         let are_named = names.is_some_and(|count| count > 0);
         let is_view = create.objtype == ObjectType::ObjectMatview as i32;
-        let columns =
-            self.by_place_if(are_named || is_view, || self.query(query, &Scope::EMPTY))?;
+        let columns = self.by_place_if(are_named || is_view, || match is_view {
+            true => self.defining(|| self.query(query, &Scope::EMPTY)),
+            false => self.query(query, &Scope::EMPTY),
+        })?;
         if !is_view {
             self.carried(&columns);
         }

@@ -118,6 +118,22 @@ const UNNESTING: [&str; 13] = [
 /// More uses than this are not told apart.
 const USES: usize = 4_096;
 
+/// Functions of PostgreSQL's own working that return many rows. Sorted.
+const OTHER_SETS: [&str; 5] = [
+    "_pg_expandarray",
+    "ts_debug",
+    "ts_stat",
+    "ts_token_type",
+    "txid_snapshot_xip",
+];
+
+/// May the function of this name make several rows of one?
+pub(super) fn is_multiplying(name: &str) -> bool {
+    MEASURES.binary_search(&name).is_ok()
+        || OTHER_SETS.binary_search(&name).is_ok()
+        || name.starts_with("pg_")
+}
+
 impl<'a> Analysis<'a> {
     /// Notes a use, unless nothing that a table holds is in it.
     pub(super) fn note(&self, place: Place, test: Test, flow: &Flow) {
@@ -281,7 +297,7 @@ impl<'a> Analysis<'a> {
         let name = tree::names(&call.funcname).next_back().unwrap_or_default();
         let test = match name {
             // Which of the values are there is told by their number.
-            "count" => Some((Place::Predicate, Test::Any)),
+            "count" | "regr_count" => Some((Place::Predicate, Test::Any)),
             name if CARRIERS.binary_search(&name).is_ok() => {
                 Some((Place::Input, Test::Into(Vec::new())))
             }

@@ -261,7 +261,7 @@ impl<I: Inspect> Session<I> {
     fn statement(&self, text: &[u8]) -> Rc<Statement> {
         let catalog = self.rules.catalog();
         let own = StatementText::new(text, &self.tokens, catalog);
-        Statement::new(match self.rules.without_hidden(&own) {
+        Statement::new(match self.rules.rewritten(&own) {
             Some(text) => StatementText::in_place_of(own, &text, &self.tokens, catalog),
             None => own,
         })

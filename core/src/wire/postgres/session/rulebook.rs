@@ -231,16 +231,28 @@ impl<I: Inspect> Rulebook<I> {
         judged.unwrap_or_else(|unread| Err(self.policy.deny(Reason::Unread(unread))))
     }
 
-    /// The text without the columns that are hidden, if it is to be another one for that. While
-    /// nobody knows what its names stand for, they are masked instead.
-    pub(super) fn without_hidden(&self, text: &StatementText) -> Option<Vec<u8>> {
-        if !self.policy.hides_columns() || self.in_flux {
+    /// The text that the server is to read, if that is to be another one: without the columns that
+    /// are hidden, and with every aggregate guarded that has to be. While nobody knows what its
+    /// names stand for it stays; columns are masked then, and aggregates refused.
+    pub(super) fn rewritten(&self, text: &StatementText) -> Option<Vec<u8>> {
+        let changes = self.policy.hides_columns() || self.policy.guards_cells();
+        if !changes || self.in_flux {
             return None;
         }
         let text = text.whole()?;
         let path = &SearchPath::Unknown;
-        let known = self.analyses.get(&text, &self.catalog, path).ok()?;
-        self.policy.without_hidden(&self.catalog, &text, &known)
+        let read = |text: &[u8]| self.analyses.get(text, &self.catalog, path).ok();
+        let own = read(&text)?;
+        let shown = self.policy.without_hidden(&self.catalog, &text, &own);
+        if !self.policy.guards_cells() {
+            return shown;
+        }
+        let (text, known) = match &shown {
+            Some(shown) => (&shown[..], read(shown)?),
+            None => (&text[..], own),
+        };
+        let guarded = self.policy.with_small_cells(&self.catalog, text, &known);
+        guarded.or(shown)
     }
 
     /// What was read of the text of `source`.
