@@ -415,6 +415,8 @@ pub struct Scope {
     pub probes: Option<ProbeBudget>,
     /// How much may be carried away; `None`: any amount.
     pub volume: Option<VolumeLimits>,
+    /// Of fewer persons than this no aggregate is shown; `None`: of any number.
+    pub small_cells: Option<u32>,
 }
 
 /// `scope.volume`

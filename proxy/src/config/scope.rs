@@ -1,5 +1,7 @@
 //! `[policy.scope]`: which statements may run, and what may be learnt of masked columns.
 
+use std::ops::RangeInclusive;
+
 use toml::Spanned;
 use velum_core::policy::guard::{ProbeBudget, Volume};
 use velum_core::sql::effects::Class;
@@ -11,6 +13,9 @@ use super::reader::Section;
 
 /// Longest time limit of a statement that PostgreSQL takes.
 const STATEMENT_TIMEOUT_MS_MAX: u64 = i32::MAX as u64;
+
+/// Persons of whom an aggregate may be shown: of one alone it always would be.
+const SMALL_CELLS: RangeInclusive<u64> = 2..=1_000_000;
 
 /// No limit can be larger.
 const MANY: u64 = i64::MAX as u64;
@@ -29,6 +34,8 @@ pub(super) fn scope(section: &Section<'_>) -> Scope {
     let copies = [("refuse", false), ("allow", true)];
     let nulls = [("shown", false), ("hidden", true)];
     let timeout_ms = section.integer("statement_timeout_ms", 1..=STATEMENT_TIMEOUT_MS_MAX, 0);
+    let small_cells = section.integer("small_cells", SMALL_CELLS, 0);
+    let small_cells = u32::try_from(small_cells).ok().filter(|cells| *cells > 0);
     let listed = |key| section.has(key);
     let scope = Scope {
         commands: listed("commands").then(|| commands(section)),
@@ -41,7 +48,10 @@ pub(super) fn scope(section: &Section<'_>) -> Scope {
         hides_nulls: section.choice("nulls", &nulls, false),
         copies: section.choice("copies", &copies, false),
         probes: section.section("probes").map(|section| probes(&section)),
-        volume: section.section("volume").map(|section| volume(&section)),
+        volume: section
+            .section("volume")
+            .map(|section| volume(&section, small_cells.is_some())),
+        small_cells,
     };
     section.finish();
     scope
@@ -62,8 +72,9 @@ fn probes(section: &Section<'_>) -> ProbeBudget {
     budget
 }
 
-/// `volume = { rows, bytes, subjects, subject_columns, window_s }`
-fn volume(section: &Section<'_>) -> VolumeLimits {
+/// `volume = { rows, bytes, subjects, subject_columns, window_s }`; `names_persons`: what says whose
+/// a row is can be all that is said.
+fn volume(section: &Section<'_>, names_persons: bool) -> VolumeLimits {
     let limit = |what: Volume| {
         let given = section.integer(what.key(), 1..=MANY, MANY);
         section.has(what.key()).then_some(given)
@@ -79,7 +90,8 @@ fn volume(section: &Section<'_>) -> VolumeLimits {
             _ => continue,
         }
     }
-    if rows.or(bytes).or(subjects).is_none() {
+    let says_enough = names_persons && !subject_columns.is_empty();
+    if rows.or(bytes).or(subjects).is_none() && !says_enough {
         section.reporter.report_with_hint(
             section.span.clone(),
             "the budget has no limit",

@@ -1,5 +1,6 @@
 //! A table of mistakes, and the shape of what is shown.
 
+mod cells;
 mod transforms;
 
 use std::io::Write;

@@ -63,6 +63,7 @@ fn scoped(scope: &Scope) -> Result<Guard, Unusable> {
         hidden: default.hidden,
         probes: scope.probes.unwrap_or(default.probes),
         volume: scope.volume.as_ref().map(volume).transpose()?,
+        small_cells: scope.small_cells,
     })
 }
 

@@ -5,6 +5,7 @@
 //! gateway wrote to its log and to its disk. The same question asked past the gateway must show
 //! the canary: a trial that could not fail would prove nothing.
 
+mod counted;
 mod derived;
 mod elsewhere;
 mod guarded;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
             "38_a_view_that_was_replaced_past_the_gateway",
             elsewhere::beside_the_gateway,
         ),
+        ("39_aggregates_of_few_patients", counted::few),
     ];
     let mut trials = Vec::new();
     for (name, body) in vectors {

@@ -28,6 +28,8 @@ pub const SCOPED: &str = "student";
 pub const UNSEEING: &str = "intern";
 /// The same, that may meet some patients only.
 pub const LIMITED: &str = "courier";
+/// The identity that sees no aggregate of one or two patients.
+pub const COUNTING: &str = "statistician";
 /// The role of that identity's sessions.
 pub const READ_ROLE: &str = "clinic_student";
 /// Columns that no rule and no detector is about.
@@ -82,6 +84,7 @@ pub fn rules() -> String {
     text.push_str(&identity(SCOPED, "scoped"));
     text.push_str(&identity(UNSEEING, "unseeing"));
     text.push_str(&identity(LIMITED, "limited"));
+    text.push_str(&identity(COUNTING, "counting"));
     text.push_str(
         r#"
 [[policy]]
@@ -95,7 +98,7 @@ content = { detectors = ["ssn", "email", "phone"], strategy = "redact" }
 
 "#,
     );
-    for (name, keys) in [("unseeing", ""), ("limited", BUDGET)] {
+    for (name, keys) in [("unseeing", ""), ("limited", BUDGET), ("counting", CELLS)] {
         text.push_str(&format!(
             "[[policy]]\nname = \"{name}\"\nmessages = \"strict\"\n{keys}\n{HIDING_RULES}"
         ));
@@ -130,6 +133,10 @@ scope.statement_timeout_ms = 20_000"#;
 
 /// As many patients as have canaries.
 const BUDGET: &str = r#"scope.volume = { subjects = 5, subject_columns = ["clinic.patients.id"] }"#;
+
+/// No aggregate of fewer patients than three.
+const CELLS: &str = r#"scope.small_cells = 3
+scope.volume = { subject_columns = ["clinic.patients.id", "clinic.visits.patient"] }"#;
 
 /// Columns that are hidden.
 const HIDING_RULES: &str = r#"

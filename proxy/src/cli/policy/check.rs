@@ -85,6 +85,14 @@ fn examine(file: &File, policy: &Policy, remarks: &mut Vec<Remark>) {
             let text = "masked values may be copied to where no rule masks them".to_owned();
             remark(policy.begin, text);
         }
+        let names_persons = scope
+            .volume
+            .as_ref()
+            .is_some_and(|it| !it.subject_columns.is_empty());
+        if scope.small_cells.is_some() && policy.rules.is_empty() && !names_persons {
+            let text = "`small_cells` is about no table: no rule and no `subject_columns`";
+            remark(policy.begin, text.to_owned());
+        }
         if scope.predicates == PredicateMode::Allow && !policy.rules.is_empty() {
             let text = "masked values can be found out by comparing them".to_owned();
             remark(policy.begin, text);

@@ -89,17 +89,8 @@ pub(super) fn explain(
 ) -> Result<Explained, String> {
     let compiled = compiled(policy)?;
     let catalog = &database.catalog;
-    let read = |sql: &str| sql::read(sql.as_bytes(), catalog, &SearchPath::Unknown);
-    let (sql, statements) = match read(sql) {
-        // What the server gets to read.
-        Ok(own) => match compiled.without_hidden(catalog, sql.as_bytes(), &own) {
-            Some(text) => {
-                let text = String::from_utf8_lossy(&text).into_owned();
-                let statements = read(&text).unwrap_or_default();
-                (text, statements)
-            }
-            None => (sql.to_owned(), own),
-        },
+    let (sql, statements) = match read(sql, catalog) {
+        Ok(own) => sent(&compiled, catalog, sql, own),
         Err(unread) => {
             let verdict = match compiled.guard {
                 Some(_) => Err(compiled.deny(Reason::Unread(unread))),
@@ -123,6 +114,31 @@ pub(super) fn explain(
         statements,
         columns,
     })
+}
+
+fn read(sql: &str, catalog: &Catalog) -> Result<Vec<Analysis>, sql::Unread> {
+    sql::read(sql.as_bytes(), catalog, &SearchPath::Unknown)
+}
+
+/// What the server gets to read.
+fn sent(
+    policy: &policy::Policy,
+    catalog: &Catalog,
+    sql: &str,
+    own: Vec<Analysis>,
+) -> (String, Vec<Analysis>) {
+    let mut sent = (sql.to_owned(), own);
+    for rewrite in [
+        policy::Policy::without_hidden,
+        policy::Policy::with_small_cells,
+    ] {
+        if let Some(text) = rewrite(policy, catalog, sent.0.as_bytes(), &sent.1) {
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let statements = read(&text, catalog).unwrap_or_default();
+            sent = (text, statements);
+        }
+    }
+    sent
 }
 
 /// The columns that a statement returns: as the server describes them, or as far as its text tells.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use velum_core::sql::Analysis;
 use velum_core::sql::effects::{Access, RelationUse};
+use velum_core::sql::lineage::cells::{Guarded, Measure};
 use velum_core::sql::lineage::{Flow, Test, Use};
 
 use super::explain::{Explained, Output, Shown};
@@ -68,6 +69,11 @@ impl About<'_> {
         let calls: Vec<String> = effects.functions.iter().map(|it| it.join(".")).collect();
         if !calls.is_empty() {
             let _ = writeln!(out, "  calls {}", calls.join(", "));
+        }
+        for guarded in guards(statement) {
+            let measures: Vec<String> = guarded.measures.iter().map(measure).collect();
+            let (threshold, measures) = (guarded.threshold, measures.join(" and "));
+            let _ = writeln!(out, "  aggregates from {threshold} {measures} on");
         }
         for one in statement.lineage.uses.iter().flatten() {
             let sources = self.sources(&one.flow).join(", ");
@@ -191,6 +197,12 @@ impl About<'_> {
                 .map(|it| json!({ "name": it.name.join("."), "access": access(it) }))
                 .collect::<Vec<_>>(),
             "functions": effects.functions.iter().map(|it| it.join(".")).collect::<Vec<_>>(),
+            "aggregates": guards(statement)
+                .map(|it| json!({
+                    "from": it.threshold,
+                    "of": it.measures.iter().map(measure).collect::<Vec<_>>(),
+                }))
+                .collect::<Vec<_>>(),
             "uses": uses
                 .map(|it| json!({
                     "columns": self.sources(&it.flow),
@@ -224,6 +236,19 @@ impl About<'_> {
             "functions": column.flow.as_ref().map(|flow| &flow.functions[..]),
             "kind": column.flow.as_ref().map(|flow| kind(flow.kind)),
         })
+    }
+}
+
+/// What its aggregates have to be made of to be shown.
+fn guards(statement: &Analysis) -> impl Iterator<Item = &Guarded> {
+    let cells = statement.lineage.cells.iter().flat_map(|it| &it.list);
+    cells.filter_map(|cell| cell.guarded.as_ref())
+}
+
+fn measure(measure: &Measure) -> String {
+    match measure {
+        Measure::Rows => "rows".to_owned(),
+        Measure::Distinct(table, name) => format!("different {table}.{name}"),
     }
 }
 

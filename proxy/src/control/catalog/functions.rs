@@ -32,9 +32,10 @@ const COMPUTING_EXTENSIONS: [&str; 18] = [
     "uuid-ossp",
 ];
 
-/// Each function outside of `pg_catalog`, and whether it belongs to an extension of the list.
+/// Each function outside of `pg_catalog`, whether it belongs to an extension of the list, and
+/// whether it is an aggregate.
 const FUNCTIONS: &str = "
-    select distinct p.proname::text, e.oid is not null
+    select distinct p.proname::text, e.oid is not null, p.prokind operator(pg_catalog.=) 'a'
     from pg_catalog.pg_proc p
     left join pg_catalog.pg_depend d on d.objid = p.oid and d.deptype = 'e'
         and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
@@ -62,11 +63,17 @@ pub(super) async fn read(client: &Client, catalog: &mut Catalog) -> Result<(), L
     let computing = COMPUTING_EXTENSIONS.as_slice();
     let functions = client.query(FUNCTIONS, &[&computing]).await;
     for row in functions.map_err(failed)? {
-        let names: &mut HashSet<String> = match row.try_get(1).map_err(failed)? {
+        let name: String = row.try_get(0).map_err(failed)?;
+        let is_known = row.try_get(1).map_err(failed)?;
+        let is_aggregate: bool = row.try_get(2).map_err(failed)?;
+        let names: &mut HashSet<String> = match is_known {
             true => &mut catalog.computing_functions,
             false => &mut catalog.own_functions,
         };
-        names.insert(row.try_get(0).map_err(failed)?);
+        names.insert(name.clone());
+        if is_aggregate && !is_known {
+            catalog.own_aggregates.insert(name);
+        }
     }
     let operators = client.query(OPERATORS, &[&computing]).await;
     for row in operators.map_err(failed)? {

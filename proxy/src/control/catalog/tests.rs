@@ -191,6 +191,12 @@ fn views_are_followed(catalog: &Catalog) {
     let (kind, sources) = computed(catalog, "both", "t");
     assert_eq!(sources, either, "a set operation shows all branches");
     assert_eq!(kind, Kind::Derived, "one branch is a cast");
+    let (patient, _) = relation(catalog, "patient");
+    let (plain, _) = relation(catalog, "plain");
+    let read = |oid: u32| catalog.views[&oid].as_ref().map(|view| &view.reads);
+    let rows = read(plain).map(|reads| reads.rows.keys().copied().collect::<Vec<_>>());
+    assert_eq!(rows, Some(vec![patient]), "whose rows a view shows");
+    assert!(!catalog.views.contains_key(&patient));
     assert!(catalog.own_functions.contains("shuffle"));
     assert!(catalog.own_operators.contains("<~>"));
     assert!(catalog.computing_functions.is_empty() && !catalog.own_functions.contains("upper"));

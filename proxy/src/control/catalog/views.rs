@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use velum_core::catalog::Catalog;
-use velum_core::sql::lineage::{Flow, Origin, view_columns};
+use velum_core::sql::lineage::{self, Flow, Origin, view_columns};
 
 use super::LoadError;
 
@@ -145,7 +145,9 @@ fn fill_in(catalog: &mut Catalog, oid: u32, view: View, everything: Option<HashS
         View::Read(definition, origins) => (Some(definition), origins),
         View::Closed | View::Locked => (None, None),
     };
-    let flows = definition.and_then(|text| view_columns(text.as_bytes(), catalog).ok());
+    let known = definition.and_then(|text| lineage::view(text.as_bytes(), catalog).ok());
+    catalog.views.insert(oid, known.clone());
+    let flows = known.map(|view| view.columns);
     let Some(relation) = catalog.relations.get_mut(&oid) else {
         return;
     };

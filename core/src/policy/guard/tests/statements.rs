@@ -63,6 +63,10 @@ pub(super) const TELLING: &[(&str, Place)] = &[
         Place::Predicate,
     ),
     (
+        "select regr_count(case when ssn = '1' then 1 end, 1) from patients",
+        Place::Predicate,
+    ),
+    (
         "select count(*) filter (where ssn < '5') from patients",
         Place::Predicate,
     ),
