@@ -119,8 +119,8 @@ pub struct Statement<'a> {
     pub census: Census,
 }
 
-/// What a part of a tree holds, wherever it stands in it; `None` if it cannot be gone through. Such a
-/// part has been within the limits.
+/// What a part of a tree holds, wherever it stands in it; `None` if it cannot be gone through. The
+/// tree has been within the limits.
 pub fn census<T: serde::Serialize>(part: &T) -> Option<Census> {
     let limits = Limits {
         text_bytes: usize::MAX,

@@ -72,9 +72,9 @@ fn probes(section: &Section<'_>) -> ProbeBudget {
     budget
 }
 
-/// `volume = { rows, bytes, subjects, subject_columns, window_s }`; `names_persons`: what says whose
-/// a row is can be all that is said.
-fn volume(section: &Section<'_>, names_persons: bool) -> VolumeLimits {
+/// `volume = { rows, bytes, subjects, subject_columns, window_s }`. It may say no more than whose a
+/// row is, if that is asked for otherwise.
+fn volume(section: &Section<'_>, asks_whose: bool) -> VolumeLimits {
     let limit = |what: Volume| {
         let given = section.integer(what.key(), 1..=MANY, MANY);
         section.has(what.key()).then_some(given)
@@ -90,7 +90,7 @@ fn volume(section: &Section<'_>, names_persons: bool) -> VolumeLimits {
             _ => continue,
         }
     }
-    let says_enough = names_persons && !subject_columns.is_empty();
+    let says_enough = asks_whose && !subject_columns.is_empty();
     if rows.or(bytes).or(subjects).is_none() && !says_enough {
         section.reporter.report_with_hint(
             section.span.clone(),

@@ -10,7 +10,7 @@ use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
 use super::cells::Reads;
 use super::flow::{Flow, Kind, Members};
-use super::scope::{Columns, Cte, Made, Named, Piece, Scope};
+use super::scope::{Column, Columns, Cte, Made, Named, Piece, Scope};
 use super::uses::Test;
 use super::{Analysis, SearchPath, Unresolved};
 
@@ -373,25 +373,12 @@ impl<'a> Analysis<'a> {
         right: &Columns<'a>,
     ) -> Result<Columns<'a>, Unresolved> {
         self.spend(left.list.len() + right.list.len())?;
-        let both = left
-            .rest
-            .iter()
-            .chain(&right.rest)
-            .cloned()
-            .collect::<Vec<_>>();
+        let both: Vec<_> = left.rest.iter().chain(&right.rest).cloned().collect();
         let rest = match both.is_empty() {
             true => None,
             false => Some(self.either(&both)?),
         };
-        let name_of = |column: &super::scope::Column<'a>| column.name.as_deref().map(str::to_owned);
-        let using: Vec<String> = match join.is_natural {
-            false => tree::names(&join.using_clause).map(str::to_owned).collect(),
-            true => {
-                let right: Vec<_> = right.list.iter().filter_map(name_of).collect();
-                let names = left.list.iter().filter_map(name_of);
-                names.filter(|name| right.contains(name)).collect()
-            }
-        };
+        let using = using(join, left, right);
         let unclear = |columns: &Columns<'_>| {
             columns.rest.is_some() || columns.list.iter().any(|column| column.name.is_none())
         };
@@ -428,25 +415,40 @@ impl<'a> Analysis<'a> {
             };
             list.push(merged);
         }
-        let is_merged = |column: &&super::scope::Column<'a>| {
-            column
-                .name
-                .as_deref()
-                .is_some_and(|name| using.iter().any(|it| it == name))
+        let is_merged = |column: &&Column<'a>| {
+            let name = column.name.as_deref();
+            name.is_some_and(|name| using.iter().any(|it| it == name))
         };
         let others = left.list.iter().chain(&right.list);
-        list.extend(others.filter(|column| !is_merged(column)).cloned());
-        let mut reads = Reads::clone(&left.reads);
-        reads.join(&right.reads);
-        reads.repeats = true;
-        let reads = Rc::new(reads);
-        let mut columns = Columns { list, rest, reads };
+        let others = others.filter(|column| !is_merged(column)).cloned();
+        list.extend(others.map(Column::passed_on));
+        let mut columns = Columns {
+            list,
+            rest,
+            reads: Rc::new(left.reads.joined(&right.reads)),
+        };
         // Which columns were merged is not certain, nor therefore how many are left.
         if merges && columns.rest.is_none() && (unclear(left) || unclear(right)) {
             let flow = Flow::either(left.flows().chain(right.flows()));
             columns.rest = Some(Rc::new(flow));
         }
         Ok(columns)
+    }
+}
+
+/// The names of columns that a join merges.
+fn using(join: &pg::JoinExpr, left: &Columns<'_>, right: &Columns<'_>) -> Vec<String> {
+    let names = |side: &Columns<'_>| -> Vec<String> {
+        let names = side.list.iter().filter_map(|column| column.name.as_deref());
+        names.map(str::to_owned).collect()
+    };
+    match join.is_natural {
+        false => tree::names(&join.using_clause).map(str::to_owned).collect(),
+        true => {
+            let right = names(right);
+            let left = names(left).into_iter();
+            left.filter(|name| right.contains(name)).collect()
+        }
     }
 }
 

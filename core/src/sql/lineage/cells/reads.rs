@@ -36,6 +36,14 @@ impl Reads {
         Self::of([])
     }
 
+    /// The same where every row of these may meet any of the others.
+    pub(in crate::sql::lineage) fn joined(&self, other: &Reads) -> Self {
+        let mut both = self.clone();
+        both.join(other);
+        both.repeats = true;
+        both
+    }
+
     /// Every row of these meets one of the others.
     pub(in crate::sql::lineage) fn join(&mut self, other: &Reads) {
         for (oid, count) in &other.rows {

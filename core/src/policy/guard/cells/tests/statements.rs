@@ -31,7 +31,7 @@ pub(super) const GUARDED: &[&str] = &[
     "SELECT DISTINCT count(*) FROM patients GROUP BY ward ORDER BY count(*)",
     "SELECT count(*) FROM patients UNION ALL SELECT count(*) FROM visits",
     "SELECT (SELECT count(*) FROM patients p WHERE p.ward = w.ward) FROM wards w",
-    "SELECT (SELECT sum(cost) FROM patients p WHERE p.ward = w.ward AND p.cost > beds) FROM wards w",
+    "SELECT (SELECT sum(cost) FROM patients p WHERE p.ward = w.ward AND cost > beds) FROM wards w",
     "SELECT w.ward, s.n FROM wards w, LATERAL (SELECT count(*) n FROM patients p \
      WHERE p.ward = w.ward) s",
     "WITH c AS (SELECT ward, count(*) AS n FROM patients GROUP BY ward) SELECT * FROM c",
@@ -167,4 +167,90 @@ pub(super) const CLOSED: &[(&str, &str)] = &[
     ),
     ("COPY counts TO STDOUT", "counts"),
     ("SELECT sum(n) FROM counts", "counts"),
+];
+
+type Why = fn(String) -> Unguardable;
+const ASIDE: Why = Unguardable::Aside;
+const NAMELESS: Why = Unguardable::Nameless;
+const WINDOW: Why = Unguardable::Window;
+
+/// Of persons of this table, and nobody can tell of whom.
+pub(super) const UNTOLD: &[(&str, Why, &str)] = &[
+    (
+        "SELECT count(*) FROM generate_series(1, 99) g \
+             WHERE EXISTS (SELECT FROM patients WHERE id = g)",
+        ASIDE,
+        "patients",
+    ),
+    (
+        "SELECT count(*) FROM patients, generate_series(1, 99) g \
+             WHERE g IN (SELECT patient_id FROM visits)",
+        ASIDE,
+        "visits",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT g FROM generate_series(1, 99) g \
+             WHERE g IN (SELECT patient_id FROM visits)) x",
+        ASIDE,
+        "visits",
+    ),
+    (
+        "SELECT sum(cost) FROM (SELECT p.cost FROM patients p, generate_series(1, 20)) x",
+        NAMELESS,
+        "patients",
+    ),
+    (
+        "SELECT sum(x.cost) FROM (SELECT p.id, v.cost FROM patients p, visits v) x",
+        NAMELESS,
+        "visits",
+    ),
+    (
+        "SELECT sum(x.cost) FROM (SELECT a.id, b.cost FROM patients a, patients b) x",
+        NAMELESS,
+        "patients",
+    ),
+    (
+        "SELECT sum(cost) FROM (SELECT cost FROM visits) x",
+        NAMELESS,
+        "visits",
+    ),
+    (
+        "SELECT sum(cost) FROM (SELECT cost, unnest(ARRAY[1, 2]) FROM patients) x",
+        NAMELESS,
+        "patients",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT ward FROM patients GROUP BY CUBE (ward, sick)) x",
+        NAMELESS,
+        "patients",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT id, cost FROM patients UNION ALL SELECT 1, 2) x",
+        NAMELESS,
+        "patients",
+    ),
+    (
+        "SELECT sum(cost) FROM (SELECT coalesce(NULL, ward, id) AS id, cost \
+             FROM patients, generate_series(1, 20)) x",
+        NAMELESS,
+        "patients",
+    ),
+    ("SELECT count(*) FROM crowd", NAMELESS, "patients"),
+    (
+        "SELECT sum(n) FROM (SELECT count(*) AS n FROM wards) c, \
+             (SELECT 1 FROM patients, wards) p",
+        NAMELESS,
+        "patients",
+    ),
+    (
+        "SELECT sum(n) / max(n) FROM ((SELECT count(*) AS n FROM wards) c CROSS JOIN crowd) j",
+        NAMELESS,
+        "patients",
+    ),
+    ("SELECT count(*) OVER () FROM visits", WINDOW, "visits"),
+    (
+        "SELECT count(*) OVER () FROM patients, wards",
+        WINDOW,
+        "patients",
+    ),
 ];
