@@ -160,3 +160,49 @@ fn a_parse_keeps_its_name_and_types_and_counts_pass() {
     });
     assert!(of_client);
 }
+
+/// A query that waits for a catalog is written by that one.
+#[test]
+fn a_table_that_was_just_made_is_counted_as_others() {
+    for renewed in [false, true] {
+        let mut harness = harness(limiting());
+        harness.answers_catalog = false;
+        harness.client(&query("SELECT count(*) FROM patients_too p"));
+        assert!(!contains(&harness.take_server(), b"count"));
+        let mut newer = catalog();
+        let mut table = newer.relations[&PATIENTS].clone();
+        table.name = "patients_too".to_owned();
+        table.columns.retain(|column| column.name != "ssn");
+        // The rule is about a column of this name in any table.
+        newer.relations.insert(30_000, table);
+        newer.relations.get_mut(&30_000).unwrap().parents = vec![PATIENTS];
+        newer.epoch += 1;
+        let newer = std::sync::Arc::new(newer);
+        if renewed {
+            harness.session.renew(std::sync::Arc::clone(&newer));
+        }
+        harness.catalog = newer;
+        harness.answers_catalog = true;
+        harness.run();
+        let server = harness.take_server();
+        assert!(contains(&server, b"DISTINCT \"p\".\"ctid\""), "{renewed}");
+    }
+}
+
+#[test]
+fn nothing_is_counted_while_a_transaction_changes_names() {
+    let mut harness = harness(limiting());
+    harness.client(&query("BEGIN"));
+    harness.server(&concat(&[complete("BEGIN"), ready(b'T')]));
+    harness.client(&query("CREATE VIEW v AS SELECT id FROM patients"));
+    harness.server(&concat(&[complete("CREATE VIEW"), ready(b'T')]));
+    harness.take_server();
+    harness.client(&query("SELECT count(*) FROM v"));
+    assert!(contains(&harness.take_server(), b"refused by the gateway"));
+    let failed = error(&[(b'S', "ERROR"), (b'C', "42601"), (b'M', "syntax error")]);
+    harness.server(&concat(&[failed, ready(b'E')]));
+    assert!(contains(
+        &harness.take_client(),
+        b"has changed what names stand for"
+    ));
+}

@@ -92,6 +92,7 @@ impl<I: Inspect> Session<I> {
     pub fn renew(&mut self, catalog: Arc<Catalog>) {
         let policy = Arc::clone(self.rules.shared_policy());
         self.rules.refresh(policy, catalog);
+        self.write_anew();
         if !self.awaits_catalog {
             self.caught_up();
         }

@@ -302,16 +302,21 @@ impl<I: Inspect> Session<I> {
         self.journal.set_durable(count);
     }
 
+    /// What waits at the head of the client's window is written anew: what is hidden from it, or
+    /// counted in it, may be more now.
+    pub(super) fn write_anew(&mut self) {
+        if self.probe.is_none() && self.head_intent.is_none() {
+            self.head_statement = None;
+        }
+    }
+
     /// Puts a policy and a catalog in force, for everything that is judged from now on. Also
     /// the answer to [`Step::AwaitCatalog`], whether or not there was anything new to load.
     pub fn refresh(&mut self, policy: Arc<Policy>, catalog: Arc<Catalog>) {
         self.decision = format!("allow: policy {}", policy.name);
         let is_other = !Arc::ptr_eq(self.rules.shared_policy(), &policy);
         self.rules.refresh(policy, catalog);
-        if self.probe.is_none() && self.head_intent.is_none() {
-            // What is hidden from it may be more now.
-            self.head_statement = None;
-        }
+        self.write_anew();
         if is_other {
             // The next message says what time it is.
             self.meter = self.meter_now(Timestamp(0));
