@@ -33,19 +33,16 @@ struct Counted {
     has_one: bool,
 }
 
-/// Place for what [`KnownRow::values`] lends.
-pub(crate) type Slots<'a> = [KnownValue<'a>; VALUES];
+/// Place for what [`KnownRow::values`] lends, made when there is something to lend.
+pub(crate) type Slots<'a> = Option<[KnownValue<'a>; VALUES]>;
+
+const EMPTY: KnownValue<'_> = KnownValue {
+    detector: DetectorId(0),
+    text: &[],
+    outline: Outline::ANY,
+};
 
 impl KnownRow {
-    /// Empty slots.
-    pub(crate) const fn slots<'a>() -> Slots<'a> {
-        [KnownValue {
-            detector: DetectorId(0),
-            text: &[],
-            outline: Outline::ANY,
-        }; VALUES]
-    }
-
     /// True if the values of one of the columns tell about those in another.
     pub(crate) fn joins(columns: &[ColumnPlan]) -> bool {
         use super::Decision::Scan;
@@ -142,6 +139,10 @@ impl KnownRow {
 
     /// The values, in `slots`.
     pub(crate) fn values<'s, 'a>(&'a self, slots: &'s mut Slots<'a>) -> &'s [KnownValue<'a>] {
+        if self.values.is_empty() {
+            return &[];
+        }
+        let slots = slots.insert([EMPTY; VALUES]);
         for (slot, (detector, outline, range)) in slots.iter_mut().zip(&self.values) {
             *slot = KnownValue {
                 detector: *detector,

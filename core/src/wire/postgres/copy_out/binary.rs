@@ -96,7 +96,7 @@ impl Binary {
             if columns.joins {
                 note_known(judge.inspector, at, fields, columns, &mut work.known, body)?;
             }
-            let mut slots = KnownRow::slots();
+            let mut slots = None;
             let mut judge = judge.knowing(&work.known, &mut slots);
             for column in 0..fields {
                 at = field(at, column, columns, &mut work.edits, &mut judge, body)?;

@@ -17,6 +17,8 @@ pub(super) struct Dialect {
     pub(super) header: bool,
     /// CSV quotes a lone `\.`, which would end the data.
     single_column: bool,
+    /// A byte that cuts can be part of a character in some client encoding.
+    pub(super) may_differ: bool,
 }
 
 /// Where a cell stands in a body.
@@ -53,11 +55,14 @@ pub(super) enum Symbol {
 impl Dialect {
     /// `columns` is 0 if their number is not known.
     pub(super) fn new(options: CopyOptions, columns: usize) -> Self {
-        Self {
+        let mut dialect = Self {
             header: options.header,
             options,
             single_column: columns < 2,
-        }
+            may_differ: false,
+        };
+        dialect.may_differ = (FURTHER..=u8::MAX).any(|byte| dialect.cuts(byte));
+        dialect
     }
 
     /// True if the byte ends a cell or escapes what follows, wherever it stands.
@@ -70,9 +75,13 @@ impl Dialect {
             }
     }
 
-    /// True if a byte that cuts can be part of a character in some client encoding.
-    pub(super) fn may_differ(&self) -> bool {
-        (FURTHER..=u8::MAX).any(|byte| self.cuts(byte))
+    /// True if a row of it without a backslash is what stands between its delimiters.
+    pub(super) fn may_be_plain(&self) -> bool {
+        !self.is_csv() && !self.header
+    }
+
+    pub(super) fn delimiter(&self) -> u8 {
+        self.options.delimiter
     }
 
     fn is_csv(&self) -> bool {
@@ -241,7 +250,15 @@ impl Dialect {
 
     /// Does the value stand for itself in a cell (inside of its quotes, if it has any)?
     pub(super) fn is_plain(&self, value: &[u8], quoted: bool) -> bool {
-        if self.is_csv() && !quoted {
+        if !self.is_csv() {
+            // All of it, and not up to the first: many bytes at a time.
+            let delimiter = self.options.delimiter;
+            let is_special = |byte| byte == delimiter || is_escaped(byte);
+            return !value
+                .iter()
+                .fold(false, |any, &byte| any | is_special(byte));
+        }
+        if !quoted {
             return !self.needs_quotes(value);
         }
         !value.iter().any(|&byte| self.is_special(byte, quoted))
@@ -256,7 +273,7 @@ impl Dialect {
             ..
         } = self.options;
         match (self.is_csv(), quoted) {
-            (false, _) => byte == delimiter || matches!(byte, b'\\' | 0x08..=0x0d),
+            (false, _) => byte == delimiter || is_escaped(byte),
             (true, false) => byte == delimiter || byte == quote || matches!(byte, b'\n' | b'\r'),
             (true, true) => byte == quote || byte == escape,
         }
@@ -267,6 +284,11 @@ impl Dialect {
             || (self.single_column && value == b"\\.")
             || value.iter().any(|&byte| self.is_special(byte, false))
     }
+}
+
+/// True for the bytes that the text format escapes whatever the delimiter.
+fn is_escaped(byte: u8) -> bool {
+    byte == b'\\' || (0x08..=0x0d).contains(&byte)
 }
 
 /// What follows a backslash in the text format. A server writes none of the octal and

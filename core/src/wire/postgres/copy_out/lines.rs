@@ -4,7 +4,7 @@ use super::dialect::{Cell, Dialect};
 use super::edits::Edits;
 use super::readings::Readings;
 use super::{Columns, OTHER_COLUMNS, Work, redact};
-use crate::cell::{ColumnPlan, Encoding, Judge, KnownRow, Masker, Verdict};
+use crate::cell::{ColumnPlan, Encoding, Judge, Masker, Verdict};
 use crate::error::Violation;
 use crate::inspect::Inspect;
 
@@ -16,7 +16,7 @@ pub(super) fn judge<I: Inspect>(
     judge: &mut Judge<'_, I>,
     body: &mut [u8],
 ) -> Result<u64, Violation> {
-    if !columns.all_pass() && Readings::default().differ(body, |byte| dialect.cuts(byte)) {
+    if !columns.all_pass && Readings::default().differ(body, |byte| dialect.cuts(byte)) {
         // Where its cells are is not known for sure: nothing of it is shown.
         if redact(body) {
             judge.tally.add(Masker::Default);
@@ -25,13 +25,22 @@ pub(super) fn judge<I: Inspect>(
         dialect.header = false;
         return Ok(rows);
     }
+    if let Some(ends) = plain_cells(dialect, columns, &mut work.ends, body) {
+        let mut row = Row {
+            dialect,
+            edits: &mut work.edits,
+            decoded: &mut work.decoded,
+        };
+        row.judge_plain(columns, judge, body, ends)?;
+        return Ok(1);
+    }
     let (mut at, mut rows) = (0, 0);
     while at < body.len() {
         work.known.clear();
         if columns.joins && !dialect.header {
             note_known(judge.inspector, dialect, columns, work, body, at)?;
         }
-        let mut slots = KnownRow::slots();
+        let mut slots = None;
         let mut judge = judge.knowing(&work.known, &mut slots);
         let mut row = Row {
             dialect,
@@ -43,6 +52,31 @@ pub(super) fn judge<I: Inspect>(
         dialect.header = false;
     }
     Ok(rows)
+}
+
+/// Where the cells of `body` end, if it is one row of the text format without any escape and no
+/// value of it tells about another: nearly every row, and read in one pass.
+fn plain_cells<'e>(
+    dialect: &Dialect,
+    columns: &Columns,
+    ends: &'e mut Vec<usize>,
+    body: &[u8],
+) -> Option<&'e [usize]> {
+    if !dialect.may_be_plain() || columns.plans.is_empty() || columns.joins {
+        return None;
+    }
+    ends.clear();
+    let delimiter = dialect.delimiter();
+    for end in memchr::memchr3_iter(delimiter, b'\n', b'\\', body) {
+        ends.push(end);
+        match body.get(end) {
+            Some(b'\n') => break,
+            Some(&byte) if byte == delimiter => {}
+            _ => return None,
+        }
+    }
+    let is_one_row = ends.last().is_some_and(|&end| end + 1 == body.len());
+    is_one_row.then_some(ends)
 }
 
 /// Remembers the identifying values of the row at `at`, before any of them is masked.
@@ -79,6 +113,36 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
+    /// Judges a row without escapes whose cells end at `ends`.
+    fn judge_plain<I: Inspect>(
+        &mut self,
+        columns: &Columns,
+        judge: &mut Judge<'_, I>,
+        body: &mut [u8],
+        ends: &[usize],
+    ) -> Result<(), Violation> {
+        if !columns.are(ends.len()) {
+            return Err(OTHER_COLUMNS);
+        }
+        let mut start = 0;
+        for (plan, &end) in columns.plans.iter().zip(ends) {
+            let range = start..end;
+            start = end + 1;
+            if plan.is_pass() || body.get(range.clone()) == Some(self.dialect.null()) {
+                continue;
+            }
+            let cell = Cell {
+                outer: range.clone(),
+                inner: range,
+                is_null: false,
+                escaped: false,
+                is_last: end + 1 == body.len(),
+            };
+            self.cell(judge, plan, body, &cell)?;
+        }
+        Ok(())
+    }
+
     /// Judges the row at `at` and returns where the next one begins.
     fn judge<I: Inspect>(
         &mut self,

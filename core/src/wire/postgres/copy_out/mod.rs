@@ -52,6 +52,8 @@ struct Work {
     edits: Edits,
     /// A value without its escapes.
     decoded: Vec<u8>,
+    /// Where the cells of a row end.
+    ends: Vec<usize>,
     known: KnownRow,
 }
 
@@ -70,14 +72,11 @@ struct Columns {
     by_default: ColumnPlan,
     /// Values of some columns are to be found again in others.
     joins: bool,
+    /// No value is judged.
+    all_pass: bool,
 }
 
 impl Columns {
-    /// True if no value is judged.
-    fn all_pass(&self) -> bool {
-        !self.plans.is_empty() && self.plans.iter().all(ColumnPlan::is_pass)
-    }
-
     /// The plan of a column; `None` if there is no such column.
     fn get(&self, column: usize) -> Option<&ColumnPlan> {
         if self.plans.is_empty() {
@@ -121,6 +120,7 @@ impl CopyOut {
             format,
             columns: Columns {
                 joins: KnownRow::joins(&columns),
+                all_pass: !columns.is_empty() && columns.iter().all(ColumnPlan::is_pass),
                 plans: columns,
                 by_default: ColumnPlan::whole_by_default(&b""[..], 0),
             },
@@ -183,7 +183,7 @@ impl CopyOut {
     pub fn may_need_whole(&self, policy: &Policy) -> bool {
         let encoding = match &self.format {
             // Where other encodings would cut it elsewhere, a line is masked whole.
-            Format::Lines(dialect) if dialect.may_differ() => return !self.columns.all_pass(),
+            Format::Lines(dialect) if dialect.may_differ => return !self.columns.all_pass,
             Format::Lines(_) => Encoding::Text,
             Format::Binary(_) => Encoding::Binary,
             Format::Unknown => return false,

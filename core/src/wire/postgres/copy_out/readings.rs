@@ -49,6 +49,10 @@ impl Default for Readings {
 impl Readings {
     /// Reads on. True if a byte that cuts or escapes here is part of a character in one of them.
     pub(super) fn differ(&mut self, bytes: &[u8], cuts: impl Fn(u8) -> bool) -> bool {
+        let is_fresh = self.0.iter().all(|reading| reading.pending == 0);
+        if is_fresh && bytes.is_ascii() {
+            return false;
+        }
         let mut rest = bytes;
         while let Some(skip) = self.next_of_interest(rest) {
             let Some((&byte, behind)) = rest.get(skip..).and_then(<[u8]>::split_first) else {

@@ -88,7 +88,9 @@ impl<I: Inspect> Session<I> {
 
     /// Makes sure that rows are due now, and that it is known how to judge them.
     pub(super) fn expect_rows(&mut self) -> Result<(), Halt> {
-        self.pipeline.drop_doubtful();
+        if self.answering.result.is_none() {
+            self.pipeline.drop_doubtful();
+        }
         self.expect_catalog()?;
         if let Some(result) = &self.answering.result
             && result.epoch == self.rules.epoch()

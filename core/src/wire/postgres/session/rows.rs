@@ -99,7 +99,7 @@ fn judge_values<I: Inspect>(
             what: "DataRow with other columns",
         });
     }
-    let mut slots = KnownRow::slots();
+    let mut slots = None;
     let RowEdits {
         edits,
         bytes,

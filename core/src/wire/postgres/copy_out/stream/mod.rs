@@ -90,7 +90,7 @@ impl Stream {
         while self.progress.left_bytes > 0 {
             let advance = match format {
                 Format::Lines(dialect) => {
-                    if !columns.all_pass() {
+                    if !columns.all_pass {
                         self.progress.check_readings(dialect, window)?;
                     }
                     self.line

@@ -25,6 +25,26 @@ proptest! {
         prop_assert_eq!(run.tally.total(), 0);
     }
 
+    /// Rows that are read in one pass, as nothing in them is escaped, are judged as all others are.
+    #[test]
+    fn plain_rows_are_masked_like_others(
+        cells in vec("[a-c0-9é|-]{0,12}", 4),
+        delimiter in prop_oneof![Just(b'\t'), Just(b'|'), Just(b',')],
+        null in prop_oneof![Just(""), Just("\\N"), Just("a")],
+    ) {
+        let options = CopyOptions { delimiter, null: null.into(), ..text() };
+        let is_null = |cell: &String| cell.as_bytes() == null.as_bytes();
+        let row: Vec<_> = cells
+            .iter()
+            .map(|cell| (!is_null(cell)).then(|| cell.clone().into_bytes()))
+            .collect();
+        let rows = vec![row];
+        let mut run = Run::new(Some(options.clone()), false, &COLUMNS);
+        let (count, output) = run.frame(&write_lines(&rows, &options)).unwrap();
+        prop_assert_eq!(count, 1);
+        prop_assert_eq!(read_lines(&output, &options), masked(&rows));
+    }
+
     #[test]
     fn a_frame_that_is_cut_short_is_refused(rows in rows(), options in options()) {
         let body = write_lines(&rows[..1].to_vec(), &options);
