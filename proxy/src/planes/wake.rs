@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-/// An eventfd. Any thread may signal it; its data thread reads it (io_uring READ) or watches it
-/// (epoll). Signals that come before the thread looks are merged into one.
+/// An eventfd. Any thread may signal it; its data thread watches it (io_uring), or watches and
+/// clears it (epoll). Signals that come before the thread looks may be merged into one.
 #[derive(Debug)]
 pub struct Wake {
     fd: OwnedFd,

@@ -27,6 +27,9 @@ const COMPLETIONS: u32 = 8_192;
 const LENT: u16 = 256;
 /// The completion of an operation that owns nothing and that nobody waits for.
 const NOBODY: u64 = u64::MAX;
+/// A round waits so long for more than the sends that end as they begin. One that does not, as its
+/// peer does not read, holds up no longer.
+const MORE_WITHIN_US: u32 = 100;
 /// How often [`Engine`]'s end waits for the kernel, 100 ms each.
 const LAST_WAITS: usize = 50;
 
@@ -81,8 +84,8 @@ pub(super) enum Event {
         result: io::Result<OwnedFd>,
         more: bool,
     },
-    /// The eventfd was signalled; watch it again.
-    Woken,
+    /// The eventfd was signalled. `more`: the watch goes on by itself.
+    Woken { more: bool },
     /// See [`crate::relay::op::Done`].
     Received {
         link: LinkId,
@@ -114,6 +117,17 @@ pub(super) struct Engine {
     buffers: Option<Buffers>,
     /// Taken from the completion queue, not looked at yet.
     completed: VecDeque<(u64, i32, u32)>,
+    brief: Brief,
+}
+
+/// Sends of this round that are likely to complete at once. Nothing waits for them but what is
+/// linked to them, so that returning for them alone would be a round for nothing.
+#[derive(Clone, Copy)]
+enum Brief {
+    /// So many, and nothing else was sent.
+    Sends(usize),
+    /// Something waits for a send, or the kernel (before 6.12) cannot wait for more than one.
+    No,
 }
 
 fn outcome(result: i32) -> io::Result<usize> {
@@ -130,6 +144,7 @@ impl Engine {
             flight: Slab::with_capacity(1_024),
             buffers: Some(buffers),
             completed: VecDeque::new(),
+            brief: Brief::No,
         })
     }
 
@@ -144,9 +159,12 @@ impl Engine {
         self.push(&[entry.user_data(key as u64)]);
     }
 
-    /// Waits once for `fd`, an eventfd, to be signalled.
+    /// Waits for `fd`, an eventfd, to be signalled, each time: a signal is an event of its own
+    /// whatever the counter says, so nobody has to read it.
     pub(super) fn watch(&mut self, fd: RawFd) {
-        let entry = opcode::PollAdd::new(Fd(fd), libc::POLLIN as u32).build();
+        let entry = opcode::PollAdd::new(Fd(fd), libc::POLLIN as u32)
+            .multi(true)
+            .build();
         let key = self.flight.insert(Operation::Wake);
         self.push(&[entry.user_data(key as u64)]);
     }
@@ -201,8 +219,12 @@ impl Engine {
         };
         let entry = entry.user_data(self.flight.insert(operation) as u64);
         let Some((side, fd)) = then else {
+            self.brief = Brief::No;
             return self.push(&[entry]);
         };
+        if let Brief::Sends(count) = &mut self.brief {
+            *count += 1;
+        }
         let (next, into) = receive_entry(fd, Incoming::Pick);
         let operation = Operation::Receive {
             link,
@@ -254,9 +276,19 @@ impl Engine {
     /// Submits what was asked for, and waits for something to happen, at most `timeout`.
     pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let submitter = self.ring.submitter();
-        let waited = match timeout.map(Timespec::from) {
-            Some(timeout) => submitter.submit_with_args(1, &SubmitArgs::new().timespec(&timeout)),
-            None => submitter.submit_and_wait(1),
+        let timeout = timeout.map(Timespec::from);
+        let (want, args) = match self.brief {
+            Brief::Sends(0) | Brief::No => (1, SubmitArgs::new()),
+            Brief::Sends(count) => (1 + count, SubmitArgs::new().min_wait_usec(MORE_WITHIN_US)),
+        };
+        let waited = match &timeout {
+            Some(timeout) => submitter.submit_with_args(want, &args.timespec(timeout)),
+            None if want == 1 => submitter.submit_and_wait(1),
+            None => submitter.submit_with_args(want, &args),
+        };
+        self.brief = match self.ring.params().is_feature_min_timeout() {
+            true => Brief::Sends(0),
+            false => Brief::No,
         };
         self.gather();
         match waited {
@@ -290,10 +322,13 @@ impl Engine {
             }
             let key = usize::try_from(key).ok()?;
             if cqueue::more(flags) {
-                if let Some(&Operation::Accept { listener }) = self.flight.get(key) {
-                    return Some(accepted(listener, result, true));
+                match self.flight.get(key) {
+                    Some(&Operation::Accept { listener }) => {
+                        return Some(accepted(listener, result, true));
+                    }
+                    Some(Operation::Wake) => return Some(Event::Woken { more: true }),
+                    _ => continue,
                 }
-                continue;
             }
             let operation = self.flight.try_remove(key)?;
             return Some(self.event(operation, result, flags, pool));
@@ -303,7 +338,7 @@ impl Engine {
     fn event(&mut self, operation: Operation, result: i32, flags: u32, pool: &mut Pool) -> Event {
         match operation {
             Operation::Accept { listener } => accepted(listener, result, false),
-            Operation::Wake => Event::Woken,
+            Operation::Wake => Event::Woken { more: false },
             Operation::Receive {
                 link, side, into, ..
             } => {

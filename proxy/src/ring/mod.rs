@@ -70,9 +70,10 @@ pub fn run(
         driver.worker.begin();
         while let Some(event) = driver.engine.next_event(driver.worker.pool()) {
             match event {
-                Event::Woken => {
-                    link.wake.clear();
-                    driver.engine.watch(wake);
+                Event::Woken { more } => {
+                    if !more {
+                        driver.engine.watch(wake);
+                    }
                     driver.worker.signal();
                 }
                 event => driver.happened(event),
@@ -291,7 +292,7 @@ impl Driver {
             } => {
                 return self.accepted(listener, result, more);
             }
-            Event::Woken | Event::Cancelled { link: None } => return,
+            Event::Woken { .. } | Event::Cancelled { link: None } => return,
             Event::Cancelled { link: Some(link) } => (link, None),
             Event::Received {
                 link,
