@@ -23,7 +23,7 @@ impl HoldOff {
     /// Learns from a receive of `n` bytes that filled its room or did not.
     pub(super) fn note(&mut self, n: usize, filled: bool) {
         self.in_pieces = n >= PIECE_BYTES && !filled;
-        if !self.in_pieces {
+        if n < PIECE_BYTES {
             self.last = Duration::ZERO;
         }
     }
@@ -58,6 +58,9 @@ mod tests {
         }
         hold.note(8 * 1024, true);
         assert_eq!(hold.next(), None, "there is more already");
+        hold.note(8 * 1024, false);
+        assert_eq!(hold.next(), Some(LONGEST), "and is as fast as before");
+        hold.note(100, false);
         hold.note(8 * 1024, false);
         assert_eq!(hold.next(), Some(SHORTEST));
     }

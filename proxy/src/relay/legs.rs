@@ -190,9 +190,10 @@ impl Legs {
         self.flush(side, cx)
     }
 
-    /// True if the next receive from the server should let bytes gather, were more to come.
+    /// True if the next receive from the server should let bytes gather or have a large buffer,
+    /// were more to come.
     pub(super) fn gathers(&self) -> bool {
-        self.down.hold.helps()
+        self.down.hold.helps() || self.down.class != Class::Pick
     }
 
     /// Gets the released bytes of the direction that begins at `from` on their way. False if
