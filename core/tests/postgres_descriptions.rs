@@ -3,7 +3,13 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use support::*;
+use velum_core::policy::{Messages, Policy};
+
+/// A column that no rule is about.
+const ID_TEXT: (&str, u32, i16, u32, u16) = ("id", PATIENTS, 1, 25, 0);
 
 /// The server plans a statement again as it sees fit, and a name may come to stand for another
 /// one: what the portal at hand shows is asked each time.
@@ -40,6 +46,48 @@ fn a_description_of_the_statement_is_not_trusted() {
             frames(&data_row(&[Some(b"XXXXXXXXXX")]))[0]
         );
     }
+}
+
+/// A statement whose portals look alike is judged by what was made of the first: as long as they
+/// do, and by the rules in force.
+#[test]
+fn the_same_description_under_other_rules_is_judged_anew() {
+    let masking = Arc::new(masking_policy());
+    let exempt = Policy::new("open".into(), vec![], None, Messages::Strict, [8; 32]);
+    let mut harness = Harness::ready(exempt, Dashed);
+    let (plain, masked): (&[u8], &[u8]) = (b"no pattern", b"XXXXXXXXXX");
+    harness.client(&concat(&[parse("s", "SELECT ssn FROM patients"), sync()]));
+    harness.server(&concat(&[message(b'1', b""), ready(b'I')]));
+    let shown = |harness: &mut Harness<Dashed>, column| {
+        harness.client(&concat(&[
+            bind("", "s", b"1", &[]),
+            describe(b'P', ""),
+            execute(""),
+            sync(),
+        ]));
+        harness.take_client();
+        harness.server(&concat(&[
+            message(b'2', b""),
+            row_description(&[column]),
+            data_row(&[Some(plain)]),
+            complete("SELECT 1"),
+            ready(b'I'),
+        ]));
+        assert_eq!(tags(&harness.to_client), "2TDCZ");
+        frames(&harness.to_client)[2] == frames(&data_row(&[Some(plain)]))[0]
+    };
+    assert!(shown(&mut harness, SSN) && shown(&mut harness, SSN));
+    let catalog = Arc::clone(&harness.catalog);
+    harness.session.refresh(masking, catalog);
+    for _ in 0..2 {
+        assert!(!shown(&mut harness, SSN));
+        assert!(contains(&harness.to_client, masked));
+    }
+    assert!(shown(&mut harness, ID_TEXT) && !shown(&mut harness, SSN));
+    assert!(
+        !shown(&mut harness, SSN),
+        "and by its own description again"
+    );
 }
 
 /// A function that runs between the description of a portal and its execution could close it and

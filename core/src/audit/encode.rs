@@ -369,7 +369,7 @@ impl<'a> Decoder<'a> {
                 2 => Channel::FunctionCall,
                 _ => return Err(DecodeError::Invalid("channel")),
             },
-            text: self.string()?,
+            text: Arc::from(self.str()?),
             token: Token(self.array()?),
             binds: self.list(|from| {
                 Ok(if from.flag("bind")? {
@@ -378,7 +378,7 @@ impl<'a> Decoder<'a> {
                     None
                 })
             })?,
-            decision: self.string()?,
+            decision: Arc::from(self.str()?),
         })
     }
 

@@ -100,13 +100,13 @@ pub enum Body {
         channel: Channel,
         /// The text with literals replaced by tokens; at most
         /// [`crate::limits::RECORD_STATEMENT_BYTES`].
-        text: String,
+        text: Arc<str>,
         /// Token of the original text.
         token: Token,
         /// Tokens of the bind values in order; `None` for NULL.
         binds: Vec<Option<Token>>,
         /// What was decided, and why.
-        decision: String,
+        decision: Arc<str>,
     },
     /// A statement has ended.
     Outcome {

@@ -35,10 +35,10 @@ fn intent(session: u128, statement: u64) -> Record {
         statement,
         effect: Effect::Read,
         channel: Channel::Simple,
-        text: "select $1".to_owned(),
+        text: "select $1".into(),
         token: TokenKey::new(&[1; 32]).token(b"select 1"),
         binds: Vec::new(),
-        decision: "allowed".to_owned(),
+        decision: "allowed".into(),
     };
     record(session, body)
 }

@@ -301,7 +301,7 @@ impl Open {
 
     /// What has to follow each call of the session before any byte of it is sent.
     fn after_call(&mut self, about: &About, legs: &Legs, cx: &mut Context) {
-        let records = self.session.take_records();
+        let records: Vec<_> = self.session.take_records().collect();
         if !records.is_empty() {
             self.records += records.len() as u64;
             let waiter = Waiter {

@@ -73,10 +73,10 @@ fn intent() -> impl Strategy<Value = Body> {
                 statement,
                 effect,
                 channel,
-                text,
+                text: text.into(),
                 token: Token(token),
                 binds: binds.into_iter().map(|bind| bind.map(Token)).collect(),
-                decision,
+                decision: decision.into(),
             },
         )
 }

@@ -194,7 +194,7 @@ impl<I: Inspect> Session<I> {
         if drops_unnamed {
             self.names.set_statement(b"", None);
         }
-        let decision = format!("deny: {}", refusal.message);
+        let decision = format!("deny: {}", refusal.message).into();
         let (ordinal, _) = self.journal.intent(
             now,
             &Intent {

@@ -35,6 +35,12 @@ enum Expect {
     ResultFormats(Option<u16>),
 }
 
+/// A number of up to four bytes.
+fn big_endian(bytes: &[u8]) -> u32 {
+    let add = |sum, &byte| sum << 8 | u32::from(byte);
+    bytes.iter().fold(0, add)
+}
+
 /// A Bind that is being read.
 pub(super) struct BindStream {
     expect: Expect,
@@ -150,14 +156,17 @@ impl BindStream {
         part: &'a [u8],
         tokens: &TokenKey,
     ) -> Result<&'a [u8], Violation> {
+        if self.partial.is_empty()
+            && let Some((number, rest)) = part.split_first_chunk::<N>()
+        {
+            self.take_number(big_endian(number), tokens)?;
+            return Ok(rest);
+        }
         let missing = N - self.partial.len();
         let (head, rest) = part.split_at(missing.min(part.len()));
         self.partial.extend_from_slice(head);
         if self.partial.len() == N {
-            let value = self
-                .partial
-                .iter()
-                .fold(0, |sum, &byte| sum << 8 | u32::from(byte));
+            let value = big_endian(&self.partial);
             self.partial.clear();
             self.take_number(value, tokens)?;
         }

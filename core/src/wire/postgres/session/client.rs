@@ -21,6 +21,9 @@ use super::probe::Probed;
 use super::statements::{Described, Portal, Statement, StatementText};
 use super::{CLIENT, Halt, Session, Step};
 
+/// What a large message has grown is cut back to this.
+const BODY_BYTES: usize = 256;
+
 fn too_many_portals() -> Refusal {
     let text = "too many portals in one session";
     Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, text)
@@ -135,9 +138,14 @@ impl<I: Inspect> Session<I> {
         if unjudged.len() < header.frame_bytes {
             return Err(self.need_whole(CLIENT, header.frame_bytes));
         }
-        // The body is copied only where it is kept: names and texts.
-        let body = unjudged[HEADER_BYTES..header.frame_bytes].to_vec();
-        self.whole_message(header, &body, window, now)
+        // Out of the window, which takes what goes in its place.
+        let mut body = std::mem::take(&mut self.client_body);
+        body.extend_from_slice(&unjudged[HEADER_BYTES..header.frame_bytes]);
+        let done = self.whole_message(header, &body, window, now);
+        body.clear();
+        body.shrink_to(BODY_BYTES);
+        self.client_body = body;
+        done
     }
 
     fn whole_message(

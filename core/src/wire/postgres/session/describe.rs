@@ -22,14 +22,19 @@ impl<I: Inspect> Session<I> {
         window: &mut Window,
     ) -> Result<(), Halt> {
         let body = &window.unjudged()[HEADER_BYTES..header.frame_bytes];
-        let (shape, formats) = RowShape::parse(body)?;
         self.expect_catalog()?;
+        if let Some(injected) = self.described_as_before(body) {
+            return self.end_describe(header, injected, window);
+        }
+        let (shape, formats) = RowShape::parse(body)?;
         let needs_it = self.rules.needs_subjects() || self.rules.policy().counts_subjects();
         let has_source = shape.has_computed() || needs_it;
         let source = has_source.then(|| self.source()).flatten();
         let shape = shape.computed(source);
         let mut unknown = self.rules.unknown(shape.facts());
         unknown.extend(self.unknown_names(&shape));
+        let is_plain = !has_source && unknown.is_empty();
+        let epoch = self.rules.epoch();
         if unknown.iter().any(|unknown| !self.asked.contains(unknown)) {
             if self.asked.len() > limits::COLUMNS {
                 self.asked.clear();
@@ -55,7 +60,11 @@ impl<I: Inspect> Session<I> {
                     }
                     Target::Portal(portal) => {
                         self.names.charge_portal(portal, shape.state_bytes());
-                        let shape = portal.statement.recall(shape);
+                        let statement = &portal.statement;
+                        let shape = statement.recall(shape);
+                        if is_plain {
+                            statement.keep_description(body, epoch, &shape, &formats);
+                        }
                         portal.take_description(Described::Rows(shape), Some(formats));
                     }
                     Target::Copy(statement, index) => {
@@ -75,6 +84,24 @@ impl<I: Inspect> Session<I> {
         self.rules.veil_names(body_mut(window, header));
         window.pass(header.frame_bytes);
         Ok(())
+    }
+
+    /// The portal that is described looks as the last one of its statement did, by the same rules:
+    /// nothing has to be made of it again. Says whether the Describe is Velum's own.
+    fn described_as_before(&mut self, body: &[u8]) -> Option<bool> {
+        let epoch = self.rules.epoch();
+        let Some(Awaited::Describe {
+            target: Target::Portal(portal),
+            injected,
+        }) = self.pipeline.front()
+        else {
+            return None;
+        };
+        let (shape, formats) = portal.statement.description(body, epoch)?;
+        self.names.charge_portal(portal, shape.state_bytes());
+        portal.take_description(Described::Rows(shape), Some(formats));
+        let injected = *injected;
+        (!self.names.is_overfull()).then_some(injected)
     }
 
     /// The answer to a Describe is complete.

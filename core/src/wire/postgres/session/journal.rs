@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::vec;
 
 use crate::audit::record::{Body, Channel, Effect, Record, SessionId, Status};
 use crate::audit::token::Token;
@@ -26,10 +27,10 @@ struct Open {
 pub(super) struct Intent<'a> {
     pub(super) effect: Effect,
     pub(super) channel: Channel,
-    pub(super) text: &'a str,
+    pub(super) text: &'a Arc<str>,
     pub(super) token: Token,
     pub(super) binds: &'a [Option<Token>],
-    pub(super) decision: &'a str,
+    pub(super) decision: &'a Arc<str>,
 }
 
 /// See the module's text.
@@ -85,8 +86,8 @@ impl Journal {
     }
 
     /// Records made since the last call.
-    pub(super) fn take(&mut self) -> Vec<Record> {
-        std::mem::take(&mut self.records)
+    pub(super) fn take(&mut self) -> vec::Drain<'_, Record> {
+        self.records.drain(..)
     }
 
     /// The first `count` records are on disk.
@@ -114,10 +115,10 @@ impl Journal {
                 statement: ordinal,
                 effect: intent.effect,
                 channel: intent.channel,
-                text: intent.text.to_owned(),
+                text: Arc::clone(intent.text),
                 token: intent.token,
                 binds: intent.binds.to_vec(),
-                decision: intent.decision.to_owned(),
+                decision: Arc::clone(intent.decision),
             },
         );
         self.last_intent = self.made;

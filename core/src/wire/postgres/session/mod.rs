@@ -51,6 +51,7 @@ pub use fuzz::fuzz_session;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::vec;
 
 use crate::audit::record::{Body, Record, SessionId, Status};
 use crate::audit::token::TokenKey;
@@ -156,7 +157,7 @@ impl From<Refusal> for Halt {
 pub struct Session<I> {
     rules: Rulebook<I>,
     tokens: Arc<TokenKey>,
-    decision: String,
+    decision: Arc<str>,
     ledger: Arc<Ledger>,
     /// There is a budget of what may go out.
     meter: Option<Meter>,
@@ -181,6 +182,8 @@ pub struct Session<I> {
     probe: Option<Probe>,
     /// What Velum calls a statement of its own: no client has chosen the same.
     probe_name: String,
+    /// Scratch space for the body of the client's message at hand.
+    client_body: Vec<u8>,
     /// A client frame that passes in parts: bytes left of it.
     client_passing: usize,
     bind: Option<BindStream>,
@@ -223,7 +226,7 @@ impl<I: Inspect> Session<I> {
             },
         );
         let mut session = Self {
-            decision: format!("allow: policy {}", setup.policy.name),
+            decision: format!("allow: policy {}", setup.policy.name).into(),
             rules: Rulebook::new(setup.policy, setup.catalog, setup.analyses, setup.inspector),
             tokens: setup.tokens,
             ledger: setup.ledger,
@@ -241,6 +244,7 @@ impl<I: Inspect> Session<I> {
             head_intent: None,
             probe: None,
             probe_name: format!("velum {:032x}", setup.id.0),
+            client_body: Vec::new(),
             client_passing: 0,
             bind: None,
             leaving: false,
@@ -292,7 +296,7 @@ impl<I: Inspect> Session<I> {
     }
 
     /// Records made since the last call, to be written in order.
-    pub fn take_records(&mut self) -> Vec<Record> {
+    pub fn take_records(&mut self) -> vec::Drain<'_, Record> {
         self.journal.take()
     }
 
@@ -313,7 +317,7 @@ impl<I: Inspect> Session<I> {
     /// Puts a policy and a catalog in force, for everything that is judged from now on. Also
     /// the answer to [`Step::AwaitCatalog`], whether or not there was anything new to load.
     pub fn refresh(&mut self, policy: Arc<Policy>, catalog: Arc<Catalog>) {
-        self.decision = format!("allow: policy {}", policy.name);
+        self.decision = format!("allow: policy {}", policy.name).into();
         let is_other = !Arc::ptr_eq(self.rules.shared_policy(), &policy);
         self.rules.refresh(policy, catalog);
         self.write_anew();

@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::audit::record::Effect;
 use crate::audit::token::{Token, TokenKey};
@@ -28,7 +29,7 @@ pub(super) struct StatementText {
     /// How long it is; 0 if nobody has seen it.
     pub(super) bytes: usize,
     /// Literals and unknown names replaced by tokens.
-    pub(super) record: String,
+    pub(super) record: Arc<str>,
     /// Token of the whole text.
     pub(super) token: Token,
     pub(super) effect: Effect,
@@ -55,7 +56,8 @@ impl StatementText {
             bytes: text.len(),
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES, |name| {
                 catalog.has_word(name)
-            }),
+            })
+            .into(),
             token: key.token(text),
             effect,
             is_indirect,
@@ -86,7 +88,7 @@ impl StatementText {
             raw: Rc::default(),
             is_rewritten: false,
             bytes: 0,
-            record: "<prepared in SQL>".to_owned(),
+            record: "<prepared in SQL>".into(),
             token: Token([0; 12]),
             effect: Effect::MayWrite,
             is_indirect: false,
@@ -111,7 +113,7 @@ impl StatementText {
     /// A FunctionCall.
     pub(super) fn function_call(oid: u32) -> Self {
         Self {
-            record: format!("<function call of OID {oid}>"),
+            record: format!("<function call of OID {oid}>").into(),
             ..Self::unknown()
         }
     }
@@ -260,6 +262,18 @@ impl Size {
     }
 }
 
+/// Longest RowDescription that is kept, and what each statement counts for it.
+const DESCRIPTION_BYTES: usize = 1024;
+
+/// What was made of a RowDescription. The same bytes mean the same at the same epoch of the rules,
+/// unless a column has no table or something is not known: what that shows, the text says.
+struct Description {
+    body: Box<[u8]>,
+    epoch: u64,
+    shape: Rc<RowShape>,
+    formats: Formats,
+}
+
 /// A prepared statement.
 pub(super) struct Statement {
     pub(super) text: StatementText,
@@ -271,6 +285,8 @@ pub(super) struct Statement {
     /// What its rows looked like the last time, and what was learnt of them. Never what they
     /// look like now: the server plans again as it sees fit.
     shape: RefCell<Option<Rc<RowShape>>>,
+    /// The description that a portal had last.
+    description: RefCell<Option<Description>>,
     /// Columns of each COPY of the text, once its probe is answered.
     copy_shapes: RefCell<Vec<Option<Rc<RowShape>>>>,
     size: Size,
@@ -279,13 +295,14 @@ pub(super) struct Statement {
 impl Statement {
     pub(super) fn new(text: StatementText) -> Rc<Self> {
         let probes: usize = text.copies.iter().map(Copy::state_bytes).sum();
-        let size = Size::new(text.raw.len() + text.record.len() + probes);
+        let size = Size::new(text.raw.len() + text.record.len() + probes + DESCRIPTION_BYTES);
         let copy_shapes = RefCell::new(vec![None; text.copies.len()]);
         Rc::new(Self {
             text,
             is_named: Cell::new(false),
             admitted: Cell::new((0, 0)),
             shape: RefCell::new(None),
+            description: RefCell::new(None),
             copy_shapes,
             size,
         })
@@ -333,6 +350,32 @@ impl Statement {
             _ => Rc::clone(last.insert(Rc::new(shape))),
         }
     }
+
+    /// Keeps what was made of `body` at `epoch`.
+    pub(super) fn keep_description(
+        &self,
+        body: &[u8],
+        epoch: u64,
+        shape: &Rc<RowShape>,
+        formats: &Formats,
+    ) {
+        if body.len() <= DESCRIPTION_BYTES {
+            self.description.replace(Some(Description {
+                body: body.into(),
+                epoch,
+                shape: Rc::clone(shape),
+                formats: formats.clone(),
+            }));
+        }
+    }
+
+    /// What was made of the same bytes at the same epoch.
+    pub(super) fn description(&self, body: &[u8], epoch: u64) -> Option<(Rc<RowShape>, Formats)> {
+        let kept = self.description.borrow();
+        let kept = kept.as_ref()?;
+        let is_same = kept.epoch == epoch && *kept.body == *body;
+        is_same.then(|| (Rc::clone(&kept.shape), kept.formats.clone()))
+    }
 }
 
 /// A portal.
@@ -370,7 +413,7 @@ impl Portal {
 
     /// A cursor that was declared out of sight (DECLARE in SQL).
     pub(super) fn unknown_cursor() -> Rc<Self> {
-        let record = "<cursor declared in SQL>".to_owned();
+        let record = "<cursor declared in SQL>".into();
         let text = StatementText {
             record,
             ..StatementText::unknown()
