@@ -18,8 +18,8 @@ pub mod wake;
 
 pub use cancel::{CancelMap, CancelTarget};
 pub use snapshot::{
-    CatalogSlot, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, Loaded, ResourceSnapshot,
-    Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
+    Ahead, CatalogSlot, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, Loaded,
+    ResourceSnapshot, Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
 };
 pub use uplink::{Batch, ControlRequest, DurableMark, Receivers, Shared, State, ThreadLink};
 pub use wake::Wake;

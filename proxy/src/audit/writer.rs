@@ -13,9 +13,10 @@ use crate::config::model::AuditMode;
 use crate::planes::{Batch, Shared};
 
 /// How long a record that no session waits for may wait for company, and how many bytes of them:
-/// half of what is promised for an OUTCOME (200 ms, 1 MiB), so that the disk has the other half.
+/// with what its data thread holds it back (20 ms) half of what is promised for an OUTCOME (200 ms,
+/// 1 MiB), so that the disk has the other half.
 pub(super) const COMPANY: Bound = Bound {
-    within: Duration::from_millis(100),
+    within: Duration::from_millis(80),
     bytes: 512 * 1024,
 };
 
@@ -140,20 +141,15 @@ impl<M: Medium> Writer<M> {
         Ok(())
     }
 
-    /// Commits what is due. What is not may be acknowledged ahead of the disk, where the mode
-    /// allows it.
+    /// Commits what is due, and what somebody waits for.
     async fn settle(&mut self) -> Result<(), LogFailed> {
         let bound = self.bound();
         let age = self
             .oldest
             .map_or(Duration::ZERO, |oldest| oldest.elapsed());
         let is_due = age >= bound.within || self.log.staged_bytes() as u64 >= bound.bytes;
-        let is_durable = self.mode == AuditMode::Durable;
-        if is_due || (is_durable && self.is_awaited) || !self.appended.is_empty() {
+        if is_due || self.is_awaited || !self.appended.is_empty() {
             return self.commit().await;
-        }
-        if !is_durable {
-            self.acknowledge();
         }
         Ok(())
     }

@@ -12,10 +12,10 @@ use velum_core::wire::postgres::handshake::{Account, Credential, ScramVerifier};
 use velum_detectors::{Detectors, UnknownDetector};
 use zeroize::Zeroizing;
 
-use crate::config::model::{self, Config};
+use crate::config::model::{self, AuditMode, Config};
 use crate::planes::snapshot::Catalogs;
 use crate::planes::{
-    DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot, Snapshot,
+    Ahead, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot, Snapshot,
     UpstreamAddress, UpstreamTls, UpstreamUser,
 };
 use crate::relay::tls::server_end_point;
@@ -84,6 +84,17 @@ fn limits(config: &Config) -> Limits {
         pre_auth: config.limits.pre_auth,
         connect_timeout_ms: millis(config.limits.connect_timeout),
         drain_timeout_ms: millis(config.gateway.drain_timeout),
+        ahead: ahead(config.audit.mode),
+    }
+}
+
+fn ahead(mode: AuditMode) -> Option<Ahead> {
+    match mode {
+        AuditMode::Durable => None,
+        AuditMode::Bounded { within, bytes } => Some(Ahead {
+            within,
+            bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+        }),
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::pki_types::ServerName;
@@ -300,6 +301,17 @@ pub struct Limits {
     pub connect_timeout_ms: u64,
     /// What SIGTERM leaves a busy session.
     pub drain_timeout_ms: u64,
+    /// How far results may go ahead of the audit log; `None`: not at all.
+    pub ahead: Option<Ahead>,
+}
+
+/// Records that may be lost with the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// Age of the oldest that is not on disk.
+    pub within: Duration,
+    /// Bytes of those that are not on disk.
+    pub bytes: usize,
 }
 
 impl Default for Limits {
@@ -309,6 +321,7 @@ impl Default for Limits {
             pre_auth: 1_000,
             connect_timeout_ms: 10_000,
             drain_timeout_ms: 30_000,
+            ahead: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use velum_core::time::Timestamp;
 use super::journal::Journal;
 use super::op::{LinkId, Op};
 use super::pool::Pool;
-use crate::planes::{CancelTarget, CatalogSlot, Shared};
+use crate::planes::{Ahead, CancelTarget, CatalogSlot, Shared};
 
 /// Buffers for TLS records that a thread keeps; they are as large as they have grown.
 const SEAL_BUFFERS: usize = 16;
@@ -37,10 +37,16 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(shared: Arc<Shared>, thread: usize) -> Self {
+        let threads = shared.threads.len().max(1);
+        let ahead = shared.snapshot.load().limits.ahead;
+        let ahead = ahead.map(|all| Ahead {
+            bytes: all.bytes / threads,
+            ..all
+        });
         let mut context = Self {
             shared,
             pool: Pool::default(),
-            journal: Journal::new(thread),
+            journal: Journal::new(thread, ahead),
             ops: VecDeque::new(),
             now: Instant::now(),
             time: Timestamp(0),

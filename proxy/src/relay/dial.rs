@@ -252,7 +252,7 @@ impl Dialing {
 
     fn refuse(&self, refusal: &Refusal, about: &About, legs: &mut Legs, cx: &mut Context) -> Turn {
         let record = refused(about, &self.startup.identity.name, refusal.code, cx);
-        cx.journal.append(&[record], None);
+        cx.journal.append(&[record], None, cx.now);
         message::refuse(&mut legs.client.outbox, refusal);
         Turn::End
     }

@@ -113,7 +113,7 @@ impl Greeting {
             ClientStep::Failed(fault) => {
                 let user = about.snapshot.tried_name(self.handshake.tried_user());
                 let record = refused(about, &user, fault.to_refusal().code, cx);
-                cx.journal.append(&[record], None);
+                cx.journal.append(&[record], None, cx.now);
                 Some(Turn::End)
             }
             ClientStep::Closed => Some(Turn::End),
@@ -182,7 +182,7 @@ fn admit(startup: ClientStartup, about: &mut About, legs: &mut Legs, cx: &mut Co
         }
         Err(refusal) => {
             let record = refused(about, &startup.identity.name, refusal.code, cx);
-            cx.journal.append(&[record], None);
+            cx.journal.append(&[record], None, cx.now);
             message::refuse(&mut legs.client.outbox, &refusal);
             Turn::End
         }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::context::Context;
 use super::dial::ask;
-use super::journal::Waiter;
+use super::journal::{Wait, Waiter};
 use super::legs::{Fill, Legs, other};
 use super::link::{About, Counted, Turn};
 use crate::planes::cancel::CancelGuard;
@@ -167,7 +167,7 @@ impl Open {
         if from == Peer::Client {
             self.client_seen = left;
         }
-        self.after_call(about, legs, cx);
+        let may_follow = self.after_call(about, legs, cx);
         if released > 0 {
             let gathers = from == Peer::Server && self.session.is_mid_result() && legs.gathers();
             let wants_more = step == Step::NeedBytes && left == 0 && !gathers;
@@ -190,7 +190,8 @@ impl Open {
             Step::AwaitCatalog => cx.parked.push(legs.id),
             Step::NeedBytes | Step::AwaitDurable | Step::AwaitPeer => {}
         }
-        if left < before || released > 0 {
+        let goes_on = may_follow && step == Step::AwaitDurable;
+        if left < before || released > 0 || goes_on {
             Moved::Yes
         } else {
             Moved::No
@@ -299,19 +300,10 @@ impl Open {
         }
     }
 
-    /// What has to follow each call of the session before any byte of it is sent.
-    fn after_call(&mut self, about: &About, legs: &Legs, cx: &mut Context) {
-        let records: Vec<_> = self.session.take_records().collect();
-        if !records.is_empty() {
-            self.records += records.len() as u64;
-            let waiter = Waiter {
-                link: legs.id,
-                serial: about.serial,
-                count: self.records,
-            };
-            let is_awaited = records.iter().any(|record| record.body.is_awaited());
-            cx.journal.append(&records, is_awaited.then_some(waiter));
-        }
+    /// What has to follow each call of the session before any byte of it is sent. True if what
+    /// waits for a record that it made may go on.
+    fn after_call(&mut self, about: &About, legs: &Legs, cx: &mut Context) -> bool {
+        let may_follow = self.note_records(about, legs, cx);
         if self.session.take_change() && self.slot.note_change() == self.changes {
             // It knows itself, and asks when it has to.
             self.changes += 1;
@@ -327,6 +319,32 @@ impl Open {
             };
             self.cancel = Some(cx.shared.cancels.insert(&self.cancel_key, target));
         }
+        may_follow
+    }
+
+    /// Hands on the records that the last call made. True if what waits for them may go on.
+    fn note_records(&mut self, about: &About, legs: &Legs, cx: &mut Context) -> bool {
+        let taken = self.session.take_records();
+        let records = taken.as_slice();
+        if records.is_empty() {
+            return false;
+        }
+        self.records += records.len() as u64;
+        let waiter = Waiter {
+            link: legs.id,
+            serial: about.serial,
+            count: self.records,
+        };
+        let is_awaited = records.iter().any(|record| record.body.is_awaited());
+        let wait = cx
+            .journal
+            .append(records, is_awaited.then_some(waiter), cx.now);
+        drop(taken);
+        let may_follow = is_awaited && wait == Wait::Over;
+        if may_follow {
+            self.durable(self.records);
+        }
+        may_follow
     }
 
     /// The first `count` records of this session are on disk.

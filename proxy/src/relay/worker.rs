@@ -138,6 +138,7 @@ impl Worker {
             .threads
             .get(self.thread)
             .map_or(0, |it| it.durable.get());
+        self.cx.journal.settle(durable, self.cx.now);
         while let Some(waiter) = self.cx.journal.settled(durable) {
             self.with(waiter.link, |link, cx| {
                 // The place may have been given to another link since.
@@ -149,7 +150,7 @@ impl Worker {
                 }
             });
         }
-        self.cx.journal.hand_over(&self.cx.shared);
+        self.hand_over();
         for id in std::mem::take(&mut self.cx.parked) {
             self.with(id, Link::advance);
         }
@@ -182,12 +183,13 @@ impl Worker {
             self.drained_by = None;
             self.each(|link, cx| link.terminate(Leave::GoingDown.refusal(), cx));
         }
-        self.cx.journal.hand_over(&self.cx.shared);
+        self.hand_over();
         if self.cx.journal.is_lost() {
             self.follow(State::LogFailed);
         }
         let next = self.deadlines.peek().map(|Reverse((due, ..))| *due);
-        let next = next.into_iter().chain(self.drained_by).min()?;
+        let due = self.cx.journal.due();
+        let next = next.into_iter().chain(self.drained_by).chain(due).min()?;
         Some(next.saturating_duration_since(now))
     }
 
@@ -196,9 +198,17 @@ impl Worker {
         self.state == State::Running
     }
 
-    /// True when the thread may end: nothing is accepted and no link is left.
+    /// True when the thread may end: nothing is accepted, no link is left, and neither is a record.
     pub fn is_done(&self) -> bool {
-        !self.accepts() && self.links.is_empty()
+        !self.accepts() && self.links.is_empty() && self.cx.journal.is_handed_over()
+    }
+
+    /// At the end nothing gathers any more.
+    fn hand_over(&mut self) {
+        let is_last = !self.accepts() && self.links.is_empty();
+        self.cx
+            .journal
+            .hand_over(&self.cx.shared, self.cx.now, is_last);
     }
 
     fn follow(&mut self, state: State) {

@@ -162,7 +162,7 @@ fn a_failed_log_acknowledges_nothing() {
 }
 
 #[test]
-fn bounded_mode_acknowledges_ahead_of_the_disk_and_follows_in_time() {
+fn in_bounded_mode_the_disk_follows_in_time_and_at_once_where_somebody_waits() {
     let directory = tempfile::tempdir().unwrap();
     let within = std::time::Duration::from_millis(400);
     let mode = AuditMode::Bounded {
@@ -171,26 +171,28 @@ fn bounded_mode_acknowledges_ahead_of_the_disk_and_follows_in_time() {
     };
     let (shared, receivers) = shared(1);
     let (commands, obeyed) = mpsc::channel(1);
+    let on_disk = || read_all(directory.path()).unwrap().len();
+    let mark = || shared.threads[0].durable.get();
+    let send = async |last, is_awaited| {
+        let batch = Batch {
+            is_awaited,
+            ..batch(0, last, &[intent(1, last)])
+        };
+        shared.batches.send(batch).await.unwrap();
+    };
     run(async {
+        tokio::time::pause();
         let log = Log::new(PlainDisk::new(directory.path()), SEGMENT_BYTES, 1);
         let writer = Writer::new(log, mode, Arc::clone(&shared)).run(receivers.batches, obeyed);
         let drive = async {
-            let started = std::time::Instant::now();
-            shared
-                .batches
-                .send(batch(0, 1, &[intent(1, 1)]))
-                .await
-                .unwrap();
-            while shared.threads[0].durable.get() == 0 {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            }
-            assert!(started.elapsed() < within / 2, "it waits for the disk");
-            tokio::time::sleep(within).await;
-            assert_eq!(
-                read_all(directory.path()).unwrap().len(),
-                1,
-                "the disk follows"
-            );
+            send(1, false).await;
+            tokio::time::sleep(within / 4).await;
+            assert_eq!((mark(), on_disk()), (0, 0), "nobody waits for it");
+            tokio::time::sleep(within / 2).await;
+            assert_eq!((mark(), on_disk()), (1, 1));
+            send(2, true).await;
+            tokio::time::sleep(within / 100).await;
+            assert_eq!((mark(), on_disk()), (2, 2));
             commands.send(Command::Close).await.unwrap();
         };
         let (result, ()) = tokio::join!(writer, drive);
