@@ -217,10 +217,7 @@ impl Inside<'_> {
         is_clause.then_some(())?;
         let ends = |(lexeme, depth): &(Lexeme, usize)| {
             let is_word = |word: &&str| lexeme.is_word(self.text, word);
-            *depth == 0
-                && ["asc", "desc", "using", "nulls"]
-                    .iter()
-                    .any(|it| is_word(it))
+            *depth == 0 && ["asc", "desc", "using", "nulls"].iter().any(is_word)
         };
         let end = rest.iter().position(ends).unwrap_or(rest.len());
         span(rest.get(..end)?)
