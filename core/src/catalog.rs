@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
+use crate::mask::types::FIRST_NORMAL_OID;
 use crate::sql::lineage::{Flow, Origin, View};
 
 /// A column of a relation.
@@ -102,15 +103,24 @@ pub struct Catalog {
     pub views: HashMap<u32, Option<View>>,
     /// Names of operators outside of `pg_catalog` that may do anything.
     pub own_operators: HashSet<String>,
+    /// Relations that code of a user's own is attached to: it may run when they are read or
+    /// written.
+    pub loud: HashSet<u32>,
     /// Columns of which no two rows of their table have the same value, and each has one.
     pub keys: HashSet<Origin>,
-    /// Relations by name, made when it is first needed.
+    /// What is found by name, made when it is first needed.
     pub names: NameIndex,
 }
 
-/// OIDs of relations by name. A copy starts empty, so that what it belongs to may be changed.
+/// OIDs of relations by name, and names of types. A copy starts empty, so that what it belongs to
+/// may be changed.
 #[derive(Debug, Default)]
-pub struct NameIndex(OnceLock<HashMap<String, Vec<u32>>>);
+pub struct NameIndex {
+    relations: OnceLock<HashMap<String, Vec<u32>>>,
+    /// Has any name more than one relation?
+    has_namesakes: OnceLock<bool>,
+    own_types: OnceLock<HashSet<String>>,
+}
 
 impl Clone for NameIndex {
     fn clone(&self) -> Self {
@@ -121,19 +131,38 @@ impl Clone for NameIndex {
 impl Catalog {
     /// Every relation of this name, in order of OIDs.
     pub fn named(&self, name: &str) -> Vec<(u32, &Relation)> {
-        let by_name = self.names.0.get_or_init(|| {
+        let oids = self.by_name().get(name).map_or(&[][..], Vec::as_slice);
+        let known = oids
+            .iter()
+            .filter_map(|oid| Some((*oid, self.relations.get(oid)?)));
+        known.collect()
+    }
+
+    fn by_name(&self) -> &HashMap<String, Vec<u32>> {
+        self.names.relations.get_or_init(|| {
             let mut by_name: HashMap<String, Vec<u32>> = HashMap::new();
             for (oid, relation) in &self.relations {
                 by_name.entry(relation.name.clone()).or_default().push(*oid);
             }
             by_name.values_mut().for_each(|oids| oids.sort_unstable());
             by_name
+        })
+    }
+
+    /// May a name without a schema mean more than one relation?
+    pub fn has_namesakes(&self) -> bool {
+        let index = &self.names.has_namesakes;
+        *index.get_or_init(|| self.by_name().values().any(|oids| oids.len() > 1))
+    }
+
+    /// Is it the name of a type that is not PostgreSQL's own?
+    pub fn has_own_type(&self, name: &str) -> bool {
+        let index = self.names.own_types.get_or_init(|| {
+            let types = self.types.iter();
+            let own = types.filter(|(oid, _)| **oid >= FIRST_NORMAL_OID);
+            own.map(|(_, (name, _))| name.clone()).collect()
         });
-        let oids = by_name.get(name).map_or(&[][..], Vec::as_slice);
-        let known = oids
-            .iter()
-            .filter_map(|oid| Some((*oid, self.relations.get(oid)?)));
-        known.collect()
+        index.contains(name)
     }
 
     /// Is `word` an identifier of the catalog?

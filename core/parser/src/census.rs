@@ -19,6 +19,12 @@ pub struct Census {
     pub relations: Vec<(String, String)>,
     /// Each function call, by the parts of its name.
     pub functions: Vec<Vec<String>>,
+    /// Operators that are written out, by the parts of their names.
+    pub operators: Vec<Vec<String>>,
+    /// Types, by the parts of their names.
+    pub types: Vec<Vec<String>>,
+    /// EXECUTE, wherever it stands.
+    pub executes: usize,
     /// Mentions of columns, `*` included.
     pub columns: usize,
     /// Queries, the branches of set operations one by one.
@@ -65,6 +71,7 @@ impl Counter<'_> {
         match name {
             "ColumnRef" => self.census.columns += 1,
             "SelectStmt" => self.census.queries += 1,
+            "ExecuteStmt" => self.census.executes += 1,
             _ => {}
         }
         if self.depth > self.limits.depth {
@@ -137,6 +144,14 @@ impl ser::SerializeStruct for Fields<'_, '_> {
             ("FuncCall", "funcname") => {
                 let function = self.counter.strings(value)?;
                 self.counter.census.functions.push(function);
+            }
+            ("AExpr", "name") | ("SubLink", "oper_name") | ("SortBy", "use_clause") => {
+                let operator = self.counter.strings(value)?;
+                self.counter.census.operators.push(operator);
+            }
+            ("TypeName", "names") => {
+                let named = self.counter.strings(value)?;
+                self.counter.census.types.push(named);
             }
             ("SelectStmt", "distinct_clause") | ("RangeFunction", "functions") => {
                 self.counter.may_lack = true;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use velum_parser::{Lexing, ParseError};
 
-use super::effects::{self, Effects, NotUnderstood};
+use super::effects::{self, Class, Effects, NotUnderstood, PathChange};
 use super::lineage::cells::Level;
 use super::lineage::{self, Cells, Lineage, Outputs, SearchPath, Unresolved};
 use crate::catalog::Catalog;
@@ -48,6 +48,10 @@ pub struct Analysis {
     pub effects: Effects,
     /// What flows into its output.
     pub lineage: Lineage,
+    /// By which its names were looked up.
+    pub path: SearchPath,
+    /// What becomes of the search path when it has run.
+    pub path_change: PathChange,
 }
 
 /// Reads the statements of a text, whatever the session's settings are: a text that means another
@@ -133,10 +137,23 @@ fn read_under(
     path: &SearchPath,
 ) -> Result<Vec<Analysis>, Unread> {
     let read = velum_parser::read(text, lexing, &limits::TREE, |statements| {
+        let mut path = path.clone();
         let each = statements.iter().map(|statement| {
             let effects = effects::effects(statement)?;
-            let lineage = lineage::lineage(statement, catalog, path);
-            Ok(Analysis { effects, lineage })
+            let own = match effects.class {
+                // It is looked up anew each time that it runs.
+                Class::Prepare => SearchPath::Unknown,
+                _ => path.clone(),
+            };
+            let lineage = lineage::lineage(statement, catalog, &own);
+            let path_change = effects.path_change(&lineage, catalog, &own);
+            path = after(&path, &path_change);
+            Ok(Analysis {
+                effects,
+                lineage,
+                path: own,
+                path_change,
+            })
         });
         each.collect::<Result<Vec<_>, NotUnderstood>>()
     });
@@ -144,6 +161,16 @@ fn read_under(
         Ok(Ok(statements)) => Ok(statements),
         Ok(Err(NotUnderstood)) => Err(Unread::NotUnderstood),
         Err(error) => Err(Unread::NoTree(error)),
+    }
+}
+
+/// The path for the next statement of a text, which runs only if all before it have. Where it was
+/// not known at first, neither is whether there are temporary tables.
+fn after(path: &SearchPath, change: &PathChange) -> SearchPath {
+    match (path, change) {
+        (path, PathChange::None) => path.clone(),
+        (SearchPath::Known(_), PathChange::To(path)) => path.clone(),
+        _ => SearchPath::Unknown,
     }
 }
 
@@ -358,10 +385,7 @@ fn flow_bytes(flow: &lineage::Flow) -> usize {
 pub fn fuzz_read(text: &[u8]) {
     let catalog = Catalog::default();
     let policy = Policy::exempt().guarded(crate::policy::guard::Guard::default());
-    for path in [
-        SearchPath::Unknown,
-        SearchPath::Known(vec!["public".to_owned()]),
-    ] {
+    for path in [SearchPath::Unknown, SearchPath::known(["public"])] {
         let Ok(statements) = read(text, &catalog, &path) else {
             continue;
         };
@@ -374,6 +398,40 @@ pub fn fuzz_read(text: &[u8]) {
     }
     fuzz_hidden(text);
     fuzz_cells(text);
+    fuzz_path(text);
+}
+
+/// By no path more flows than by one that is not known.
+#[cfg(any(test, fuzzing))]
+fn fuzz_path(text: &[u8]) {
+    let mut catalog = Catalog::default();
+    for (oid, schema, name) in [(20_000, "a", "t"), (20_001, "b", "t"), (20_002, "b", "u")] {
+        let columns = [("b", 25), ("x", 25)];
+        let table = crate::catalog::table(schema, name, &columns);
+        catalog.relations.insert(oid, table);
+    }
+    let sources = |path: &SearchPath| {
+        let statements = read(text, &catalog, path).unwrap_or_default();
+        let mut all = std::collections::BTreeSet::new();
+        for statement in &statements {
+            match &statement.lineage.outputs {
+                Ok(Outputs::Each(flows)) => {
+                    all.extend(flows.iter().flat_map(|it| it.sources.clone()))
+                }
+                Ok(Outputs::Any(flow)) => all.extend(flow.sources.clone()),
+                Ok(Outputs::None) => {}
+                Err(_) => return None,
+            }
+        }
+        Some(all)
+    };
+    let Some(any) = sources(&SearchPath::Unknown) else {
+        return;
+    };
+    for path in [&[][..], &["a"], &["b"], &["a", "b"]] {
+        let known = sources(&SearchPath::known(path.iter().copied()));
+        assert!(known.is_none_or(|known| known.is_subset(&any)));
+    }
 }
 
 /// Two tables, and a policy that is about a column of both.
@@ -489,7 +547,7 @@ mod tests {
         let mut analyses = Analyses::new(CAPACITY_BYTES);
         let mut catalog = Catalog::default();
         let text = b"select a from t";
-        let path = SearchPath::Known(vec!["a".to_owned()]);
+        let path = SearchPath::known(["a"]);
         let first = analyses.get(text, &catalog, &path);
         let again = analyses.get(text, &catalog, &path);
         assert!(Rc::ptr_eq(&first.unwrap(), &again.unwrap()));
@@ -562,6 +620,8 @@ mod tests {
             "select (select count(t.b) from u), count(*) over () from t, (select sum(b) from t) x",
             "select percentile_disc(.5) within group (order by a) from t; select count(a) from u",
             "select case when count(*) > 1 then null else count(*) end, array(select 1 from t)",
+            "select upper(t.x), u.* from t join b.u using (b)",
+            "set search_path = b; select x from t; set search_path = a; select b from t",
         ] {
             fuzz_read(text.as_bytes());
         }

@@ -21,6 +21,7 @@ mod identifiers;
 mod keywords;
 pub(crate) mod lex;
 pub mod lineage;
+mod path;
 mod tokenise;
 pub mod tree;
 
@@ -33,6 +34,7 @@ pub use copy::{CopyFormat, CopyOptions, CopySource, CopyTo};
 pub use identifiers::quoted;
 pub(crate) use identifiers::{channels, identifiers, is_inert, literals};
 pub(crate) use keywords::is_builtin;
+pub use path::SearchPath;
 pub use tokenise::tokenise;
 
 use crate::audit::record::Effect;

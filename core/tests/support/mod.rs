@@ -5,6 +5,8 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod paths;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ mod derived;
 mod elsewhere;
 mod guarded;
 mod limited;
+mod paths;
 mod renamed;
 #[path = "../support/mod.rs"]
 mod support;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
             elsewhere::beside_the_gateway,
         ),
         ("39_aggregates_of_few_patients", counted::few),
+        ("40_a_table_of_another_schema", paths::changed),
     ];
     let mut trials = Vec::new();
     for (name, body) in vectors {

@@ -6,7 +6,7 @@ use super::{Denial, Guard, Predicates, Reason, Unguardable};
 use crate::catalog::{Catalog, Relation};
 use crate::sql::Analysis;
 use crate::sql::effects::{Access, Class, Effects, Name, Place, RelationUse, SideEffect};
-use crate::sql::lineage::{Flow, Kind, Origin, Test, Use, is_called, is_opaque};
+use crate::sql::lineage::{Flow, Kind, Origin, SearchPath, Test, Use, is_called, is_opaque};
 
 /// What statements that may run cost and change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,7 @@ impl Policy {
                 policy: self,
                 guard,
                 catalog,
+                path: &statement.path,
                 in_flux: in_flux || admission.changes_names,
             };
             admission.probes = admission
@@ -69,6 +70,7 @@ struct Decision<'a> {
     policy: &'a Policy,
     guard: &'a Guard,
     catalog: &'a Catalog,
+    path: &'a SearchPath,
     in_flux: bool,
 }
 
@@ -228,7 +230,7 @@ impl Decision<'_> {
 
     /// The relations that a name may mean.
     fn candidates(&self, name: &Name) -> Vec<(u32, &Relation)> {
-        candidates(self.catalog, name)
+        candidates(self.catalog, self.path, name)
     }
 
     fn functions(&self, effects: &Effects) -> Result<(), Denial> {
@@ -408,15 +410,20 @@ impl Decision<'_> {
 }
 
 /// The relations that a name may mean.
-pub(super) fn candidates<'a>(catalog: &'a Catalog, name: &[String]) -> Vec<(u32, &'a Relation)> {
-    let (schema, name) = match name {
-        [.., schema, name] => (Some(schema), name),
-        [name] => (None, name),
-        [] => return Vec::new(),
-    };
-    let mut named = catalog.named(name);
-    named.retain(|(_, relation)| schema.is_none_or(|schema| *schema == relation.schema));
-    named
+pub(super) fn candidates<'a>(
+    catalog: &'a Catalog,
+    path: &SearchPath,
+    name: &[String],
+) -> Vec<(u32, &'a Relation)> {
+    match name {
+        [.., schema, name] => {
+            let mut named = catalog.named(name);
+            named.retain(|(_, relation)| *schema == relation.schema);
+            named
+        }
+        [name] => path.find(catalog, "", name),
+        [] => Vec::new(),
+    }
 }
 
 /// Is it all of a table's row?

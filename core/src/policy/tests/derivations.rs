@@ -116,7 +116,7 @@ fn policy() -> Policy {
 }
 
 fn plans_of(catalog: &Catalog, policy: &Policy, text: &str, type_oid: u32) -> Vec<ColumnPlan> {
-    let path = SearchPath::Known(vec!["ehr".to_owned()]);
+    let path = SearchPath::known(["ehr"]);
     let statements = crate::sql::read(text.as_bytes(), catalog, &path);
     let statements = statements.unwrap_or_else(|error| panic!("{text}: {error}"));
     let flows = match &statements[0].lineage.outputs {
@@ -354,7 +354,7 @@ fn a_rule_about_the_output_does_not_weaken_what_flows_in() {
         attnum: 0,
         type_oid: TEXT,
     };
-    let path = SearchPath::Known(vec!["ehr".to_owned()]);
+    let path = SearchPath::known(["ehr"]);
     let statements = crate::sql::read(text.as_bytes(), &catalog, &path).unwrap();
     let Ok(Outputs::Each(flows)) = &statements[0].lineage.outputs else {
         panic!("{statements:?}");

@@ -8,6 +8,7 @@
 //! from the census as a whole.
 
 mod class;
+mod path;
 mod side;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod walk;
 use velum_parser::Statement;
 
 pub use class::Class;
+pub use path::PathChange;
 pub use side::SideEffect;
 
 use super::lineage::{is_called, is_opaque};
@@ -122,6 +124,12 @@ pub struct Effects {
     pub row_limit: Option<RowLimit>,
     /// What it does besides, sorted.
     pub side_effects: Vec<SideEffect>,
+    /// The operators that it writes out, sorted.
+    operators: Vec<Name>,
+    /// The types that it names, sorted.
+    types: Vec<Name>,
+    /// What it does to the search path, by its root.
+    path: PathChange,
 }
 
 impl Effects {
@@ -187,6 +195,9 @@ pub fn effects(statement: &Statement<'_>) -> Result<Effects, NotUnderstood> {
         fields: sorted(found.fields),
         row_limit: row_limit(statement.node),
         side_effects: sorted(side_effects),
+        operators: sorted(statement.census.operators.clone()),
+        types: sorted(statement.census.types.clone()),
+        path: path::of_statement(statement.node, &statement.census),
     })
 }
 

@@ -12,7 +12,7 @@ use super::cells::Reads;
 use super::flow::{Flow, Kind, Members};
 use super::scope::{Column, Columns, Cte, Made, Named, Piece, Scope};
 use super::uses::Test;
-use super::{Analysis, SearchPath, Unresolved};
+use super::{Analysis, Unresolved};
 
 /// Functions that return one column whatever they are given. Sorted.
 const ONE_COLUMN: [&str; 16] = [
@@ -138,32 +138,7 @@ impl<'a> Analysis<'a> {
 
     /// The relations that a name may mean.
     pub(super) fn find(&self, schema: &str, name: &str) -> Vec<(u32, &'a Relation)> {
-        let named = self.catalog.named(name);
-        let is_temporary = |relation: &Relation| relation.schema.starts_with("pg_temp_");
-        let in_schema = |schema: &str| {
-            let here = named.iter().filter(|(_, relation)| match schema {
-                "pg_temp" => is_temporary(relation),
-                schema => relation.schema == schema,
-            });
-            here.copied().collect::<Vec<_>>()
-        };
-        match (schema, self.path) {
-            ("", SearchPath::Unknown) => named,
-            ("", SearchPath::Known(path)) => {
-                // Of those of other sessions nobody knows which is ours.
-                let mut found = in_schema("pg_temp");
-                let says_when = path.iter().any(|schema| schema == "pg_catalog");
-                let implied = (!says_when).then_some("pg_catalog");
-                let mut schemas = implied.into_iter().chain(path.iter().map(String::as_str));
-                let first = schemas.find_map(|schema| {
-                    let here = in_schema(schema);
-                    (!here.is_empty()).then_some(here)
-                });
-                found.extend(first.unwrap_or_default());
-                found
-            }
-            (schema, _) => in_schema(schema),
-        }
+        self.path.find(self.catalog, schema, name)
     }
 
     /// The columns of whichever it is.

@@ -46,14 +46,7 @@ use crate::limits;
 
 use cells::Reads;
 
-/// Where unqualified names are looked up.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum SearchPath {
-    /// In these schemas in order, after those of temporary tables and `pg_catalog`.
-    Known(Vec<String>),
-    /// In any schema: a name stands for everything of that name.
-    Unknown,
-}
+pub use super::SearchPath;
 
 /// Why it is not known what flows into a statement's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +84,8 @@ pub struct Lineage {
     pub handle: Option<Handle>,
     /// It names a relation or a column that the catalog does not have.
     pub is_ahead: bool,
+    /// A column that it names may be a function of a row.
+    pub may_call: bool,
     /// It names a relation or a common table expression more than once: columns of one table may
     /// be those of different rows.
     pub joins_itself: bool,
@@ -123,6 +118,7 @@ pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) 
         functions: &statement.census.functions,
         steps: Cell::new(0),
         is_ahead: Cell::new(false),
+        may_call: Cell::new(false),
         uses: RefCell::default(),
         blind: Cell::new(None),
         stars: RefCell::default(),
@@ -140,6 +136,7 @@ pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) 
     Lineage {
         cells: analysis.cells(&statement.census, blind),
         is_ahead: analysis.is_ahead.get() || blind == Some(Unresolved::Column),
+        may_call: analysis.may_call.get(),
         outputs,
         joins_itself: !analysis.namesakes.is_empty(),
         uses: match blind {
@@ -185,7 +182,7 @@ pub fn view_columns(definition: &[u8], catalog: &Catalog) -> Result<Vec<Flow>, U
 /// See [`Unresolved`].
 pub fn view(definition: &[u8], catalog: &Catalog) -> Result<View, Unresolved> {
     // PostgreSQL writes a definition with every name qualified that this path does not find.
-    let path = SearchPath::Known(Vec::new());
+    let path = SearchPath::known([]);
     let lexing = velum_parser::Lexing::default();
     let read = velum_parser::read(
         definition,
@@ -234,6 +231,7 @@ pub(super) struct Analysis<'a> {
     functions: &'a [Vec<String>],
     steps: Cell<usize>,
     is_ahead: Cell<bool>,
+    may_call: Cell<bool>,
     uses: RefCell<Vec<Use>>,
     /// Why not all uses are known.
     blind: Cell<Option<Unresolved>>,

@@ -286,6 +286,7 @@ impl<'s, 'a> Scope<'s, 'a> {
             if may_be_call && named.is_table && SYSTEM_COLUMNS.contains(&name) {
                 flows.push(Rc::new(Flow::CONSTANT));
             } else if may_be_call {
+                analysis.may_call.set(true);
                 flows.push(Rc::new((*named.row).clone().opaque().by(name)));
             }
             flows.extend(found.settle());

@@ -150,6 +150,10 @@ pub(super) fn handle(root: &Node) -> Option<Handle> {
         Node::FetchStmt(fetch) => cursor(&fetch.portalname),
         Node::PrepareStmt(prepare) => prepared(&prepare.name),
         Node::ExecuteStmt(execute) => prepared(&execute.name),
+        Node::ExplainStmt(explain) => match inner(explain.query.as_deref()) {
+            Some(Node::ExecuteStmt(execute)) => prepared(&execute.name),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -63,7 +63,7 @@ fn catalog() -> Catalog {
 }
 
 fn path() -> SearchPath {
-    SearchPath::Known(vec!["ehr".to_owned()])
+    SearchPath::known(["ehr"])
 }
 
 fn outputs_of(text: &str, path: &SearchPath) -> Result<Outputs, Unresolved> {

@@ -146,6 +146,25 @@ fn write_kind_and_name(out: &mut Vec<u8>, tag: u8, kind: u8, name: &[u8]) {
     });
 }
 
+/// Appends a Bind without parameters, for a result in text.
+pub fn write_bind(out: &mut Vec<u8>, portal: &[u8], statement: &[u8]) {
+    frame::write(out, client::BIND, |out| {
+        for name in [portal, statement] {
+            out.extend_from_slice(name);
+            out.push(0);
+        }
+        out.extend_from_slice(&[0; 6]);
+    });
+}
+
+/// Appends an Execute of all rows.
+pub fn write_execute(out: &mut Vec<u8>, portal: &[u8]) {
+    frame::write(out, client::EXECUTE, |out| {
+        out.extend_from_slice(portal);
+        out.extend_from_slice(&[0; 5]);
+    });
+}
+
 /// Appends a Sync.
 pub fn write_sync(out: &mut Vec<u8>) {
     frame::write(out, client::SYNC, |_| {});

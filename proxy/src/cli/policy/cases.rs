@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Test) -> Result<u8, String> {
         }
         let database = databases.get(&resource.name).ok_or("no database")?;
         database.set_path(&case.search_path)?;
-        let explained = explain(policy, database, &case.sql)?;
+        let explained = explain(policy, database, &case.search_path, &case.sql)?;
         results.push(Done {
             title: case.title(),
             place: place(&arguments.cases, &text, spanned.span().start),

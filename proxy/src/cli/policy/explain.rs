@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Explain) -> Result<u8, String> {
     let (policy, resource) = file.policy_of(&who.identity, who.resource.as_deref())?;
     let database = Database::open(&file.config, resource, None)?;
     database.set_path(&arguments.search_path)?;
-    let explained = explain(policy, &database, &arguments.sql)?;
+    let explained = explain(policy, &database, &arguments.search_path, &arguments.sql)?;
     let compiled = compiled(policy)?;
     let about = show::About {
         file: &file,
@@ -77,20 +77,27 @@ pub(super) fn run(arguments: &Explain) -> Result<u8, String> {
     })
 }
 
-/// What becomes of a statement under a policy. Names without a schema stand for everything of that
-/// name, as they do in the gateway.
+/// What becomes of a statement under a policy. Names without a schema are looked up in `schemas`;
+/// if there are none, they stand for everything of that name, as in a session whose path is not
+/// known.
 ///
 /// # Errors
 /// A policy that cannot be put in force.
 pub(super) fn explain(
     policy: &model::Policy,
     database: &Database,
+    schemas: &[String],
     sql: &str,
 ) -> Result<Explained, String> {
     let compiled = compiled(policy)?;
     let catalog = &database.catalog;
-    let (sql, statements) = match read(sql, catalog) {
-        Ok(own) => sent(&compiled, catalog, sql, own),
+    let path = match schemas {
+        [] => SearchPath::Unknown,
+        schemas => SearchPath::known(schemas.iter().map(String::as_str)),
+    };
+    let read = |sql: &str| sql::read(sql.as_bytes(), catalog, &path);
+    let (sql, statements) = match read(sql) {
+        Ok(own) => sent(&compiled, catalog, (sql.to_owned(), own), read),
         Err(unread) => {
             let verdict = match compiled.guard {
                 Some(_) => Err(compiled.deny(Reason::Unread(unread))),
@@ -116,25 +123,21 @@ pub(super) fn explain(
     })
 }
 
-fn read(sql: &str, catalog: &Catalog) -> Result<Vec<Analysis>, sql::Unread> {
-    sql::read(sql.as_bytes(), catalog, &SearchPath::Unknown)
-}
-
 /// What the server gets to read.
 fn sent(
     policy: &policy::Policy,
     catalog: &Catalog,
-    sql: &str,
-    own: Vec<Analysis>,
+    own: (String, Vec<Analysis>),
+    read: impl Fn(&str) -> Result<Vec<Analysis>, sql::Unread>,
 ) -> (String, Vec<Analysis>) {
-    let mut sent = (sql.to_owned(), own);
+    let mut sent = own;
     for rewrite in [
         policy::Policy::without_hidden,
         policy::Policy::with_small_cells,
     ] {
         if let Some(text) = rewrite(policy, catalog, sent.0.as_bytes(), &sent.1) {
             let text = String::from_utf8_lossy(&text).into_owned();
-            let statements = read(&text, catalog).unwrap_or_default();
+            let statements = read(&text).unwrap_or_default();
             sent = (text, statements);
         }
     }

@@ -11,7 +11,7 @@ const DOING: &str = "reading functions";
 
 /// Extensions whose functions and operators compute from their arguments alone: they run no
 /// statement and read no table.
-const COMPUTING_EXTENSIONS: [&str; 18] = [
+pub(super) const COMPUTING_EXTENSIONS: [&str; 18] = [
     "bloom",
     "btree_gin",
     "btree_gist",

@@ -7,6 +7,7 @@
 
 mod functions;
 mod guard;
+mod loud;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -95,6 +96,7 @@ pub async fn load_over(
         }
         let mut catalog = tables::read(client).await?;
         functions::read(client, &mut catalog).await?;
+        loud::read(client, &mut catalog).await?;
         let complete = views::resolve(client, &mut catalog).await?;
         catalog.epoch = epoch;
         // Never found again, so that the next load reads what was locked.
@@ -113,7 +115,7 @@ pub async fn load_over(
 
 /// Every change to a row of these tables gives it a new xmin.
 async fn fingerprint(client: &Client) -> Result<Fingerprint, LoadError> {
-    const TABLES: [&str; 13] = [
+    const TABLES: [&str; 15] = [
         "pg_class",
         "pg_attribute",
         "pg_type",
@@ -127,6 +129,8 @@ async fn fingerprint(client: &Client) -> Result<Fingerprint, LoadError> {
         "pg_operator",
         "pg_extension",
         "pg_attrdef",
+        "pg_cast",
+        "pg_statistic_ext",
     ];
     let parts = TABLES.map(|table| {
         format!(

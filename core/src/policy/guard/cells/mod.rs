@@ -477,7 +477,7 @@ impl<'a> Persons<'a> {
             Access::Define => false,
         };
         for named in used.filter(|it| is_used(it.access)) {
-            for (oid, _) in self.candidates(&named.name) {
+            for (oid, _) in self.candidates(statement, &named.name) {
                 self.look_through(oid, VIEW_DEPTH)?;
             }
         }
@@ -501,7 +501,7 @@ impl<'a> Persons<'a> {
     /// Does the statement name a table of persons, or something that is not known?
     fn may_be_in(&self, statement: &Analysis) -> bool {
         statement.effects.relations.iter().any(|named| {
-            let candidates = self.candidates(&named.name);
+            let candidates = self.candidates(statement, &named.name);
             let guards = |oid: u32| {
                 let rows = self.rows(&Reads::of_one(oid), VIEW_DEPTH);
                 rows.is_ok_and(|rows| rows.guarded.is_empty())
@@ -510,7 +510,7 @@ impl<'a> Persons<'a> {
         })
     }
 
-    fn candidates(&self, name: &[String]) -> Vec<(u32, &'a Relation)> {
-        super::decide::candidates(self.catalog, name)
+    fn candidates(&self, statement: &Analysis, name: &[String]) -> Vec<(u32, &'a Relation)> {
+        super::decide::candidates(self.catalog, &statement.path, name)
     }
 }

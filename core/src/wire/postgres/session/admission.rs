@@ -12,7 +12,9 @@ use crate::bytes::Window;
 use crate::error::Refusal;
 use crate::inspect::Inspect;
 use crate::policy::guard::{Denial, Meter, Reason};
+use crate::sql::SearchPath;
 use crate::sql::effects::Class;
+use crate::sql::lineage::Handle;
 use crate::time::Timestamp;
 
 use super::super::frame::Header;
@@ -42,7 +44,11 @@ pub(super) struct Refused<'a> {
 impl<I: Inspect> Session<I> {
     /// May the statement run, by what its names stand for now? Waits for a catalog where it is
     /// certain that there is a newer one, or names something that the one at hand does not have.
-    pub(super) fn admit(&mut self, statement: &Statement) -> Result<Option<Refusal>, Halt> {
+    pub(super) fn admit(
+        &mut self,
+        statement: &Statement,
+        path: &SearchPath,
+    ) -> Result<Option<Refusal>, Halt> {
         if self.rules.policy().guard.is_none() {
             return Ok(None);
         }
@@ -55,10 +61,10 @@ impl<I: Inspect> Session<I> {
             return Err(Halt::Step(Step::AwaitPeer));
         }
         self.expect_catalog()?;
-        if statement.admitted(self.rules.epoch()).is_some() {
+        if statement.admitted(self.rules.epoch(), path).is_some() {
             return Ok(None);
         }
-        match Source::of(statement, 0) {
+        match Source::of(statement, 0, path) {
             Some(source) => self.admit_source(statement, &source),
             None => Ok(self.admit_unread(statement)),
         }
@@ -68,12 +74,13 @@ impl<I: Inspect> Session<I> {
     pub(super) fn admit_run(
         &mut self,
         statement: &Statement,
+        path: &SearchPath,
         now: Timestamp,
     ) -> Result<Option<Refusal>, Halt> {
         if let Some(meter) = &mut self.meter {
             meter.tick(now);
         }
-        if let Some(refusal) = self.admit(statement)? {
+        if let Some(refusal) = self.admit(statement, path)? {
             return Ok(Some(refusal));
         }
         let policy = self.rules.policy();
@@ -85,7 +92,7 @@ impl<I: Inspect> Session<I> {
         {
             return Ok(Some(policy.deny(Reason::Exhausted(exhausted)).to_refusal()));
         }
-        let own = statement.admitted(self.rules.epoch()).unwrap_or(0);
+        let own = statement.admitted(self.rules.epoch(), path).unwrap_or(0);
         let prepared = match self.prepared_probes(statement) {
             Ok(probes) => probes,
             Err(denial) => return Ok(Some(denial.to_refusal())),
@@ -104,7 +111,7 @@ impl<I: Inspect> Session<I> {
 
     /// Does all of it only begin, end or hold what others do?
     fn is_frame(&self, statement: &Statement) -> bool {
-        let source = Source::of(statement, 0);
+        let source = Source::of(statement, 0, &statement.path);
         let known = source.and_then(|source| self.rules.statements_of(&source));
         known.is_some_and(|known| {
             let mut commands = known.iter().flat_map(|it| &it.effects.commands);
@@ -115,23 +122,39 @@ impl<I: Inspect> Session<I> {
     /// What the statements that were prepared in SQL, and are executed by this one, compare. One
     /// that is not known any more counts as one value.
     fn prepared_probes(&self, statement: &Statement) -> Result<u32, Denial> {
-        if !statement.text.is_indirect {
+        if !statement.text.may_execute {
             return Ok(0);
         }
-        let Some(known) = Source::of(statement, 0).and_then(|it| self.rules.statements_of(&it))
-        else {
+        let source = Source::of(statement, 0, &statement.path);
+        let Some(known) = source.and_then(|it| self.rules.statements_of(&it)) else {
             return Ok(1);
         };
         let mut probes: u32 = 0;
-        for analysis in known.iter().filter(|it| it.effects.class == Class::Execute) {
-            let handle = analysis.lineage.handle.as_ref();
-            let more = match handle.and_then(|handle| self.handles.get(handle)) {
-                Some(source) => self.rules.admit(source)?.probes,
+        let executes = |class| matches!(class, Class::Execute | Class::Explain);
+        for analysis in known.iter().filter(|it| executes(it.effects.class)) {
+            let Some(handle) = &analysis.lineage.handle else {
+                continue;
+            };
+            let more = match self.prepared(handle) {
+                Some(source) => self.rules.admit(&source)?.probes,
                 None => 1,
             };
             probes = probes.saturating_add(more);
         }
         Ok(probes)
+    }
+
+    /// What was prepared under this name, in SQL or by a Parse. The names of the one are looked up
+    /// anew by whatever path there is, those of the other were judged by one alone.
+    fn prepared(&self, handle: &Handle) -> Option<Source> {
+        let by_name = || match handle {
+            Handle::Prepared(name) => {
+                let statement = self.names.statement(name.as_bytes())?;
+                Source::of(&statement, 0, &SearchPath::Unknown)
+            }
+            Handle::Cursor(_) => None,
+        };
+        self.handles.get(handle).cloned().or_else(by_name)
     }
 
     fn admit_source(
@@ -148,7 +171,7 @@ impl<I: Inspect> Session<I> {
                 if admission.changes_names {
                     self.begin_change();
                 }
-                statement.set_admitted(self.rules.epoch(), admission.probes);
+                statement.set_admitted(self.rules.epoch(), &source.path, admission.probes);
                 Ok(None)
             }
             Err(denial) => Ok(Some(denial.to_refusal())),

@@ -5,12 +5,23 @@
 
 use std::rc::Rc;
 
+use crate::audit::record::Channel;
 use crate::audit::token::{Token, TokenKey, TokenStream};
+use crate::bytes::Window;
 use crate::cell::Encoding;
 use crate::error::{Peer, Violation};
+use crate::inspect::Inspect;
+use crate::limits;
+use crate::sql::SearchPath;
+use crate::time::Timestamp;
 
+use super::super::frame::{HEADER_BYTES, Header};
+use super::admission::Refused;
+use super::client::{check_name, too_many_portals, violation};
+use super::pipeline::Awaited;
 use super::shape::{self, Formats};
 use super::statements::{Portal, Statement};
+use super::{CLIENT, Halt, Session, Step};
 
 const MALFORMED: Violation = Violation {
     peer: Peer::Client,
@@ -52,6 +63,8 @@ pub(super) struct BindStream {
     pub(super) statement: Vec<u8>,
     binds: Vec<Option<Token>>,
     result_formats: Vec<Encoding>,
+    /// By which the names of the statement are looked up.
+    path: SearchPath,
 }
 
 impl BindStream {
@@ -65,6 +78,7 @@ impl BindStream {
             statement: Vec::new(),
             binds: Vec::new(),
             result_formats: Vec::new(),
+            path: SearchPath::Unknown,
         }
     }
 
@@ -98,6 +112,7 @@ impl BindStream {
     pub(super) fn into_portal(self, statement: Rc<Statement>) -> Rc<Portal> {
         Portal::new(
             statement,
+            self.path,
             Formats::from_codes(&self.result_formats),
             self.binds,
         )
@@ -237,5 +252,86 @@ impl BindStream {
                 Expect::Parameters(left)
             };
         }
+    }
+}
+
+impl<I: Inspect> Session<I> {
+    pub(super) fn begin_bind(
+        &mut self,
+        header: Header,
+        window: &mut Window,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        let available = window.unjudged().len().min(header.frame_bytes);
+        let mut bind = BindStream::new(header.body_bytes());
+        bind.feed(&window.unjudged()[HEADER_BYTES..available], &self.tokens)?;
+        if bind.left() > 0 && available < limits::ROW_WHOLE_BYTES.min(header.frame_bytes) {
+            // Small ones are read whole; the work done on this part is little.
+            self.window_wanted[CLIENT] = limits::ROW_WHOLE_BYTES.min(header.frame_bytes);
+            return Err(Halt::Step(Step::NeedBytes));
+        }
+        if !bind.names_are_known() {
+            return Err(violation("malformed Bind").into());
+        }
+        check_name(&bind.statement)?;
+        check_name(&bind.portal)?;
+        if !self.pipeline.is_skipping()
+            && let Some(statement) = self.names.statement(&bind.statement)
+        {
+            bind.path = self.settle_path(&statement.text, window)?;
+            // It is planned by this path, and SQL may fetch its rows.
+            if bind.path != statement.path
+                && let Some(refusal) = self.admit(&statement, &bind.path)?
+            {
+                if available < header.frame_bytes {
+                    return Err(self.need_whole(CLIENT, header.frame_bytes));
+                }
+                let refused = Refused {
+                    header,
+                    text: &statement.text,
+                    channel: Channel::Extended,
+                    binds: &bind.binds,
+                    refusal,
+                    drops_unnamed: false,
+                };
+                self.refuse_message(refused, window, now);
+                return Ok(());
+            }
+        }
+        window.pass(available);
+        if bind.left() == 0 {
+            return self.bound(bind, window);
+        }
+        self.bind = Some(bind);
+        Ok(())
+    }
+
+    /// All of a Bind is there.
+    pub(super) fn bound(&mut self, bind: BindStream, window: &mut Window) -> Result<(), Halt> {
+        if self.pipeline.is_skipping() {
+            return Ok(());
+        }
+        if !self.names.has_room() {
+            return Err(too_many_portals().into());
+        }
+        let statement = self
+            .names
+            .statement(&bind.statement)
+            .unwrap_or_else(Statement::unknown);
+        let name = bind.portal.clone();
+        statement.take_name(&name);
+        let portal = bind.into_portal(statement);
+        self.epoch += 1;
+        let undo = Some(self.names.set_portal(&name, Some(Rc::clone(&portal))));
+        let is_indirect = portal.statement.text.is_indirect;
+        self.follow_path(&portal.statement, &portal.path, false);
+        self.pipeline.push(Awaited::Bind {
+            portal: Rc::clone(&portal),
+            undo,
+        });
+        if is_indirect && !self.rules.judges_nothing() {
+            self.ask_about(&portal, &name, window);
+        }
+        Ok(())
     }
 }

@@ -65,6 +65,7 @@ impl<I: Inspect> Session<I> {
         }
         let ordinal = self.intend(&text, Channel::FunctionCall, &binds, now)?;
         self.epoch += 1;
+        self.lose_path();
         let result = if is_large_object {
             FunctionResult::LargeObject
         } else {

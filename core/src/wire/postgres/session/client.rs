@@ -8,13 +8,12 @@ use crate::audit::token::Token;
 use crate::bytes::{Reader, Window};
 use crate::error::{Peer, Refusal, SqlState, Violation};
 use crate::inspect::Inspect;
-use crate::limits;
+use crate::sql::SearchPath;
 use crate::time::Timestamp;
 
 use super::super::frame::{self, HEADER_BYTES, Header};
 use super::super::message::{self, client};
 use super::admission::Refused;
-use super::bind::BindStream;
 use super::journal::Intent;
 use super::pipeline::{Awaited, Target};
 use super::probe::Probed;
@@ -24,7 +23,7 @@ use super::{CLIENT, Halt, Session, Step};
 /// What a large message has grown is cut back to this.
 const BODY_BYTES: usize = 256;
 
-fn too_many_portals() -> Refusal {
+pub(super) fn too_many_portals() -> Refusal {
     let text = "too many portals in one session";
     Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, text)
 }
@@ -118,7 +117,7 @@ impl<I: Inspect> Session<I> {
                 self.client_passing = header.body_bytes();
                 return Ok(());
             }
-            client::BIND => return self.begin_bind(header, window),
+            client::BIND => return self.begin_bind(header, window, now),
             client::QUERY
             | client::PARSE
             | client::DESCRIBE
@@ -213,14 +212,14 @@ impl<I: Inspect> Session<I> {
         // Analysed once, however often the query has to wait at the head of the window.
         let statement = match &self.head_statement {
             Some(statement) => Rc::clone(statement),
-            None => self.statement(text),
+            None => self.statement(text, window)?,
         };
         self.head_statement = Some(Rc::clone(&statement));
         if !self.pipeline.is_skipping() {
             // Once: what a probe waits for is not waited for again.
             if self.probe.is_none()
                 && self.head_intent.is_none()
-                && let Some(refusal) = self.admit_run(&statement, now)?
+                && let Some(refusal) = self.admit_run(&statement, &statement.path, now)?
             {
                 self.head_statement = None;
                 self.forget_unnamed();
@@ -249,6 +248,7 @@ impl<I: Inspect> Session<I> {
         self.probe = None;
         self.epoch += 1;
         self.forget_unnamed();
+        self.follow_path(&statement, &statement.path, true);
         match statement.text.rewritten() {
             Some(text) => {
                 window.skip(header.frame_bytes);
@@ -266,13 +266,20 @@ impl<I: Inspect> Session<I> {
         self.names.set_statement(b"", None);
     }
 
-    fn statement(&self, text: &[u8]) -> Rc<Statement> {
-        let catalog = self.rules.catalog();
-        let own = StatementText::new(text, &self.tokens, catalog);
-        Statement::new(match self.rules.rewritten(&own) {
-            Some(text) => StatementText::in_place_of(own, &text, &self.tokens, catalog),
+    /// The statement at the head of the client's window.
+    fn statement(&mut self, text: &[u8], window: &mut Window) -> Result<Rc<Statement>, Halt> {
+        let own = StatementText::new(text, &self.tokens, self.rules.catalog());
+        let path = match self.pipeline.is_skipping() {
+            true => SearchPath::Unknown,
+            false => self.settle_path(&own, window)?,
+        };
+        let text = match self.rules.rewritten(&own, &path) {
+            Some(text) => {
+                StatementText::in_place_of(own, &text, &self.tokens, self.rules.catalog())
+            }
             None => own,
-        })
+        };
+        Ok(Statement::new(text, path))
     }
 
     /// Writes the INTENT of the message at the head of the window, once, and waits for it where
@@ -330,12 +337,12 @@ impl<I: Inspect> Session<I> {
                 .with_hint("DEALLOCATE statements that are not needed any more.")
                 .into());
         }
-        let statement = self.statement(text);
+        let statement = self.statement(text, window)?;
         if self.pipeline.is_skipping() {
             window.pass(header.frame_bytes);
             return Ok(());
         }
-        if let Some(refusal) = self.admit(&statement)? {
+        if let Some(refusal) = self.admit(&statement, &statement.path)? {
             let refused = Refused {
                 header,
                 text: &statement.text,
@@ -348,6 +355,7 @@ impl<I: Inspect> Session<I> {
             return Ok(());
         }
         statement.take_name(name);
+        statement.take_types(types.get(2..).unwrap_or_default());
         let undo = Some(self.names.set_statement(name, Some(Rc::clone(&statement))));
         self.epoch += 1;
         match statement.text.rewritten() {
@@ -365,55 +373,6 @@ impl<I: Inspect> Session<I> {
         Ok(())
     }
 
-    fn begin_bind(&mut self, header: Header, window: &mut Window) -> Result<(), Halt> {
-        let available = window.unjudged().len().min(header.frame_bytes);
-        let mut bind = BindStream::new(header.body_bytes());
-        bind.feed(&window.unjudged()[HEADER_BYTES..available], &self.tokens)?;
-        if bind.left() > 0 && available < limits::ROW_WHOLE_BYTES.min(header.frame_bytes) {
-            // Small ones are read whole; the work done on this part is little.
-            self.window_wanted[CLIENT] = limits::ROW_WHOLE_BYTES.min(header.frame_bytes);
-            return Err(Halt::Step(Step::NeedBytes));
-        }
-        if !bind.names_are_known() {
-            return Err(violation("malformed Bind").into());
-        }
-        check_name(&bind.statement)?;
-        check_name(&bind.portal)?;
-        window.pass(available);
-        if bind.left() == 0 {
-            return self.bound(bind, window);
-        }
-        self.bind = Some(bind);
-        Ok(())
-    }
-
-    fn bound(&mut self, bind: BindStream, window: &mut Window) -> Result<(), Halt> {
-        if self.pipeline.is_skipping() {
-            return Ok(());
-        }
-        if !self.names.has_room() {
-            return Err(too_many_portals().into());
-        }
-        let statement = self
-            .names
-            .statement(&bind.statement)
-            .unwrap_or_else(|| Statement::new(StatementText::unknown()));
-        let name = bind.portal.clone();
-        statement.take_name(&name);
-        let portal = bind.into_portal(statement);
-        self.epoch += 1;
-        let undo = Some(self.names.set_portal(&name, Some(Rc::clone(&portal))));
-        let is_indirect = portal.statement.text.is_indirect;
-        self.pipeline.push(Awaited::Bind {
-            portal: Rc::clone(&portal),
-            undo,
-        });
-        if is_indirect && !self.rules.judges_nothing() {
-            self.ask_about(&portal, &name, window);
-        }
-        Ok(())
-    }
-
     fn describe(&mut self, body: &[u8]) -> Result<(), Halt> {
         let (kind, name) = kind_and_name(body)?;
         check_name(name)?;
@@ -423,7 +382,7 @@ impl<I: Inspect> Session<I> {
         let target = match kind {
             b'S' => {
                 let known = self.names.statement(name);
-                let statement = known.unwrap_or_else(|| Statement::new(StatementText::unknown()));
+                let statement = known.unwrap_or_else(Statement::unknown);
                 Target::Statement(statement)
             }
             _ => {
@@ -459,9 +418,10 @@ impl<I: Inspect> Session<I> {
         }
         let portal = self.portal_or_cursor(name)?;
         let statement = Rc::clone(&portal.statement);
+        let path = portal.path.or(&self.path_for(&statement.text));
         // What its names stand for may have changed since it was parsed.
         if self.head_intent.is_none()
-            && let Some(refusal) = self.admit_run(&statement, now)?
+            && let Some(refusal) = self.admit_run(&statement, &path, now)?
         {
             let refused = Refused {
                 header,
@@ -476,7 +436,7 @@ impl<I: Inspect> Session<I> {
         }
         let ordinal = self.intend(&statement.text, Channel::Extended, &portal.binds, now)?;
         // Each time: the server looks the table up when it copies, not when it parses.
-        self.inject_copy_probes(&statement, window);
+        self.inject_copy_probes(&statement, &path, window);
         let is_indirect = statement.text.is_indirect;
         let is_stale = !self.rules.judges_nothing() && !portal.is_described(self.epoch);
         if is_stale && !is_indirect {
@@ -488,8 +448,10 @@ impl<I: Inspect> Session<I> {
             // What runs now is all that it ever runs.
             portal.stay_described(self.epoch);
         }
+        self.follow_path(&statement, &path, true);
         self.pipeline.push(Awaited::Execute {
             portal,
+            path,
             ordinal,
             is_doubtful: is_stale && is_indirect,
         });
@@ -500,7 +462,7 @@ impl<I: Inspect> Session<I> {
     /// Asks what the portal's rows look like, at this place of the client's messages. Not to be
     /// asked of rows that are another's (FETCH, EXECUTE) but right behind their Bind: the answer
     /// would be about whatever has the name now, and where nothing has, the server crashes.
-    fn ask_about(&mut self, portal: &Rc<Portal>, name: &[u8], window: &mut Window) {
+    pub(super) fn ask_about(&mut self, portal: &Rc<Portal>, name: &[u8], window: &mut Window) {
         window.insert_with(|out| message::write_describe(out, b'P', name));
         portal.set_described(Described::Pending, self.epoch);
         let target = Target::Portal(Rc::clone(portal));
@@ -544,7 +506,7 @@ impl<I: Inspect> Session<I> {
 
 /// Refuses a name of a statement or portal that the server would cut: two names here could be one
 /// there. It cuts after converting to its own encoding, which may lengthen what is not ASCII.
-fn check_name(name: &[u8]) -> Result<(), Refusal> {
+pub(super) fn check_name(name: &[u8]) -> Result<(), Refusal> {
     /// `NAMEDATALEN` without the terminator.
     const NAME_BYTES: usize = 63;
     if name.len() <= NAME_BYTES && name.is_ascii() {

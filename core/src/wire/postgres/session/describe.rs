@@ -67,7 +67,7 @@ impl<I: Inspect> Session<I> {
                         }
                         portal.take_description(Described::Rows(shape), Some(formats));
                     }
-                    Target::Copy(statement, index) => {
+                    Target::Copy(statement, index, _) => {
                         statement.set_copy_shape(*index, Rc::new(shape));
                     }
                 }

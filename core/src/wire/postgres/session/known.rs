@@ -196,11 +196,8 @@ mod tests {
 
     fn statement(sql: &str) -> Rc<Statement> {
         let key = TokenKey::new(&[1; 32]);
-        Statement::new(StatementText::new(
-            sql.as_bytes(),
-            &key,
-            &Catalog::default(),
-        ))
+        let text = StatementText::new(sql.as_bytes(), &key, &Catalog::default());
+        Statement::new(text, sql::SearchPath::Unknown)
     }
 
     #[test]

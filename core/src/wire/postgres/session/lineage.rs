@@ -11,9 +11,9 @@ use std::rc::Rc;
 use crate::audit::token::Token;
 use crate::inspect::Inspect;
 use crate::limits;
-use crate::sql::Analysis;
 use crate::sql::effects::Class;
 use crate::sql::lineage::{Flow, Handle, Outputs};
+use crate::sql::{Analysis, SearchPath};
 
 use super::Session;
 use super::pipeline::{Awaited, Target};
@@ -26,33 +26,36 @@ use super::statements::{Statement, Undo};
 pub(super) struct Source {
     pub(super) text: Rc<[u8]>,
     pub(super) index: usize,
+    /// By which the names of the text are looked up.
+    pub(super) path: SearchPath,
     /// Only if it is of this kind: the place was found by other means than the tree.
     pub(super) class: Option<Class>,
 }
 
 impl PartialEq for Source {
     fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.text, &other.text) && self.index == other.index
+        Rc::ptr_eq(&self.text, &other.text) && self.index == other.index && self.path == other.path
     }
 }
 
 impl Source {
-    pub(super) fn of(statement: &Statement, index: usize) -> Option<Self> {
+    pub(super) fn of(statement: &Statement, index: usize, path: &SearchPath) -> Option<Self> {
         let text = statement.text.whole()?;
         Some(Self {
             text,
             index,
+            path: path.clone(),
             class: None,
         })
     }
 
     /// What a COPY of the text copies.
-    fn of_copy(statement: &Statement, copy: usize) -> Option<Self> {
+    fn of_copy(statement: &Statement, copy: usize, path: &SearchPath) -> Option<Self> {
         let index = statement.text.copies.get(copy)?.index;
         let class = Some(Class::CopyOut);
         Some(Self {
             class,
-            ..Self::of(statement, index)?
+            ..Self::of(statement, index, path)?
         })
     }
 
@@ -128,17 +131,17 @@ impl<I: Inspect> Session<I> {
     fn answered(&mut self) -> Option<Source> {
         let index = self.answering.statements;
         let mixes_names = self.mixes_names;
-        let parsed = |statement: &Statement| match mixes_names && statement.is_named() {
+        let parsed = |statement: &Statement, path| match mixes_names && statement.is_named() {
             true => None,
-            false => Source::of(statement, 0),
+            false => Source::of(statement, 0, path),
         };
         match self.pipeline.front()? {
-            Awaited::Query { statement, .. } => Source::of(statement, index),
-            Awaited::Execute { portal, .. } => parsed(&portal.statement),
+            Awaited::Query { statement, .. } => Source::of(statement, index, &statement.path),
+            Awaited::Execute { portal, path, .. } => parsed(&portal.statement, path),
             Awaited::Describe { target, .. } => match target {
-                Target::Statement(statement) => parsed(statement),
-                Target::Portal(portal) => parsed(&portal.statement),
-                Target::Copy(statement, copy) => Source::of_copy(statement, *copy),
+                Target::Statement(statement) => parsed(statement, &statement.path),
+                Target::Portal(portal) => parsed(&portal.statement, &portal.path),
+                Target::Copy(statement, copy, path) => Source::of_copy(statement, *copy, path),
             },
             _ => None,
         }
@@ -182,7 +185,7 @@ impl<I: Inspect> Session<I> {
         };
         let catalog = self.rules.catalog();
         let is_seen = |statement: Rc<Statement>| {
-            let source = Source::of(&statement, 0)?;
+            let source = Source::of(&statement, 0, &statement.path)?;
             let seen = |analysis: &Analysis| !analysis.effects.may_run_unseen(catalog);
             self.rules.look_up(&source, seen)
         };

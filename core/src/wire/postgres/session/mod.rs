@@ -15,7 +15,8 @@
 //! the descriptions, `changes` what the session changed in the catalog, `quoting` statements that
 //! quote other sessions, `notices` the texts of errors and notices, `sentences` how their words
 //! are judged, `known` those that tell nothing, `admission` which statements may run, `lineage`
-//! which statement computed a result, `parameters` what the server reports of its settings,
+//! which statement computed a result, `parameters` what the server reports of its settings, `path`
+//! where names are looked up,
 //! `probe` the columns of a COPY, `volume` how much of it all may go out, `journal` the records.
 
 mod admission;
@@ -32,6 +33,7 @@ mod known;
 mod lineage;
 mod notices;
 mod parameters;
+mod path;
 mod pipeline;
 mod probe;
 mod quoting;
@@ -71,6 +73,7 @@ use bind::BindStream;
 use changes::{Change, News};
 use journal::Journal;
 use lineage::Handles;
+use path::Path;
 use pipeline::Pipeline;
 use probe::Probe;
 use rulebook::{Rulebook, Unknown};
@@ -165,6 +168,7 @@ pub struct Session<I> {
     upstream_key: Option<(u32, Vec<u8>)>,
     journal: Journal,
     names: Names,
+    path: Path,
     handles: Handles,
     /// SQL has prepared or declared something, under names that may be the protocol's.
     mixes_names: bool,
@@ -235,6 +239,7 @@ impl<I: Inspect> Session<I> {
             upstream_key: None,
             journal,
             names: Names::default(),
+            path: Path::new(),
             handles: Handles::default(),
             mixes_names: false,
             epoch: 1,

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use crate::error::Refusal;
 use crate::limits;
+use crate::sql::SearchPath;
 
 use super::statements::{Portal, Statement, Undo};
 
@@ -40,6 +41,8 @@ pub(super) enum Awaited {
     /// Execute → a result
     Execute {
         portal: Rc<Portal>,
+        /// By which its names are looked up, if it was not planned before.
+        path: SearchPath,
         ordinal: u64,
         /// What it was described as may not be what it returns.
         is_doubtful: bool,
@@ -63,6 +66,8 @@ pub(super) enum Awaited {
         ordinal: u64,
         is_extended: bool,
     },
+    /// Velum's question about the search path, from its Parse to its Sync → all of the answer
+    Path,
     /// CopyDone or CopyFail: not answered by itself; it marks the end of COPY FROM STDIN.
     CopyEnd,
 }
@@ -73,8 +78,8 @@ pub(super) enum Target {
     Statement(Rc<Statement>),
     /// A portal.
     Portal(Rc<Portal>),
-    /// Columns of the statement's COPY of this index.
-    Copy(Rc<Statement>, usize),
+    /// Columns of the statement's COPY of this index, whose names are looked up by this path.
+    Copy(Rc<Statement>, usize, SearchPath),
 }
 
 /// What may be shown of a FunctionCallResponse.
@@ -149,7 +154,7 @@ impl Awaited {
                 Some(&portal.statement)
             }
             Awaited::Describe { target, .. } => Some(match target {
-                Target::Statement(statement) | Target::Copy(statement, _) => statement,
+                Target::Statement(statement) | Target::Copy(statement, ..) => statement,
                 Target::Portal(portal) => &portal.statement,
             }),
             _ => None,
@@ -192,6 +197,12 @@ impl Pipeline {
         self.queue
             .iter()
             .all(|awaited| matches!(awaited, Awaited::CopyEnd))
+    }
+
+    /// True if a ReadyForQuery may come, or not come, that nobody can tell from others.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let mut queue = self.queue.iter();
+        self.spare_ready > 0 || queue.any(|it| matches!(it, Awaited::DoubtfulSync))
     }
 
     /// True if messages of the extended protocol were sent that no Sync has ended.

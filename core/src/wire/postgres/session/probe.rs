@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use crate::bytes::Window;
 use crate::inspect::Inspect;
+use crate::sql::SearchPath;
 use crate::time::Timestamp;
 
 use super::super::message;
@@ -49,7 +50,7 @@ impl<I: Inspect> Session<I> {
         match self.probe {
             None if !self.may_probe(statement) => Ok(Probed::Forward),
             None => {
-                self.inject_copy_probes(statement, window);
+                self.inject_copy_probes(statement, &statement.path, window);
                 window.insert_with(message::write_sync);
                 self.await_answer(Awaited::Sync { injected: true }, now);
                 self.probe = Some(Probe::Sent);
@@ -78,7 +79,12 @@ impl<I: Inspect> Session<I> {
     }
 
     /// Puts the questions for each COPY of `statement` before the message at hand.
-    pub(super) fn inject_copy_probes(&mut self, statement: &Rc<Statement>, window: &mut Window) {
+    pub(super) fn inject_copy_probes(
+        &mut self,
+        statement: &Rc<Statement>,
+        path: &SearchPath,
+        window: &mut Window,
+    ) {
         if self.rules.judges_nothing() {
             return;
         }
@@ -97,7 +103,7 @@ impl<I: Inspect> Session<I> {
                 undo: None,
                 injected: true,
             });
-            let target = Target::Copy(owner, index);
+            let target = Target::Copy(owner, index, path.clone());
             self.pipeline.push(Awaited::Describe {
                 target,
                 injected: true,

@@ -14,8 +14,9 @@ use crate::limits;
 use crate::mask::types;
 use crate::policy::guard::{Judged, Reason};
 use crate::policy::{Messages, Policy, Strategy};
-use crate::sql::lineage::{Kind, SearchPath};
-use crate::sql::{self, Analysis, SharedAnalyses};
+use crate::sql::effects::{Class, PathChange};
+use crate::sql::lineage::Kind;
+use crate::sql::{self, Analysis, SearchPath, SharedAnalyses};
 use crate::time::Timestamp;
 
 use super::known::{Known, Speaker, Spoken, is_generated_name};
@@ -222,11 +223,9 @@ impl<I: Inspect> Rulebook<I> {
             true => self
                 .analyses(source)
                 .map(|statements| self.policy.admit(&self.catalog, &statements, true)),
-            false => {
-                let path = &SearchPath::Unknown;
-                self.analyses
-                    .judge(&source.text, &self.catalog, path, &self.policy)
-            }
+            false => self
+                .analyses
+                .judge(&source.text, &self.catalog, &source.path, &self.policy),
         };
         judged.unwrap_or_else(|unread| Err(self.policy.deny(Reason::Unread(unread))))
     }
@@ -234,13 +233,12 @@ impl<I: Inspect> Rulebook<I> {
     /// The text that the server is to read, if that is to be another one: without the columns that
     /// are hidden, and with every aggregate guarded that has to be. While nobody knows what its
     /// names stand for it stays; columns are masked then, and aggregates refused.
-    pub(super) fn rewritten(&self, text: &StatementText) -> Option<Vec<u8>> {
+    pub(super) fn rewritten(&self, text: &StatementText, path: &SearchPath) -> Option<Vec<u8>> {
         let changes = self.policy.hides_columns() || self.policy.guards_cells();
         if !changes || self.in_flux {
             return None;
         }
         let text = text.whole()?;
-        let path = &SearchPath::Unknown;
         let read = |text: &[u8]| self.analyses.get(text, &self.catalog, path).ok();
         let own = read(&text)?;
         let shown = self.policy.without_hidden(&self.catalog, &text, &own);
@@ -433,8 +431,50 @@ impl<I: Inspect> Rulebook<I> {
     }
 
     fn analyses(&self, source: &Source) -> sql::Known {
-        let path = &SearchPath::Unknown;
-        self.analyses.get(&source.text, &self.catalog, path)
+        self.analyses.get(&source.text, &self.catalog, &source.path)
+    }
+
+    // -- the search path ---------------------------------------------------------------------
+
+    /// Can it matter what the search path is?
+    fn heeds_path(&self) -> bool {
+        let judges = self.needs_lineage() || self.policy.guard.is_some();
+        judges && self.catalog.has_namesakes()
+    }
+
+    /// Does it matter to a statement of this text, or to those that follow it in a transaction?
+    pub(super) fn wants_path(&self, text: &StatementText) -> bool {
+        let begins = |statement: &Analysis| {
+            statement.effects.class == Class::Transaction
+                && statement.path_change == PathChange::None
+        };
+        let statements = self.statements_by(text, &SearchPath::Unknown);
+        let mut statements = statements.iter().flat_map(|known| known.iter());
+        statements.any(|it| begins(it) || it.effects.names_several(&self.catalog))
+    }
+
+    /// The path by which this text is judged: `now`, where that matters. Otherwise sessions share
+    /// what is known of it.
+    pub(super) fn path_for(&self, text: &StatementText, now: &SearchPath) -> SearchPath {
+        if *now == SearchPath::Unknown || self.in_flux {
+            return SearchPath::Unknown;
+        }
+        let statements = self.statements_by(text, &SearchPath::Unknown);
+        let mut statements = statements.iter().flat_map(|known| known.iter());
+        match statements.any(|it| it.effects.names_several(&self.catalog)) {
+            true => now.clone(),
+            false => SearchPath::Unknown,
+        }
+    }
+
+    /// What was read of a text, if it can matter what the path is.
+    pub(super) fn statements_by(
+        &self,
+        text: &StatementText,
+        path: &SearchPath,
+    ) -> Option<Rc<[Analysis]>> {
+        let text = text.whole().filter(|_| self.heeds_path())?;
+        self.analyses.get(&text, &self.catalog, path).ok()
     }
 
     pub(super) fn judge(&mut self) -> Judge<'_, I> {

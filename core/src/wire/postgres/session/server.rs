@@ -126,6 +126,7 @@ impl<I: Inspect> Session<I> {
             return Err(Halt::Step(Step::NeedBytes));
         };
         match header.tag {
+            _ if self.is_path_answer(header.tag) => {}
             server::DATA_ROW => return self.data_row(header, window),
             server::COPY_DATA => return self.copy_data(header, window),
             _ => {}
@@ -145,6 +146,7 @@ impl<I: Inspect> Session<I> {
         now: Timestamp,
     ) -> Result<(), Halt> {
         match header.tag {
+            _ if self.is_path_answer(header.tag) => return self.path_answer(header, window),
             server::ERROR_RESPONSE => return self.error_response(header, window, now),
             server::NOTICE_RESPONSE | server::NOTIFICATION_RESPONSE | server::PARAMETER_STATUS => {
                 return self.told_by_the_way(header, window);
@@ -208,7 +210,10 @@ impl<I: Inspect> Session<I> {
                 self.rules.veil_notice(body)?;
             }
             server::NOTIFICATION_RESPONSE => self.rules.veil_notification(body)?,
-            _ => self.rules.veil_parameter(body, in_start_up)?,
+            _ => {
+                self.path.note_parameter(body);
+                self.rules.veil_parameter(body, in_start_up)?;
+            }
         }
         window.pass(header.frame_bytes);
         Ok(())
@@ -317,6 +322,7 @@ impl<I: Inspect> Session<I> {
         self.pipeline.drop_doubtful_before_answer();
         // What failed may have run before, and PREPARE is not taken back.
         self.forget_handles();
+        self.path.go_back();
         self.attend();
         let body = body_mut(window, header);
         let notice = self.rules.veil_notice(body)?;
@@ -397,6 +403,7 @@ impl<I: Inspect> Session<I> {
         }
         self.answering.end_of_statement();
         self.transaction = status;
+        self.path.ready(status, self.pipeline.is_idle());
         if status == b'I' {
             self.end_of_change();
         }

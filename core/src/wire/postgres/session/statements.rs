@@ -12,7 +12,8 @@ use crate::audit::record::Effect;
 use crate::audit::token::{Token, TokenKey};
 use crate::catalog::Catalog;
 use crate::limits;
-use crate::sql::{self, Command, CopySource, CopyTo};
+use crate::mask::types::FIRST_NORMAL_OID;
+use crate::sql::{self, Command, CopySource, CopyTo, SearchPath};
 
 use super::quoting::quotes_others;
 use super::shape::{Formats, RowShape};
@@ -36,6 +37,8 @@ pub(super) struct StatementText {
     /// Its rows are those of a cursor or of another prepared statement (FETCH, EXECUTE), or may
     /// be. The server looks that up anew for each Describe, but fetches all rows when it runs.
     pub(super) is_indirect: bool,
+    /// It may run what was prepared before.
+    pub(super) may_execute: bool,
     /// It may return the texts of other sessions' statements.
     pub(super) quotes_others: bool,
     /// Each `COPY … TO STDOUT` in order.
@@ -48,6 +51,7 @@ impl StatementText {
         let Analysed {
             effect,
             is_indirect,
+            may_execute,
             copies,
         } = analysed(text);
         Self {
@@ -61,6 +65,7 @@ impl StatementText {
             token: key.token(text),
             effect,
             is_indirect,
+            may_execute,
             quotes_others: quotes_others(text),
             copies,
         }
@@ -92,6 +97,7 @@ impl StatementText {
             token: Token([0; 12]),
             effect: Effect::MayWrite,
             is_indirect: false,
+            may_execute: false,
             quotes_others: false,
             copies: Vec::new(),
         }
@@ -123,6 +129,7 @@ impl StatementText {
 struct Analysed {
     effect: Effect,
     is_indirect: bool,
+    may_execute: bool,
     copies: Vec<Copy>,
 }
 
@@ -133,22 +140,26 @@ fn analysed(text: &[u8]) -> Analysed {
         return Analysed {
             effect: Effect::MayWrite,
             is_indirect: true,
+            may_execute: true,
             copies: Vec::new(),
         };
     }
     let mut effect = Effect::Read;
     let mut is_indirect = false;
+    let mut may_execute = false;
     let mut copies = Copies::default();
     for (index, statement) in sql::statements(text).enumerate() {
         if statement.effect == Effect::MayWrite {
             effect = Effect::MayWrite;
         }
         is_indirect |= matches!(statement.command, Command::Fetch | Command::Execute);
+        may_execute |= matches!(statement.command, Command::Execute | Command::Explain);
         copies.add(statement, index, text);
     }
     Analysed {
         effect,
         is_indirect,
+        may_execute,
         copies: copies.known(),
     }
 }
@@ -277,11 +288,15 @@ struct Description {
 /// A prepared statement.
 pub(super) struct Statement {
     pub(super) text: StatementText,
+    /// By which its names are looked up, where it is planned at once.
+    pub(super) path: SearchPath,
     /// It stands under a name that SQL can give to another one.
     is_named: Cell<bool>,
-    /// The policy and the catalog by which it may run, by their epoch, and the values that columns
-    /// under rules are compared with each time.
-    admitted: Cell<(u64, u32)>,
+    /// A parameter is of a type of a user's own, with functions that the text does not show.
+    has_own_types: Cell<bool>,
+    /// The policy and the catalog by which it may run, by their epoch, with the path, and the
+    /// values that columns under rules are compared with each time.
+    admitted: RefCell<Option<(u64, SearchPath, u32)>>,
     /// What its rows looked like the last time, and what was learnt of them. Never what they
     /// look like now: the server plans again as it sees fit.
     shape: RefCell<Option<Rc<RowShape>>>,
@@ -293,14 +308,16 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    pub(super) fn new(text: StatementText) -> Rc<Self> {
+    pub(super) fn new(text: StatementText, path: SearchPath) -> Rc<Self> {
         let probes: usize = text.copies.iter().map(Copy::state_bytes).sum();
         let size = Size::new(text.raw.len() + text.record.len() + probes + DESCRIPTION_BYTES);
         let copy_shapes = RefCell::new(vec![None; text.copies.len()]);
         Rc::new(Self {
             text,
+            path,
             is_named: Cell::new(false),
-            admitted: Cell::new((0, 0)),
+            has_own_types: Cell::new(false),
+            admitted: RefCell::new(None),
             shape: RefCell::new(None),
             description: RefCell::new(None),
             copy_shapes,
@@ -308,20 +325,40 @@ impl Statement {
         })
     }
 
+    /// One that was prepared out of sight (PREPARE in SQL).
+    pub(super) fn unknown() -> Rc<Self> {
+        Self::new(StatementText::unknown(), SearchPath::Unknown)
+    }
+
+    /// Its parameters are of these types, as a Parse has them behind their number.
+    pub(super) fn take_types(&self, types: &[u8]) {
+        let (types, _) = types.as_chunks::<4>();
+        let mut oids = types.iter().map(|oid| u32::from_be_bytes(*oid));
+        self.has_own_types
+            .set(oids.any(|oid| oid >= FIRST_NORMAL_OID));
+    }
+
+    /// True if a parameter is of a type of a user's own.
+    pub(super) fn has_own_types(&self) -> bool {
+        self.has_own_types.get()
+    }
+
     /// It, or its portal, stands under this name.
     pub(super) fn take_name(&self, name: &[u8]) {
         self.is_named.set(self.is_named.get() || !name.is_empty());
     }
 
-    /// It may run while this epoch lasts, and compares so many values each time.
-    pub(super) fn set_admitted(&self, epoch: u64, probes: u32) {
-        self.admitted.set((epoch, probes));
+    /// It may run by this path while this epoch lasts, and compares so many values each time.
+    pub(super) fn set_admitted(&self, epoch: u64, path: &SearchPath, probes: u32) {
+        self.admitted.replace(Some((epoch, path.clone(), probes)));
     }
 
-    /// The values that it compares, if it may run at this epoch.
-    pub(super) fn admitted(&self, epoch: u64) -> Option<u32> {
-        let (admitted_at, probes) = self.admitted.get();
-        (admitted_at == epoch).then_some(probes)
+    /// The values that it compares, if it may run by this path at this epoch.
+    pub(super) fn admitted(&self, epoch: u64, path: &SearchPath) -> Option<u32> {
+        match &*self.admitted.borrow() {
+            Some((at, by, probes)) if *at == epoch && by == path => Some(*probes),
+            _ => None,
+        }
     }
 
     /// True if SQL can give its name to another one.
@@ -381,6 +418,8 @@ impl Statement {
 /// A portal.
 pub(super) struct Portal {
     pub(super) statement: Rc<Statement>,
+    /// By which its names were looked up when it was planned.
+    pub(super) path: SearchPath,
     /// Result formats of its Bind.
     formats: RefCell<Formats>,
     /// Tokens of its bind values.
@@ -396,6 +435,7 @@ pub(super) struct Portal {
 impl Portal {
     pub(super) fn new(
         statement: Rc<Statement>,
+        path: SearchPath,
         formats: Formats,
         binds: Vec<Option<Token>>,
     ) -> Rc<Self> {
@@ -403,6 +443,7 @@ impl Portal {
         Rc::new(Self {
             size: Size::new(bytes),
             statement,
+            path,
             formats: RefCell::new(formats),
             binds,
             described: RefCell::new(Described::Unknown),
@@ -418,7 +459,9 @@ impl Portal {
             record,
             ..StatementText::unknown()
         };
-        Self::new(Statement::new(text), Formats::TEXT, Vec::new())
+        let path = SearchPath::Unknown;
+        let statement = Statement::new(text, path.clone());
+        Self::new(statement, path, Formats::TEXT, Vec::new())
     }
 
     /// Takes the answer to a Describe of this portal.
