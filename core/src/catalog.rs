@@ -83,6 +83,9 @@ pub struct Catalog {
     pub unreadable: bool,
     /// Relations by OID.
     pub relations: HashMap<u32, Relation>,
+    /// Composite types that are no table's rows, by the OID of their entry in `pg_class`: their
+    /// fields are columns. No statement reads them by name.
+    pub composites: HashMap<u32, Relation>,
     /// Types by OID, with name for rules by SQL type. Built-in types may be missing.
     pub types: HashMap<u32, (String, TypeKind)>,
     /// Every identifier of the catalog (schemas, relations, columns, types, constraints,
@@ -170,9 +173,10 @@ impl Catalog {
         std::str::from_utf8(word).is_ok_and(|word| self.words.contains(word))
     }
 
-    /// The relation's column, if both are known.
+    /// The relation's column, or the composite type's field, if both are known.
     pub fn column(&self, table_oid: u32, attnum: i16) -> Option<(&Relation, &Column)> {
-        let relation = self.relations.get(&table_oid)?;
+        let relation = self.relations.get(&table_oid);
+        let relation = relation.or_else(|| self.composites.get(&table_oid))?;
         let column = relation
             .columns
             .iter()

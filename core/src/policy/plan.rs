@@ -208,6 +208,14 @@ impl<'a> Origins<'a> {
                 continue;
             };
             origins.known.push((relation, column));
+            // What is in a row of it is in a row with it.
+            if column.type_oid >= types::FIRST_NORMAL_OID {
+                for field in row_type_columns(catalog, column.type_oid) {
+                    if read.insert(field) | seen.insert(field) {
+                        open.push(field);
+                    }
+                }
+            }
             origins.numbers.push((table_oid, attnum));
             let is_read = read.contains(&(table_oid, attnum));
             let mut follow = |next, is_read: bool| {
@@ -328,8 +336,9 @@ impl<'a> Origins<'a> {
     }
 }
 
-/// The columns of the relations whose row type, by its name, is in the type: a row keeps its
-/// columns' contents wherever it goes (`array_agg(t)`, a function that returns rows).
+/// The columns of the relations and the fields of the composite types whose row type, by its name,
+/// is in the type: a row keeps its columns' contents wherever it goes (`array_agg(t)`, a function
+/// that returns rows).
 fn row_type_columns(catalog: &Catalog, type_oid: u32) -> Vec<(u32, i16)> {
     let is_row = |oid: &u32| {
         matches!(
@@ -346,7 +355,7 @@ fn row_type_columns(catalog: &Catalog, type_oid: u32) -> Vec<(u32, i16)> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let relations = catalog.relations.iter();
+    let relations = catalog.relations.iter().chain(&catalog.composites);
     let shown = relations.filter(|(_, relation)| rows.contains(&relation.name.as_str()));
     shown
         .flat_map(|(&oid, relation)| relation.columns.iter().map(move |c| (oid, c.attnum)))

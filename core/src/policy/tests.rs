@@ -1,5 +1,6 @@
 //! Which rule decides about which column.
 
+mod composites;
 mod derivations;
 
 use super::*;

@@ -109,9 +109,6 @@ fn build(catalog: &mut Catalog, tables: [&[Row]; 6]) -> Result<(), tokio_postgre
     let mut row_types: HashMap<u32, Vec<u32>> = HashMap::new();
     for row in relations {
         let (oid, kind) = (row.try_get(0)?, row.try_get::<_, &str>(3)?);
-        if kind == "c" {
-            continue;
-        }
         let (schema, name) = (row.try_get(1)?, row.try_get(2)?);
         let relation = Relation {
             children: Vec::new(),
@@ -121,12 +118,16 @@ fn build(catalog: &mut Catalog, tables: [&[Row]; 6]) -> Result<(), tokio_postgre
             columns: Vec::new(),
             parents: Vec::new(),
         };
-        catalog.relations.insert(oid, relation);
+        match kind {
+            "c" => catalog.composites.insert(oid, relation),
+            _ => catalog.relations.insert(oid, relation),
+        };
     }
     for row in columns {
-        let (relation, type_oid) = (row.try_get(0)?, row.try_get(3)?);
-        row_types.entry(relation).or_default().push(type_oid);
-        if let Some(relation) = catalog.relations.get_mut(&relation) {
+        let (oid, type_oid) = (row.try_get(0)?, row.try_get(3)?);
+        row_types.entry(oid).or_default().push(type_oid);
+        let relation = catalog.relations.get_mut(&oid);
+        if let Some(relation) = relation.or_else(|| catalog.composites.get_mut(&oid)) {
             relation.columns.push(Column {
                 attnum: row.try_get(1)?,
                 name: row.try_get(2)?,
