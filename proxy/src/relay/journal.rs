@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(journal.due(), Some(start + GATHER));
         journal.hand_over(&shared, start + GATHER, false);
         assert_eq!(queued(&mut up), Some((both / 2, false)));
-        journal.append(&vec![record(); 2 * GATHER_BYTES / both], None, start);
+        journal.append(&vec![record(); 1 + 2 * GATHER_BYTES / both], None, start);
         journal.hand_over(&shared, start, false);
         assert!(queued(&mut up).is_some_and(|(bytes, _)| bytes >= GATHER_BYTES));
         journal.append(&[record()], None, start);
@@ -368,11 +368,11 @@ mod tests {
         let (shared, mut up) = Shared::new(snapshot::tests::empty(), 1).unwrap();
         let ahead = Ahead {
             within: Duration::from_millis(100),
-            bytes: 1_000,
+            bytes: 2_000,
         };
         let mut journal = Journal::new(0, Some(ahead));
         let start = Instant::now();
-        let mut append = |journal: &mut Journal, after_ms| {
+        let append = |journal: &mut Journal, after_ms| {
             let now = start + Duration::from_millis(after_ms);
             let wait = journal.append(&[record()], Some(WAITER), now);
             journal.hand_over(&shared, now, false);
@@ -391,8 +391,8 @@ mod tests {
         assert_eq!(journal.settled(2), None, "the disk has not got it");
         journal.settle(3, start);
         assert_eq!(journal.settled(3), Some(WAITER));
-        let ahead = (0..10).take_while(|_| append(&mut journal, 102) == Wait::Over);
-        assert_eq!(ahead.count(), 1_000 / (record_bytes() + 4));
+        let ahead = (0..100).take_while(|_| append(&mut journal, 102) == Wait::Over);
+        assert_eq!(ahead.count(), 2_000 / (record_bytes() + 4));
     }
 
     fn record_bytes() -> usize {
