@@ -24,30 +24,41 @@ pub enum Workload {
     Select,
     /// One large COPY.
     Copy,
-    /// `pgbench -S -M prepared`, four clients.
-    Small,
+    /// `pgbench -S -M prepared` with so many clients.
+    Points(usize),
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Select, Self::Copy, Self::Small];
+    pub const ALL: [Self; 5] = [
+        Self::Select,
+        Self::Copy,
+        Self::Points(1),
+        Self::Points(8),
+        Self::Points(32),
+    ];
+
+    /// True if single rows are asked for, one after the other.
+    pub fn is_points(self) -> bool {
+        matches!(self, Self::Points(_))
+    }
 
     fn sql(self) -> &'static str {
         match self {
             Self::Select => "SELECT * FROM bulk",
             Self::Copy => "COPY bulk TO STDOUT",
-            Self::Small => "",
+            Self::Points(_) => "",
         }
     }
 }
 
 impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Select => "bulk SELECT",
-            Self::Copy => "bulk COPY",
-            Self::Small => "pgbench -S",
-        })
+        match self {
+            Self::Select => f.write_str("bulk SELECT"),
+            Self::Copy => f.write_str("bulk COPY"),
+            Self::Points(clients) => write!(f, "pgbench -S, {clients} clients"),
+        }
     }
 }
 
@@ -76,7 +87,7 @@ pub struct Content {
 pub fn measure(workload: Workload, path: &Path, extent: &Extent) -> Measured {
     let cpu_before = path.proxy.map(cpu_seconds);
     let (rate, units) = match workload {
-        Workload::Small => pgbench(path, extent.bench_seconds),
+        Workload::Points(clients) => pgbench(path, clients, extent.bench_seconds),
         _ => {
             let mut bytes = 0;
             let mut stream = connect(path);
@@ -125,7 +136,7 @@ pub fn content(workload: Workload, path: &Path) -> Content {
     }
 }
 
-fn pgbench(path: &Path, seconds: usize) -> (f64, f64) {
+fn pgbench(path: &Path, clients: usize, seconds: usize) -> (f64, f64) {
     let output = Command::new(&path.pgbench)
         .args([
             "-n",
@@ -133,7 +144,7 @@ fn pgbench(path: &Path, seconds: usize) -> (f64, f64) {
             "-M",
             "prepared",
             "-c",
-            "4",
+            &clients.to_string(),
             "-j",
             "1",
             "-T",

@@ -37,7 +37,7 @@ pub fn table(measured: &[Measured], extent: &Extent) -> String {
                 false => format!("{:.2} {}", median(cpu).1, cpu_unit(workload)),
             };
             let unit = rate_unit(workload);
-            let places = if workload == Workload::Small { 0 } else { 2 };
+            let places = if workload.is_points() { 0 } else { 2 };
             let _ = writeln!(
                 text,
                 "| {workload} | {path} | {middle:.places$} {unit} ({low:.places$} to \
@@ -122,7 +122,7 @@ fn first_line(program: &str, arguments: &[&str]) -> String {
 }
 
 fn rate_unit(workload: Workload) -> &'static str {
-    if workload == Workload::Small {
+    if workload.is_points() {
         "a second"
     } else {
         "GiB/s"
@@ -130,7 +130,7 @@ fn rate_unit(workload: Workload) -> &'static str {
 }
 
 fn cpu_unit(workload: Workload) -> &'static str {
-    if workload == Workload::Small {
+    if workload.is_points() {
         "s a million"
     } else {
         "s a GiB"
