@@ -208,6 +208,9 @@ pub struct CatalogSlot {
     ended: AtomicU64,
     asked: AtomicBool,
     changes: AtomicU64,
+    /// Changes before the load that is going on, and before the last one that ended well.
+    noted: AtomicU64,
+    covered: AtomicU64,
 }
 
 impl Default for CatalogSlot {
@@ -221,6 +224,8 @@ impl Default for CatalogSlot {
             ended: AtomicU64::new(0),
             asked: AtomicBool::new(false),
             changes: AtomicU64::new(0),
+            noted: AtomicU64::new(0),
+            covered: AtomicU64::new(0),
         }
     }
 }
@@ -263,6 +268,11 @@ impl CatalogSlot {
         self.changes.load(Ordering::SeqCst)
     }
 
+    /// How many of them the newest catalog has: a session that begins now knows of no more.
+    pub fn covered(&self) -> u64 {
+        self.covered.load(Ordering::SeqCst)
+    }
+
     /// Data threads: a session has, and knows it itself. Gives the number of changes before.
     pub fn note_change(&self) -> u64 {
         self.changes.fetch_add(1, Ordering::SeqCst)
@@ -272,11 +282,13 @@ impl CatalogSlot {
     /// [`CatalogSlot::finish`], and loads of one slot follow each other.
     pub fn begin(&self) {
         self.asked.store(false, Ordering::SeqCst);
+        self.noted.store(self.changes(), Ordering::SeqCst);
         self.begun.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Control thread, when a load has ended. Wake the threads after.
     pub fn finish(&self, loaded: Loaded) {
+        let is_known = !matches!(loaded, Loaded::Failed);
         match loaded {
             Loaded::New(catalog) => self.catalog.store(catalog),
             Loaded::Unchanged => {}
@@ -285,6 +297,10 @@ impl CatalogSlot {
                 unreadable: true,
                 ..Catalog::clone(&self.load())
             })),
+        }
+        if is_known {
+            let noted = self.noted.load(Ordering::SeqCst);
+            self.covered.store(noted, Ordering::SeqCst);
         }
         self.ended.fetch_add(1, Ordering::SeqCst);
     }
@@ -405,5 +421,21 @@ pub(crate) mod tests {
             assert_eq!(slot.load().unreadable, unreadable);
         }
         assert_eq!(slot.load().epoch, 3);
+    }
+
+    #[test]
+    fn a_catalog_covers_the_changes_before_its_load_began() {
+        let slot = CatalogSlot::default();
+        slot.note_change();
+        slot.begin();
+        slot.note_change();
+        slot.finish(Loaded::Unchanged);
+        assert_eq!((slot.changes(), slot.covered()), (2, 1));
+        slot.begin();
+        slot.finish(Loaded::Failed);
+        assert_eq!(slot.covered(), 1);
+        slot.begin();
+        slot.finish(Loaded::New(Arc::default()));
+        assert_eq!(slot.covered(), 2);
     }
 }

@@ -76,7 +76,7 @@ impl Open {
             cancel_key: Zeroizing::new(setup.cancel_key.clone()),
             session: Session::new(setup, cx.time),
             resource,
-            changes: slot.changes(),
+            changes: slot.covered(),
             client_seen: 0,
             slot,
             address,
