@@ -5,6 +5,7 @@
 //! gateway wrote to its log and to its disk. The same question asked past the gateway must show
 //! the canary: a trial that could not fail would prove nothing.
 
+mod composites;
 mod counted;
 mod derived;
 mod elsewhere;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         ),
         ("39_aggregates_of_few_patients", counted::few),
         ("40_a_table_of_another_schema", paths::changed),
+        ("41_fields_of_composite_types", composites::fields),
     ];
     let mut trials = Vec::new();
     for (name, body) in vectors {

@@ -16,6 +16,9 @@ const PLACE: u32 = 30_003;
 const PERSON: u32 = 30_004;
 const KEPT: u32 = 30_005;
 
+/// A composite type, and its fields with their types.
+type Typed = (u32, &'static str, &'static [(&'static str, u32)]);
+
 /// `people` has contacts, alone, in lists, inside of a card, and by a domain, and a place, in which
 /// no rule is about anything.
 fn catalog() -> Catalog {
@@ -35,7 +38,7 @@ fn catalog() -> Catalog {
     view.is_view = true;
     view.columns[0].origins = vec![(PEOPLE, 2)];
     catalog.relations.insert(VIEW, view);
-    let fields: [(u32, &str, &[(&str, u32)]); 3] = [
+    let fields: [Typed; 3] = [
         (40_000, "contact", &[("ssn", TEXT), ("city", TEXT)]),
         (40_001, "card", &[("holder", CONTACT)]),
         (40_002, "place", &[("city", TEXT)]),
