@@ -106,6 +106,37 @@ fn a_prepared_statement_is_judged_by_the_path_at_which_it_is_bound() {
 }
 
 #[test]
+fn an_aggregate_is_guarded_by_the_path_at_which_it_was_parsed_or_refused_by_another() {
+    let guard = Guard {
+        small_cells: Some(11),
+        ..Guard::default()
+    };
+    let mut harness = session_under(policy().guarded(guard));
+    harness.client(&concat(&[
+        parse("s", "SELECT count(*) FROM people"),
+        sync(),
+    ]));
+    assert!(answer(&mut harness, "open"));
+    assert!(!contains(&harness.to_server, b"CASE"), "nobody's rows");
+    harness.server(&concat(&[message(b'1', b""), ready(b'I')]));
+    for (path, is_refused) in [("closed", true), ("open", false)] {
+        let set = format!("SET search_path = {path}");
+        run_in(&mut harness, path, &set, "SET", b'I');
+        harness.client(&concat(&[bind("", "s", b"x", &[]), execute(""), sync()]));
+        assert!(answer(&mut harness, path));
+        // What fails in the place of what is refused is a Parse of another text.
+        let fails = tags(&harness.to_server).starts_with('P');
+        assert_eq!(fails, is_refused, "{}", tags(&harness.to_server));
+        let answer = match is_refused {
+            true => message(b'E', b"SERROR\0C42501\0Mno\0\0"),
+            false => concat(&[message(b'2', b""), complete("SELECT 0")]),
+        };
+        harness.server(&concat(&[answer, ready(b'I')]));
+        harness.to_server.clear();
+    }
+}
+
+#[test]
 fn a_portal_keeps_the_path_at_which_it_was_bound() {
     for (bound, then, shown) in [("closed", "open", false), ("open", "closed", true)] {
         let mut harness = session();
