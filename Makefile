@@ -35,6 +35,7 @@ demo:
 test:
 	.ci/tools compiler drivers
 	$(CARGO) fmt --all --check
+	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	$(CARGO) clippy --workspace --all-targets --locked -q -- -D warnings
 	$(CARGO) test --workspace --locked --no-fail-fast
 
