@@ -57,7 +57,12 @@ const ASKED: &[(&str, usize)] = &[
     ),
     (
         "SELECT sum((ward = 'Nowhere')::int), avg((ward <> 'East')::int) FROM clinic.visits",
-        0,
+        1,
+    ),
+    (
+        // Equal to zero, and not nothing.
+        "SELECT sum(interval '1 mon -30 days') FROM clinic.visits WHERE ward = 'East'",
+        1,
     ),
     (
         "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY cost) FROM clinic.visits",

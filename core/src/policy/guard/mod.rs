@@ -149,6 +149,13 @@ impl Guard {
         listed.into_iter().any(|glob| glob.matches(name.as_bytes()))
     }
 
+    /// True if no value under a rule decides about rows by more than what it equals, or is written
+    /// elsewhere.
+    fn keeps_values(&self) -> bool {
+        let mut modes = self.by_rule.values().chain([&self.predicates]);
+        !self.copies && modes.all(|mode| *mode != Predicates::Allow)
+    }
+
     /// What may be learnt of a column under `rule`.
     fn predicates(&self, rule: Option<RuleId>) -> Predicates {
         if self.hides_nulls {

@@ -255,8 +255,11 @@ impl<'a> Persons<'a> {
 
     /// What the aggregate has to be guarded by; `None` if it may be shown as it is.
     fn required(&self, cell: &Cell) -> Found<Option<Guarded>> {
-        // What is masked whole shows nothing of anybody.
-        let is_masked = self.policy.taint(self.catalog, &cell.flow, VIEW_DEPTH) != Taint::Clean;
+        // What is masked whole shows nothing of anybody, as long as it decides about no rows either
+        // and is not written into another table.
+        let is_kept = self.policy.guard.as_ref().is_some_and(Guard::keeps_values);
+        let taint = || self.policy.taint(self.catalog, &cell.flow, VIEW_DEPTH);
+        let is_masked = is_kept && taint() != Taint::Clean;
         if cell.is_of_aggregates && cell.obstacle != Some(Obstacle::Place) || is_masked {
             return Ok(None);
         }

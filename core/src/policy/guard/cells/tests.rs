@@ -10,7 +10,7 @@ use statements::{CLOSED, GUARDED, REFUSED, UNTOLD, UNTOUCHED};
 
 use super::*;
 use crate::catalog::table;
-use crate::policy::guard::VolumeBudget;
+use crate::policy::guard::{Predicates, VolumeBudget};
 use crate::policy::{Messages, Rule, Selector, Strategy};
 use crate::sql::lineage::{Kind, SearchPath, view};
 
@@ -139,16 +139,20 @@ fn judged(text: &str) -> Result<(), Reason> {
 
 /// A guard as it is written: what is counted, and of which rows.
 fn guard(measures: &[&str], filter: &str, over: &str) -> String {
-    let filter = match filter {
-        "" => String::new(),
-        filter => format!(" FILTER (WHERE {filter})"),
+    guard_of(measures, filter, filter, over)
+}
+
+/// The same, where others show that there is anybody.
+fn guard_of(measures: &[&str], seen: &str, filter: &str, over: &str) -> String {
+    let count = |what: &str, filter: &str| match filter {
+        "" => format!("pg_catalog.count({what}){over}"),
+        filter => format!("pg_catalog.count({what}) FILTER (WHERE {filter}){over}"),
     };
-    let count = |what: &str| format!("pg_catalog.count({what}){filter}{over}");
     let few: Vec<String> = measures
         .iter()
-        .map(|it| format!("{} OPERATOR(pg_catalog.<) 11", count(it)))
+        .map(|it| format!("{} OPERATOR(pg_catalog.<) 11", count(it, filter)))
         .collect();
-    let (any, few) = (count("*"), few.join(" OR "));
+    let (any, few) = (count("*", seen), few.join(" OR "));
     format!("CASE WHEN {any} OPERATOR(pg_catalog.>) 0 AND ({few}) THEN NULL ELSE ")
 }
 
@@ -174,8 +178,9 @@ fn an_aggregate_counts_its_persons_before_it_is_shown() {
             "SELECT sum(cost + 1) FILTER (WHERE ward = $1 AND cost > 2) FROM patients p",
             format!(
                 "SELECT {}sum(cost + 1) FILTER (WHERE ward = $1 AND cost > 2) END FROM patients p",
-                guard(
+                guard_of(
                     of_patients,
+                    "(ward = $1 AND cost > 2) AND (cost + 1) IS DISTINCT FROM NULL",
                     "(ward = $1 AND cost > 2) AND (cost + 1) OPERATOR(pg_catalog.<>) \
                      ((cost + 1) OPERATOR(pg_catalog.-) (cost + 1))",
                     ""
@@ -188,6 +193,13 @@ fn an_aggregate_counts_its_persons_before_it_is_shown() {
                 "SELECT {}percentile_cont(0.5) WITHIN GROUP (ORDER BY cost DESC) END \
                  FROM patients p",
                 guard(of_patients, "(cost) IS DISTINCT FROM NULL", "")
+            ),
+        ),
+        (
+            "SELECT count(*)from patients p",
+            format!(
+                "SELECT {}count(*) END from patients p",
+                guard(of_patients, "", "")
             ),
         ),
         (
@@ -205,6 +217,26 @@ fn an_aggregate_counts_its_persons_before_it_is_shown() {
     let both = &[r#"DISTINCT "p"."id""#, r#"DISTINCT "V"."patient_id""#];
     let filter = "(p.cost) IS DISTINCT FROM NULL AND (\"V\".cost) IS DISTINCT FROM NULL";
     assert!(rewritten(join).unwrap().contains(&guard(both, filter, "")));
+}
+
+/// What is masked decides about no rows, unless the policy lets it.
+#[test]
+fn a_masked_aggregate_is_guarded_where_it_may_decide_about_rows() {
+    let text = "SELECT ward FROM patients GROUP BY ward HAVING max(cost + 0 * ssn) = 1";
+    for (predicates, copies, is_guarded) in [
+        (Predicates::Equality, false, false),
+        (Predicates::Allow, false, true),
+        (Predicates::Equality, true, true),
+    ] {
+        let open = policy(Some(11)).guarded(Guard {
+            small_cells: Some(11),
+            predicates,
+            copies,
+            ..Guard::default()
+        });
+        let written = open.with_small_cells(&catalog(), text.as_bytes(), &read(text));
+        assert_eq!(written.is_some(), is_guarded, "{predicates:?}, {copies}");
+    }
 }
 
 #[test]

@@ -23,6 +23,11 @@ pub(super) fn edited(text: &[u8], mut edits: Vec<Edit>) -> Option<Vec<u8>> {
         out.extend_from_slice(text.get(range.clone())?);
         out.extend_from_slice(b" END");
         at = range.end;
+        // Nothing has to stand between a parenthesis and a word.
+        let is_apart = |next: &u8| next.is_ascii_whitespace() || b",;)]".contains(next);
+        if !text.get(at).is_none_or(is_apart) {
+            out.push(b' ');
+        }
     }
     out.extend_from_slice(text.get(at..)?);
     (!edits.is_empty()).then_some(out)

@@ -26,6 +26,16 @@ pub enum Test {
     NotZero,
 }
 
+impl Test {
+    /// The part of it that asks whether there is a value.
+    pub fn presence(self) -> Self {
+        match self {
+            Test::None => Test::None,
+            Test::Present | Test::NotZero => Test::Present,
+        }
+    }
+}
+
 impl Contributing {
     /// What is asked of a row.
     pub fn test(self) -> Test {

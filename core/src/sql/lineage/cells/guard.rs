@@ -6,8 +6,9 @@
 //!      THEN NULL ELSE sum(x) FILTER (WHERE …) END
 //! ```
 //!
-//! `f` is the aggregate's own filter and what makes a row contribute to it. Both counts have its
-//! OVER clause, if it has one.
+//! `f` is the aggregate's own filter and what makes a row contribute to it. Of a sum a row that adds
+//! zero counts for the first, and not for the second: an interval can be equal to zero and still add
+//! something. Both counts have its OVER clause, if it has one.
 
 use velum_parser::is_alike;
 use velum_parser::tree::{self as pg, AExprKind, BoolExprType, CoercionForm};
@@ -132,8 +133,11 @@ fn integer(node: &Node) -> Option<i32> {
 
 /// The condition under which the aggregate is not shown.
 fn condition(call: &pg::FuncCall, guarded: &Guarded) -> Option<Node> {
-    let filter = filter(call, guarded.test)?;
-    let count = |measure: &Measure| {
+    let (seen, filter) = (
+        filter(call, guarded.test.presence())?,
+        filter(call, guarded.test)?,
+    );
+    let count = |measure: &Measure, filter: &Option<Wrapped>| {
         let column = match measure {
             Measure::Rows => None,
             Measure::Distinct(table, name) => Some(column(table, name)),
@@ -149,9 +153,9 @@ fn condition(call: &pg::FuncCall, guarded: &Guarded) -> Option<Node> {
             ..pg::FuncCall::default()
         }))
     };
-    let any = operation(">", wrapped(count(&Measure::Rows)), number(0));
+    let any = operation(">", wrapped(count(&Measure::Rows, &seen)), number(0));
     let few = guarded.measures.iter().map(|measure| {
-        let count = wrapped(count(measure));
+        let count = wrapped(count(measure, &filter));
         operation("<", count, number(guarded.threshold))
     });
     let few = joining(BoolExprType::OrExpr, few.collect())?;
@@ -275,26 +279,34 @@ pub(crate) struct Parts<'t> {
     pub(crate) over: &'t str,
 }
 
+impl Parts<'_> {
+    /// The FILTER clause of rows that pass the aggregate's own, and this test.
+    fn filter_by(&self, test: Test) -> String {
+        let own = self.filter.map(|own| format!("({own})"));
+        let tests = self.arguments.iter().filter_map(|it| match test {
+            Test::None => None,
+            Test::Present => Some(format!("({it}) IS DISTINCT FROM NULL")),
+            Test::NotZero => Some(format!(
+                "({it}) OPERATOR(pg_catalog.<>) (({it}) OPERATOR(pg_catalog.-) ({it}))"
+            )),
+        });
+        let filter: Vec<String> = own.into_iter().chain(tests).collect();
+        match filter.is_empty() {
+            true => String::new(),
+            false => format!(" FILTER (WHERE {})", filter.join(" AND ")),
+        }
+    }
+}
+
 /// What goes in front of the aggregate; ` END` goes behind it.
 pub(crate) fn written(guarded: &Guarded, parts: &Parts<'_>) -> String {
-    let own = parts.filter.map(|own| format!("({own})"));
-    let tests = parts.arguments.iter().filter_map(|it| match guarded.test {
-        Test::None => None,
-        Test::Present => Some(format!("({it}) IS DISTINCT FROM NULL")),
-        Test::NotZero => Some(format!(
-            "({it}) OPERATOR(pg_catalog.<>) (({it}) OPERATOR(pg_catalog.-) ({it}))"
-        )),
-    });
-    let filter: Vec<String> = own.into_iter().chain(tests).collect();
-    let filter = match filter.is_empty() {
-        true => String::new(),
-        false => format!(" FILTER (WHERE {})", filter.join(" AND ")),
-    };
     let over = match parts.over {
         "" => String::new(),
         over => format!(" {over}"),
     };
-    let count = |what: &str| format!("pg_catalog.count({what}){filter}{over}");
+    let count_by =
+        |what: &str, test| format!("pg_catalog.count({what}){}{over}", parts.filter_by(test));
+    let count = |what: &str| count_by(what, guarded.test);
     let few = guarded.measures.iter().map(|measure| {
         let count = match measure {
             Measure::Rows => count("*"),
@@ -307,7 +319,7 @@ pub(crate) fn written(guarded: &Guarded, parts: &Parts<'_>) -> String {
     let few: Vec<String> = few.collect();
     format!(
         "CASE WHEN {} OPERATOR(pg_catalog.>) 0 AND ({}) THEN NULL ELSE ",
-        count("*"),
+        count_by("*", guarded.test.presence()),
         few.join(" OR ")
     )
 }
