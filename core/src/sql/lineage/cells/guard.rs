@@ -6,9 +6,9 @@
 //!      THEN NULL ELSE sum(x) FILTER (WHERE …) END
 //! ```
 //!
-//! `f` is the aggregate's own filter and what makes a row contribute to it. Of a sum a row that adds
-//! zero counts for the first, and not for the second: an interval can be equal to zero and still add
-//! something. Both counts have its OVER clause, if it has one.
+//! `f` is the aggregate's own filter and what makes a row contribute to it. Of a sum, a row that
+//! adds zero counts for the first and not for the second: an interval can be equal to zero and
+//! still add something. Both counts have its OVER clause, if it has one.
 
 use velum_parser::is_alike;
 use velum_parser::tree::{self as pg, AExprKind, BoolExprType, CoercionForm};
