@@ -154,11 +154,7 @@ fn a_parse_keeps_its_name_and_types_and_counts_pass() {
     let client = harness.take_client();
     assert!(contains(&client, b"48151") && !contains(&client, b"Miller"));
     // The record has the client's own words.
-    let of_client = harness.records.iter().any(|record| match &record.body {
-        velum_core::audit::record::Body::Intent { text, .. } => text.contains("SELECT count(*), "),
-        _ => false,
-    });
-    assert!(of_client);
+    assert!(harness.has_intent_of("SELECT count(*), "));
 }
 
 /// A query that waits for a catalog is written by that one.

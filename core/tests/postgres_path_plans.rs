@@ -12,6 +12,12 @@ fn extended(text: &str) -> Vec<u8> {
     concat(&[parse("", text), bind("", "", b"x", &[]), execute("")])
 }
 
+/// Sets the path in a transaction.
+fn turn_to(harness: &mut Harness<Dashed>, path: &str) {
+    let set = format!("SET search_path = {path}");
+    run_in(harness, "", &set, "SET", b'T');
+}
+
 #[test]
 fn messages_of_one_pipeline_are_judged_by_what_those_before_them_may_do() {
     for (first, shown) in [
@@ -151,13 +157,7 @@ fn a_portal_keeps_the_path_at_which_it_was_bound() {
             message(b'2', b""),
             ready(b'T'),
         ]));
-        run_in(
-            &mut harness,
-            "",
-            &format!("SET search_path = {then}"),
-            "SET",
-            b'T',
-        );
+        turn_to(&mut harness, then);
         harness.client(&concat(&[execute("p"), sync()]));
         harness.server(&concat(&[
             row_description(&[COMPUTED]),
@@ -179,13 +179,7 @@ fn a_cursor_keeps_the_path_at_which_it_was_declared() {
         run_in(&mut harness, declared, "BEGIN", "BEGIN", b'T');
         let declare = format!("DECLARE c CURSOR FOR {READ}");
         run_in(&mut harness, "", &declare, "DECLARE CURSOR", b'T');
-        run_in(
-            &mut harness,
-            "",
-            &format!("SET search_path = {then}"),
-            "SET",
-            b'T',
-        );
+        turn_to(&mut harness, then);
         let is_shown = shows_in(&mut harness, "", "FETCH c", b'T');
         assert_eq!(is_shown, shown, "{declared}, then {then}");
     }

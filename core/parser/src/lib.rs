@@ -27,6 +27,7 @@ use std::fmt;
 use prost::Message;
 
 pub use census::Census;
+pub use likeness::is_alike;
 /// The nodes of a tree.
 pub use pg_query::protobuf as tree;
 
@@ -128,11 +129,6 @@ pub fn census<T: serde::Serialize>(part: &T) -> Option<Census> {
         nodes: usize::MAX,
     };
     census::take(part, &limits).ok()
-}
-
-/// Does the one node say what the other says, wherever the two stand in a text?
-pub fn is_alike(one: &tree::node::Node, other: &tree::node::Node) -> bool {
-    likeness::is_alike(one, other)
 }
 
 /// Parses `text` and hands its statements to `visit`, on a stack that is large enough for the

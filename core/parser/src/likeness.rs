@@ -1,12 +1,10 @@
 //! Whether two nodes say the same, wherever they stand in a text.
 //!
-//! As the census does, this visits by derived serialisation: a field that nobody here has heard of
-//! counts, too. Only places in the text do not.
+//! A field that nobody here has heard of counts, too. Only places in the text do not.
 
-use std::fmt;
+use serde_json::Value;
 
-use serde::Serialize;
-use serde::ser::{self, Impossible, Serializer};
+use crate::tree::node::Node;
 
 /// Fields that hold places in the text.
 const PLACES: [&str; 7] = [
@@ -19,222 +17,29 @@ const PLACES: [&str; 7] = [
     "stmt_location",
 ];
 
-/// Does the one node say what the other says? Where this cannot be told it does not.
-pub(crate) fn is_alike<T: Serialize>(one: &T, other: &T) -> bool {
-    let written = |node: &T| {
-        let mut writer = Writer(Vec::new());
-        node.serialize(&mut writer).map(|()| writer.0)
-    };
-    match (written(one), written(other)) {
+/// Does the one node say what the other says, wherever the two stand in a text? Where this cannot
+/// be told it does not.
+pub fn is_alike(one: &Node, other: &Node) -> bool {
+    match (placeless(one), placeless(other)) {
         (Ok(one), Ok(other)) => one == other,
         _ => false,
     }
 }
 
-/// What was visited, in order, each part with its kind and its length.
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn put(&mut self, kind: u8, bytes: &[u8]) {
-        self.0.push(kind);
-        self.0.extend_from_slice(&bytes.len().to_le_bytes());
-        self.0.extend_from_slice(bytes);
-    }
+fn placeless(node: &Node) -> serde_json::Result<Value> {
+    let mut value = serde_json::to_value(node)?;
+    forget_places(&mut value);
+    Ok(value)
 }
 
-/// Something that no parse tree has.
-#[derive(Debug)]
-struct Odd;
-
-impl fmt::Display for Odd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no part of a parse tree")
-    }
-}
-
-impl std::error::Error for Odd {}
-
-impl ser::Error for Odd {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Odd
-    }
-}
-
-impl ser::SerializeStruct for &mut Writer {
-    type Ok = ();
-    type Error = Odd;
-
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        key: &'static str,
-        value: &T,
-    ) -> Result<(), Odd> {
-        if PLACES.contains(&key) {
-            return Ok(());
+fn forget_places(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !PLACES.contains(&name.as_str()));
+            fields.values_mut().for_each(forget_places);
         }
-        self.put(b'f', key.as_bytes());
-        value.serialize(&mut **self)
-    }
-
-    fn end(self) -> Result<(), Odd> {
-        self.put(b'}', &[]);
-        Ok(())
-    }
-}
-
-impl ser::SerializeSeq for &mut Writer {
-    type Ok = ();
-    type Error = Odd;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Odd> {
-        self.put(b'e', &[]);
-        value.serialize(&mut **self)
-    }
-
-    fn end(self) -> Result<(), Odd> {
-        self.put(b']', &[]);
-        Ok(())
-    }
-}
-
-macro_rules! numbers {
-    ($($method:ident: $type:ty),*) => {
-        $(fn $method(self, value: $type) -> Result<(), Odd> {
-            self.put(b'n', &value.to_le_bytes());
-            Ok(())
-        })*
-    };
-}
-
-impl<'w> Serializer for &'w mut Writer {
-    type Ok = ();
-    type Error = Odd;
-    type SerializeSeq = &'w mut Writer;
-    type SerializeTuple = Impossible<(), Odd>;
-    type SerializeTupleStruct = Impossible<(), Odd>;
-    type SerializeTupleVariant = Impossible<(), Odd>;
-    type SerializeMap = Impossible<(), Odd>;
-    type SerializeStruct = &'w mut Writer;
-    type SerializeStructVariant = Impossible<(), Odd>;
-
-    numbers! {
-        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
-        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
-        serialize_f32: f32, serialize_f64: f64
-    }
-
-    fn serialize_bool(self, value: bool) -> Result<(), Odd> {
-        self.put(b'b', &[u8::from(value)]);
-        Ok(())
-    }
-
-    fn serialize_char(self, value: char) -> Result<(), Odd> {
-        self.serialize_u32(value.into())
-    }
-
-    fn serialize_str(self, value: &str) -> Result<(), Odd> {
-        self.put(b's', value.as_bytes());
-        Ok(())
-    }
-
-    fn serialize_bytes(self, value: &[u8]) -> Result<(), Odd> {
-        self.put(b's', value);
-        Ok(())
-    }
-
-    fn serialize_none(self) -> Result<(), Odd> {
-        self.put(b'-', &[]);
-        Ok(())
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Odd> {
-        value.serialize(self)
-    }
-
-    fn serialize_unit(self) -> Result<(), Odd> {
-        self.serialize_none()
-    }
-
-    fn serialize_unit_struct(self, name: &'static str) -> Result<(), Odd> {
-        self.put(b'{', name.as_bytes());
-        Ok(())
-    }
-
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<(), Odd> {
-        self.put(b'v', variant.as_bytes());
-        Ok(())
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Odd> {
-        self.put(b'{', name.as_bytes());
-        value.serialize(self)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        value: &T,
-    ) -> Result<(), Odd> {
-        self.put(b'v', variant.as_bytes());
-        value.serialize(self)
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self, Odd> {
-        self.put(b'[', &[]);
-        Ok(self)
-    }
-
-    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Self, Odd> {
-        self.put(b'{', name.as_bytes());
-        Ok(self)
-    }
-
-    // Nothing in a parse tree has one of these shapes.
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Odd> {
-        Err(Odd)
-    }
-
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleStruct, Odd> {
-        Err(Odd)
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Odd> {
-        Err(Odd)
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Odd> {
-        Err(Odd)
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStructVariant, Odd> {
-        Err(Odd)
+        Value::Array(parts) => parts.iter_mut().for_each(forget_places),
+        _ => {}
     }
 }
 

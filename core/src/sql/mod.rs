@@ -17,6 +17,8 @@ mod copy;
 mod effect;
 pub mod effects;
 mod functions;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod identifiers;
 mod keywords;
 pub(crate) mod lex;
@@ -27,10 +29,10 @@ pub mod tree;
 
 use std::ops::Range;
 
-#[cfg(any(test, fuzzing))]
-pub use analysis::fuzz_read;
 pub use analysis::{Analyses, Analysis, Known, SharedAnalyses, Unread, read};
 pub use copy::{CopyFormat, CopyOptions, CopySource, CopyTo};
+#[cfg(any(test, fuzzing))]
+pub use fuzz::fuzz_read;
 pub use identifiers::quoted;
 pub(crate) use identifiers::{channels, identifiers, is_inert, literals};
 pub(crate) use keywords::is_builtin;

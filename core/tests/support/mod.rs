@@ -262,6 +262,14 @@ impl<I: Inspect> Harness<I> {
         }
     }
 
+    /// Has an INTENT these words?
+    pub fn has_intent_of(&self, words: &str) -> bool {
+        self.records.iter().any(|record| match &record.body {
+            Body::Intent { text, .. } => text.contains(words),
+            _ => false,
+        })
+    }
+
     pub fn is_finished(&self) -> bool {
         self.steps.0 == Step::Finished || self.steps.1 == Step::Finished
     }

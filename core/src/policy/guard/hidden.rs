@@ -11,7 +11,7 @@ impl Policy {
     /// The text with every `*` that shows hidden columns written out without them. `None` if there
     /// is none, or if one cannot be written out: then its hidden columns stay, and are NULL. A
     /// statement that names one stays as well: it is refused by that name.
-    pub fn without_hidden(
+    pub(crate) fn without_hidden(
         &self,
         catalog: &Catalog,
         text: &[u8],

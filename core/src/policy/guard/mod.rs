@@ -10,6 +10,7 @@ mod cells;
 mod decide;
 mod denial;
 mod hidden;
+mod rewritten;
 #[cfg(test)]
 mod tests;
 mod volume;

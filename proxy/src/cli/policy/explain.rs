@@ -95,9 +95,14 @@ pub(super) fn explain(
         [] => SearchPath::Unknown,
         schemas => SearchPath::known(schemas.iter().map(String::as_str)),
     };
-    let read = |sql: &str| sql::read(sql.as_bytes(), catalog, &path);
-    let (sql, statements) = match read(sql) {
-        Ok(own) => sent(&compiled, catalog, (sql.to_owned(), own), read),
+    let read = |sql: &[u8]| sql::read(sql, catalog, &path);
+    // What the server gets to read.
+    let sent = compiled.rewritten(catalog, sql.as_bytes(), |sql| read(sql).ok());
+    let sql = sent.map_or(sql.into(), |sent| {
+        String::from_utf8_lossy(&sent).into_owned()
+    });
+    let statements = match read(sql.as_bytes()) {
+        Ok(statements) => statements,
         Err(unread) => {
             let verdict = match compiled.guard {
                 Some(_) => Err(compiled.deny(Reason::Unread(unread))),
@@ -121,27 +126,6 @@ pub(super) fn explain(
         statements,
         columns,
     })
-}
-
-/// What the server gets to read.
-fn sent(
-    policy: &policy::Policy,
-    catalog: &Catalog,
-    own: (String, Vec<Analysis>),
-    read: impl Fn(&str) -> Result<Vec<Analysis>, sql::Unread>,
-) -> (String, Vec<Analysis>) {
-    let mut sent = own;
-    for rewrite in [
-        policy::Policy::without_hidden,
-        policy::Policy::with_small_cells,
-    ] {
-        if let Some(text) = rewrite(policy, catalog, sent.0.as_bytes(), &sent.1) {
-            let text = String::from_utf8_lossy(&text).into_owned();
-            let statements = read(&text).unwrap_or_default();
-            sent = (text, statements);
-        }
-    }
-    sent
 }
 
 /// The columns that a statement returns: as the server describes them, or as far as its text tells.

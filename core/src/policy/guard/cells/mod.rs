@@ -105,7 +105,7 @@ impl Unguardable {
 impl Policy {
     /// The text with every aggregate guarded that has to be. `None` if there is none, or if one
     /// cannot be: the statement is refused for it then.
-    pub fn with_small_cells(
+    pub(crate) fn with_small_cells(
         &self,
         catalog: &Catalog,
         text: &[u8],

@@ -219,6 +219,15 @@ fn an_aggregate_counts_its_persons_before_it_is_shown() {
     assert!(rewritten(join).unwrap().contains(&guard(both, filter, "")));
 }
 
+/// A guard is recognised on the stack that the deepest tree leaves.
+#[test]
+fn a_deep_aggregate_is_guarded_as_any_other() {
+    let deep = "- ".repeat(150);
+    let text = format!("SELECT max({deep}cost) FILTER (WHERE {deep}cost > 1) FROM patients p");
+    let written = rewritten(&text).unwrap();
+    assert_eq!(judged(&written), Ok(()));
+}
+
 /// What is masked decides about no rows, unless the policy lets it.
 #[test]
 fn a_masked_aggregate_is_guarded_where_it_may_decide_about_rows() {

@@ -24,7 +24,8 @@ use super::journal::Intent;
 use super::lineage::Source;
 use super::pipeline::Awaited;
 use super::rulebook::Unknown;
-use super::statements::{Statement, StatementText};
+use super::statements::Statement;
+use super::text::StatementText;
 use super::{Halt, Session, Step};
 
 /// What the server gets to read. No SQL begins so, whatever it is set to.

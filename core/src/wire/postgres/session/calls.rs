@@ -9,7 +9,7 @@ use super::super::frame::Header;
 use super::admission::Refused;
 use super::client::violation;
 use super::pipeline::{Awaited, FunctionResult};
-use super::statements::StatementText;
+use super::text::StatementText;
 use super::{Halt, Session};
 
 /// Functions of the large-object interface (`lo_*`, `loread`, `lowrite`), see

@@ -17,7 +17,8 @@ use super::admission::Refused;
 use super::journal::Intent;
 use super::pipeline::{Awaited, Target};
 use super::probe::Probed;
-use super::statements::{Described, Portal, Statement, StatementText};
+use super::statements::{Described, Portal, Statement};
+use super::text::StatementText;
 use super::{CLIENT, Halt, Session, Step};
 
 /// What a large message has grown is cut back to this.

@@ -14,7 +14,8 @@ use crate::audit::token::Token;
 use crate::catalog::Catalog;
 use crate::sql;
 
-use super::statements::{Statement, StatementText};
+use super::statements::Statement;
+use super::text::StatementText;
 
 /// Words of PostgreSQL's DETAIL and CONTEXT texts.
 const CONTEXT_WORDS: &str = "a access already an and any are as at be because block but by call \

@@ -17,7 +17,8 @@ use super::super::frame::Header;
 use super::super::message::{self, server};
 use super::pipeline::Awaited;
 use super::server::{body_mut, violation};
-use super::statements::{Statement, StatementText};
+use super::statements::Statement;
+use super::text::StatementText;
 use super::{Halt, Session, Step};
 
 /// The setting, the user that `$user` stands for, and whether there may be temporary tables, which

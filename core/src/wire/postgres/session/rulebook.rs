@@ -21,7 +21,8 @@ use crate::time::Timestamp;
 
 use super::known::{Known, Speaker, Spoken, is_generated_name};
 use super::lineage::{Lineage, Source};
-use super::statements::{Statement, StatementText};
+use super::statements::Statement;
+use super::text::StatementText;
 
 /// Tags of commands that name columns: of cursors, of prepared statements, of temporary tables.
 const NAMING_TAGS: [&[u8]; 4] = [b"DECLARE", b"PREPARE", b"CREATE", b"ALTER"];
@@ -230,27 +231,15 @@ impl<I: Inspect> Rulebook<I> {
         judged.unwrap_or_else(|unread| Err(self.policy.deny(Reason::Unread(unread))))
     }
 
-    /// The text that the server is to read, if that is to be another one: without the columns that
-    /// are hidden, and with every aggregate guarded that has to be. While nobody knows what its
-    /// names stand for it stays; columns are masked then, and aggregates refused.
+    /// The text that the server is to read, if that is to be another one. While nobody knows what
+    /// its names stand for it stays; columns are masked then, and aggregates refused.
     pub(super) fn rewritten(&self, text: &StatementText, path: &SearchPath) -> Option<Vec<u8>> {
-        let changes = self.policy.hides_columns() || self.policy.guards_cells();
-        if !changes || self.in_flux {
+        if !self.policy.rewrites() || self.in_flux {
             return None;
         }
         let text = text.whole()?;
         let read = |text: &[u8]| self.analyses.get(text, &self.catalog, path).ok();
-        let own = read(&text)?;
-        let shown = self.policy.without_hidden(&self.catalog, &text, &own);
-        if !self.policy.guards_cells() {
-            return shown;
-        }
-        let (text, known) = match &shown {
-            Some(shown) => (&shown[..], read(shown)?),
-            None => (&text[..], own),
-        };
-        let guarded = self.policy.with_small_cells(&self.catalog, text, &known);
-        guarded.or(shown)
+        self.policy.rewritten(&self.catalog, &text, read)
     }
 
     /// What was read of the text of `source`.
