@@ -19,7 +19,7 @@ pub mod wake;
 pub use cancel::{CancelMap, CancelTarget};
 pub use snapshot::{
     Ahead, CatalogSlot, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, Loaded,
-    ResourceSnapshot, Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
+    ResourceSnapshot, Reuse, Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
 };
 pub use uplink::{Batch, ControlRequest, DurableMark, Receivers, Shared, State, ThreadLink};
 pub use wake::Wake;

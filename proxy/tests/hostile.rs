@@ -297,19 +297,6 @@ fn wrong_password(gateway: &Gateway) {
     );
 }
 
-fn cancel(gateway: &Gateway, process_id: i32, key: &[u8]) {
-    let mut bytes = (12 + key.len() as u32).to_be_bytes().to_vec();
-    bytes.extend_from_slice(&80877102u32.to_be_bytes());
-    bytes.extend_from_slice(&process_id.to_be_bytes());
-    bytes.extend_from_slice(key);
-    let mut stream = open(gateway);
-    stream.write_all(&bytes).expect("sent");
-    assert!(
-        until_closed(stream).is_empty(),
-        "a cancel request is never answered"
-    );
-}
-
 /// Sends a query that sleeps, and gives it time to begin.
 fn sleep(client: &mut Client, seconds: u32) {
     let query = format!("SELECT pg_sleep({seconds})\0");
@@ -326,14 +313,14 @@ fn wrong_cancel(gateway: &Gateway) {
     let mut wrong = key.clone();
     wrong[0] ^= 0x55;
     sleep(&mut client, 1);
-    cancel(gateway, pid, &wrong);
+    gateway.cancel(pid, &wrong);
     assert_eq!(
         error_code(&client.until_ready().expect("an answer")),
         None,
         "cancelled by a guess"
     );
     sleep(&mut client, 20);
-    cancel(gateway, pid, &key);
+    gateway.cancel(pid, &key);
     let code = error_code(&client.until_ready().expect("an answer"));
     assert_eq!(code.as_deref(), Some("57014"), "the right key cancels");
 }
@@ -346,9 +333,9 @@ fn others_cancel(gateway: &Gateway) {
         (one.cancel_key.clone(), other.cancel_key.clone());
     sleep(&mut one, 2);
     sleep(&mut other, 20);
-    cancel(gateway, one_id, &other_key);
-    cancel(gateway, other_id, &one_key);
-    cancel(gateway, other_id, &other_key);
+    gateway.cancel(one_id, &other_key);
+    gateway.cancel(other_id, &one_key);
+    gateway.cancel(other_id, &other_key);
     let code = error_code(&other.until_ready().expect("an answer"));
     assert_eq!(code.as_deref(), Some("57014"), "its own key cancels");
     let code = error_code(&one.until_ready().expect("an answer"));
@@ -356,7 +343,7 @@ fn others_cancel(gateway: &Gateway) {
     // A session that is over cannot be cancelled, nor who gets its process id.
     drop(other);
     sleep(&mut one, 1);
-    cancel(gateway, other_id, &other_key);
+    gateway.cancel(other_id, &other_key);
     assert_eq!(error_code(&one.until_ready().expect("an answer")), None);
 }
 

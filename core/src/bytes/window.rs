@@ -14,6 +14,7 @@
 //! another length is a patch between two ranges of the original: no byte is moved for it.
 
 use std::io::IoSlice;
+use std::num::NonZeroUsize;
 
 /// A run of output bytes.
 #[derive(Clone, Copy)]
@@ -49,6 +50,8 @@ pub struct Window {
     patches: Vec<u8>,
     /// Sum of the lengths of the unsent pieces.
     released_bytes: usize,
+    /// See [`Window::pace`].
+    receive_most: Option<NonZeroUsize>,
 }
 
 impl Window {
@@ -69,7 +72,17 @@ impl Window {
 
     /// Where the next receive may write. Empty if the window is full or has no storage.
     pub fn spare_mut(&mut self) -> &mut [u8] {
-        self.storage.get_mut(self.received..).unwrap_or_default()
+        let spare = self.storage.get_mut(self.received..).unwrap_or_default();
+        match self.receive_most {
+            Some(most) if most.get() < spare.len() => &mut spare[..most.get()],
+            _ => spare,
+        }
+    }
+
+    /// From now on, [`Window::spare_mut`] gives at most this much, so that a receive brings no
+    /// more than is to be judged at once. `None`: all that there is.
+    pub fn pace(&mut self, receive_most: Option<NonZeroUsize>) {
+        self.receive_most = receive_most;
     }
 
     /// Notes that a receive wrote `n` bytes to [`Window::spare_mut`].
@@ -90,7 +103,7 @@ impl Window {
         if self.storage.len() < needed {
             self.storage.resize(needed, 0);
         }
-        self.spare_mut()[..bytes.len()].copy_from_slice(bytes);
+        self.storage[self.received..needed].copy_from_slice(bytes);
         self.received = needed;
     }
 

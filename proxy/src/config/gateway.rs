@@ -14,6 +14,7 @@ const SECOND_MS: u64 = 1_000;
 const HOUR_MS: u64 = 3_600 * SECOND_MS;
 const MIB: u64 = 1024 * 1024;
 const MILLION: u64 = 1_000_000;
+const HOLD_OFF_US: u64 = 200;
 
 /// A key of the tokens that is shorter could be guessed.
 const TOKEN_KEY_BYTES: usize = 24;
@@ -27,6 +28,7 @@ pub(super) fn gateway(section: Option<&Section<'_>>, environment: &Environment<'
         data_directory: environment.directory.join("data"),
         catalog_refresh: Duration::from_secs(1),
         random_tokens_most: MILLION as usize,
+        hold_off_most: Duration::from_micros(HOLD_OFF_US),
     };
     let Some(section) = section else {
         return gateway;
@@ -45,6 +47,8 @@ pub(super) fn gateway(section: Option<&Section<'_>>, environment: &Environment<'
         Duration::from_millis(section.integer("catalog_refresh_ms", 100..=HOUR_MS, SECOND_MS));
     let tokens = section.integer("random_tokens_most", 1..=100_000_000, MILLION);
     gateway.random_tokens_most = tokens as usize;
+    gateway.hold_off_most =
+        Duration::from_micros(section.integer("hold_off_most_us", 0..=10_000, HOLD_OFF_US));
     if let Some(path) = section.path("data_directory") {
         gateway.data_directory = path.into_inner();
     }

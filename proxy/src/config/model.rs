@@ -60,6 +60,8 @@ pub struct Gateway {
     pub random_tokens_most: usize,
     /// How often the catalogs of the databases are checked for changes.
     pub catalog_refresh: Duration,
+    /// The longest that a receive in the middle of a bulk result waits for more; 0 is not at all.
+    pub hold_off_most: Duration,
 }
 
 /// Must clients use TLS?
@@ -202,6 +204,15 @@ pub enum UpstreamTlsMode {
     VerifyFull,
 }
 
+/// Connections to a database that wait for the next client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reuse {
+    /// So many at once, on all threads.
+    pub most: usize,
+    /// So long each.
+    pub idle: Duration,
+}
+
 /// `[[resource]]`
 #[derive(Clone, Debug)]
 pub struct Resource {
@@ -218,6 +229,8 @@ pub struct Resource {
     pub catalog_user: Option<String>,
     /// Changes of the catalog are looked for before every statement, not only now and then.
     pub checks_statements: bool,
+    /// Connections to the database that outlive their clients; `None`: none does.
+    pub reuse: Option<Reuse>,
     /// How much of TLS is verified.
     pub tls_mode: UpstreamTlsMode,
     /// Ready for use; there unless `tls_mode` is disable.

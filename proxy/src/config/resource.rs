@@ -1,6 +1,7 @@
 //! `[[resource]]`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use toml::Spanned;
@@ -28,6 +29,7 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
     let catalog_user = section.string("catalog_user").map(Spanned::into_inner);
     let checks = [("interval", false), ("statement", true)];
     let checks_statements = section.choice("catalog_check", &checks, false);
+    let reuse = reuse(section);
     let password = section.secret("password");
     let modes = [
         ("disable", UpstreamTlsMode::Disable),
@@ -65,10 +67,30 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
         user,
         catalog_user,
         checks_statements,
+        reuse,
         tls_mode,
         tls: tls?,
         password,
     })
+}
+
+fn reuse(section: &Section<'_>) -> Option<Reuse> {
+    let is_on = section.choice("reuse", &[("off", false), ("session", true)], false);
+    for key in ["reuse_most", "reuse_idle_ms"] {
+        if section.has(key) && !is_on {
+            let message = format!("`{key}` means nothing without `reuse`");
+            section.reporter.report_with_hint(
+                section.span.clone(),
+                message,
+                "add `reuse = \"session\"`",
+            );
+        }
+    }
+    let reuse = Reuse {
+        most: section.integer("reuse_most", 1..=10_000, 16) as usize,
+        idle: Duration::from_millis(section.integer("reuse_idle_ms", 100..=86_400_000, 60_000)),
+    };
+    is_on.then_some(reuse)
 }
 
 fn name_or_any(name: Spanned<String>) -> NameOrAny {

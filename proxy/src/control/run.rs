@@ -319,6 +319,10 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
             old.gateway.data_directory != new.gateway.data_directory,
         ),
         (
+            "gateway.hold_off_most_us",
+            old.gateway.hold_off_most != new.gateway.hold_off_most,
+        ),
+        (
             "gateway.random_tokens_most",
             old.gateway.random_tokens_most != new.gateway.random_tokens_most,
         ),

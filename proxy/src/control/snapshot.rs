@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 use crate::config::model::{self, AuditMode, Config};
 use crate::planes::snapshot::Catalogs;
 use crate::planes::{
-    Ahead, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot, Snapshot,
-    UpstreamAddress, UpstreamTls, UpstreamUser,
+    Ahead, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot, Reuse,
+    Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
 };
 use crate::relay::tls::server_end_point;
 
@@ -84,6 +84,7 @@ fn limits(config: &Config) -> Limits {
         pre_auth: config.limits.pre_auth,
         connect_timeout_ms: millis(config.limits.connect_timeout),
         drain_timeout_ms: millis(config.gateway.drain_timeout),
+        hold_off_most: config.gateway.hold_off_most,
         ahead: ahead(config.audit.mode),
     }
 }
@@ -203,6 +204,10 @@ fn resource(
             .map(|password| password.expose_owned()),
         parameters: Vec::new(),
         checks_statements: resource.checks_statements,
+        reuse: resource.reuse.map(|reuse| Reuse {
+            most: reuse.most,
+            idle: reuse.idle,
+        }),
         policies,
         catalogs,
         detectors,

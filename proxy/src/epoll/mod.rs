@@ -4,6 +4,7 @@
 //! Notifications are edge-triggered; each socket remembers whether it may be read or written,
 //! and an operation that would block waits with its socket.
 
+mod held;
 mod socket;
 
 use std::collections::VecDeque;
@@ -21,12 +22,15 @@ use crate::drive::{ACCEPT_PAUSE, sockets};
 use crate::planes::Shared;
 use crate::relay::Worker;
 use crate::relay::op::{Done, Incoming, LinkId, Op, Received};
+use held::Held;
 use socket::{Pending, Tried};
 
 /// Sockets that are worked on before the poller is asked again.
 const ROUND: usize = 256;
 const EVENTS: usize = 1_024;
 const WAKE: Token = Token(0);
+const TIMER: Token = Token(1);
+const FIRST_LISTENER: usize = 2;
 
 /// Runs a data thread until it is drained.
 ///
@@ -61,10 +65,11 @@ pub fn run(
             if event.token() == WAKE {
                 link.wake.clear();
                 driver.worker.signal();
-            } else {
+            } else if event.token() != TIMER {
                 driver.note(event);
             }
         }
+        driver.release();
         driver.carry_out();
         driver.accept_all();
         for _ in 0..ROUND {
@@ -81,6 +86,7 @@ pub fn run(
         if driver.worker.is_done() {
             return Ok(());
         }
+        let due = due.into_iter().chain(driver.held.arm(Instant::now())).min();
         timeout = driver.timeout(due);
     }
 }
@@ -94,6 +100,7 @@ struct Listening {
 struct Driver {
     poll: Poll,
     worker: Worker,
+    held: Held,
     listeners: Vec<Listening>,
     /// How many there were: tokens count from here.
     first_socket: usize,
@@ -125,14 +132,15 @@ impl Driver {
         for (at, listener) in listeners.iter().enumerate() {
             listener.set_nonblocking(true)?;
             let fd = listener.as_raw_fd();
-            let token = Token(WAKE.0 + 1 + at);
+            let token = Token(FIRST_LISTENER + at);
             poll.registry()
                 .register(&mut SourceFd(&fd), token, Interest::READABLE)?;
         }
         Ok(Self {
+            held: Held::new(&poll, TIMER)?,
             poll,
             worker,
-            first_socket: WAKE.0 + 1 + listeners.len(),
+            first_socket: FIRST_LISTENER + listeners.len(),
             listeners: listeners
                 .into_iter()
                 .map(|listener| Listening {
@@ -159,7 +167,7 @@ impl Driver {
     fn note(&mut self, event: &mio::event::Event) {
         let token = event.token().0;
         if token < self.first_socket {
-            if let Some(listening) = self.listeners.get_mut(token - 1) {
+            if let Some(listening) = self.listeners.get_mut(token - FIRST_LISTENER) {
                 listening.ready = true;
             }
             return;
@@ -228,9 +236,13 @@ impl Driver {
         }
     }
 
+    fn token(&self, id: LinkId, side: Peer) -> Token {
+        Token(self.first_socket + 2 * id + index(side))
+    }
+
     fn add(&mut self, id: LinkId, side: Peer, socket: Socket) {
         let fd = socket.as_raw_fd();
-        let token = Token(self.first_socket + 2 * id + index(side));
+        let token = self.token(id, side);
         let both = Interest::READABLE | Interest::WRITABLE;
         let registered = self
             .poll
@@ -256,8 +268,8 @@ impl Driver {
                 Op::Receive {
                     side,
                     into,
-                    hold_off: _,
-                } => self.receive(id, side, into),
+                    hold_off,
+                } => self.receive(id, side, into, hold_off),
                 Op::Send {
                     side,
                     from,
@@ -274,15 +286,55 @@ impl Driver {
                         socket.shutdown();
                     }
                 }
+                Op::DropClient => self.drop_client(id),
+                Op::TakeClient { from } => self.take_client(id, from),
                 Op::Close => self.close(id),
             }
         }
     }
 
-    fn receive(&mut self, id: LinkId, side: Peer, into: Incoming) {
-        if let Some(socket) = self.socket(id, side) {
-            socket.receive = Some(into);
-            self.ready.push_back((id, side));
+    fn receive(&mut self, id: LinkId, side: Peer, into: Incoming, hold_off: Option<Duration>) {
+        let Some(socket) = self.socket(id, side) else {
+            return;
+        };
+        socket.receive = Some(into);
+        socket.held_until = hold_off.map(|time| Instant::now() + time);
+        match socket.held_until {
+            Some(at) => self.held.add(at, id, side),
+            None => self.ready.push_back((id, side)),
+        }
+    }
+
+    /// Receives that have waited for bytes to gather may go on.
+    fn release(&mut self) {
+        let now = Instant::now();
+        while let Some((id, side)) = self.held.take(now) {
+            if let Some(socket) = self.socket(id, side)
+                && socket.held_until.is_some_and(|at| at <= now)
+            {
+                socket.held_until = None;
+                self.ready.push_back((id, side));
+            }
+        }
+    }
+
+    /// Makes the client's socket of one link another's.
+    fn take_client(&mut self, id: LinkId, from: LinkId) {
+        let place = self.links.get_mut(from).and_then(|link| link.first_mut());
+        let Some(mut client) = place.and_then(Option::take) else {
+            return;
+        };
+        client.watch_as(&self.poll, self.token(id, Peer::Client));
+        if let Some(place) = self.links.get_mut(id).and_then(|link| link.first_mut()) {
+            *place = Some(client);
+        }
+        self.ready.push_back((id, Peer::Client));
+    }
+
+    fn drop_client(&mut self, id: LinkId) {
+        let place = self.links.get_mut(id).and_then(|link| link.first_mut());
+        if let Some(client) = place.and_then(Option::take) {
+            client.deregister(&self.poll);
         }
     }
 
@@ -370,7 +422,7 @@ impl Driver {
                 let whole = matches!(&result, Ok(n) if *n == from.len());
                 self.worker.complete(id, Done::Sent { side, from, result });
                 if then_receive && whole {
-                    self.receive(id, opposite(side), Incoming::Pick);
+                    self.receive(id, opposite(side), Incoming::Pick, None);
                 } else if then_receive {
                     let result = Err(io::Error::from_raw_os_error(libc::ECANCELED));
                     let side = opposite(side);

@@ -3,10 +3,11 @@
 use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
+use std::time::Instant;
 
-use mio::Poll;
 use mio::event::Event;
 use mio::unix::SourceFd;
+use mio::{Interest, Poll, Token};
 use socket2::Socket;
 
 use crate::relay::op::{Incoming, Outgoing, Received, SLICES};
@@ -29,6 +30,8 @@ pub(super) struct Pending {
     pub(super) receive: Option<Incoming>,
     pub(super) send: Option<(Outgoing, bool)>,
     pub(super) connecting: bool,
+    /// The receive lets bytes gather until then.
+    pub(super) held_until: Option<Instant>,
     readable: bool,
     writable: bool,
     /// The peer has sent its FIN, or the socket failed: reading never blocks again.
@@ -46,6 +49,7 @@ impl Pending {
             receive: None,
             send: None,
             connecting: false,
+            held_until: None,
             readable: true,
             writable: true,
             hung_up: broken,
@@ -65,6 +69,18 @@ impl Pending {
     pub(super) fn deregister(&self, poll: &Poll) {
         let fd = self.socket.as_raw_fd();
         let _not_registered = poll.registry().deregister(&mut SourceFd(&fd));
+    }
+
+    /// Is watched under another token from now on.
+    pub(super) fn watch_as(&mut self, poll: &Poll, token: Token) {
+        let fd = self.socket.as_raw_fd();
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let watched = poll.registry().reregister(&mut SourceFd(&fd), token, both);
+        if watched.is_err() {
+            let _fails_on_use = self.socket.shutdown(Shutdown::Both);
+            self.hung_up = true;
+        }
+        (self.readable, self.writable) = (true, true);
     }
 
     /// The end of a connect that was under way.
@@ -122,7 +138,7 @@ impl Pending {
     }
 
     pub(super) fn try_receive(&mut self, pool: &mut Pool) -> Tried<Received> {
-        if !self.readable || self.connecting {
+        if !self.readable || self.connecting || self.held_until.is_some() {
             return Tried::Blocked;
         }
         match self.receive.take() {

@@ -147,6 +147,8 @@ pub struct ResourceSnapshot {
     pub policies: HashMap<String, Arc<Policy>>,
     /// The catalog is asked for changes before every statement.
     pub checks_statements: bool,
+    /// May connections outlive their clients?
+    pub reuse: Option<Reuse>,
     /// What the control thread knows of the databases behind this resource.
     pub catalogs: Catalogs,
     /// The content detectors of each policy, by the identity's name as `policies`.
@@ -317,8 +319,19 @@ pub struct Limits {
     pub connect_timeout_ms: u64,
     /// What SIGTERM leaves a busy session.
     pub drain_timeout_ms: u64,
+    /// The longest that a receive in the middle of a bulk result waits for more.
+    pub hold_off_most: Duration,
     /// How far results may go ahead of the audit log; `None`: not at all.
     pub ahead: Option<Ahead>,
+}
+
+/// Connections to a database that wait for the next client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reuse {
+    /// So many at once, on all threads.
+    pub most: usize,
+    /// So long each.
+    pub idle: Duration,
 }
 
 /// Records that may be lost with the machine.
@@ -337,6 +350,7 @@ impl Default for Limits {
             pre_auth: 1_000,
             connect_timeout_ms: 10_000,
             drain_timeout_ms: 30_000,
+            hold_off_most: Duration::from_micros(200),
             ahead: None,
         }
     }
@@ -371,6 +385,7 @@ pub(crate) mod tests {
             parameters: Vec::new(),
             policies: HashMap::new(),
             checks_statements: false,
+            reuse: None,
             catalogs: Catalogs::default(),
             detectors: HashMap::new(),
             scram_keys: ArcSwapOption::empty(),

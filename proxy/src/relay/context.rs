@@ -9,6 +9,7 @@ use velum_core::sql::SharedAnalyses;
 use velum_core::time::Timestamp;
 
 use super::journal::Journal;
+use super::kept::Shelf;
 use super::op::{LinkId, Op};
 use super::pool::Pool;
 use crate::planes::{Ahead, CancelTarget, CatalogSlot, Shared};
@@ -21,6 +22,8 @@ pub(super) struct Context {
     pub(super) shared: Arc<Shared>,
     pub(super) pool: Pool,
     pub(super) journal: Journal,
+    /// See [`super::hold`]; as it was when the thread began.
+    pub(super) hold_off_most: Duration,
     /// For the driver, in order.
     pub(super) ops: VecDeque<(LinkId, Op)>,
     /// The clock, read once for all completions of a round.
@@ -28,6 +31,10 @@ pub(super) struct Context {
     pub(super) time: Timestamp,
     /// Statements to cancel because their client is gone.
     pub(super) orphans: Vec<Arc<CancelTarget>>,
+    /// Connections to databases that wait for a client.
+    pub(super) shelf: Shelf,
+    /// Links whose client goes on with what a link of the shelf has.
+    pub(super) resumptions: Vec<(LinkId, LinkId)>,
     /// Links to look at again when the control thread signals.
     pub(super) parked: Vec<LinkId>,
     seal_buffers: Vec<Vec<u8>>,
@@ -38,8 +45,8 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(shared: Arc<Shared>, thread: usize) -> Self {
         let threads = shared.threads.len().max(1);
-        let ahead = shared.snapshot.load().limits.ahead;
-        let ahead = ahead.map(|all| Ahead {
+        let limits = shared.snapshot.load().limits.clone();
+        let ahead = limits.ahead.map(|all| Ahead {
             bytes: all.bytes / threads,
             ..all
         });
@@ -47,10 +54,13 @@ impl Context {
             shared,
             pool: Pool::default(),
             journal: Journal::new(thread, ahead),
+            hold_off_most: limits.hold_off_most,
             ops: VecDeque::new(),
             now: Instant::now(),
             time: Timestamp(0),
             orphans: Vec::new(),
+            shelf: Shelf::default(),
+            resumptions: Vec::new(),
             parked: Vec::new(),
             seal_buffers: Vec::new(),
             analyses: Vec::new(),

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use socket2::SockAddr;
+use velum_core::bytes::Window;
 use velum_core::error::{Peer, Refusal, SqlState};
 use velum_core::limits::AUTH_MESSAGE_BYTES;
 use velum_core::policy::Policy;
@@ -13,9 +14,11 @@ use velum_core::wire::postgres::handshake::{
     UpstreamTls as Encryption,
 };
 use velum_core::wire::postgres::message;
+use velum_core::wire::postgres::reuse::{self, GREETING_BYTES, Head};
 use velum_core::wire::postgres::session::SessionSetup;
 
 use super::context::{Context, random};
+use super::kept::{Likeness, Origin};
 use super::legs::{Fill, Legs, Shaken};
 use super::link::{About, Counted, Phase, Turn, refused};
 use super::op::Op;
@@ -38,14 +41,22 @@ pub(super) struct Dialing {
     handshake: UpstreamHandshake,
     stage: Stage,
     minor: u16,
+    /// What the connection is made of, if it may serve another client after this one.
+    likeness: Option<Likeness>,
+    /// How it began, once that is known.
+    origin: Option<Origin>,
     counted: Option<Counted>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Is there one already?
+    Looking,
     Connecting,
     Feeding,
     Shaking,
+    /// What the database says after the log-in is to be known as a whole.
+    Listening,
     /// Until [`CatalogSlot::ended`] reaches this.
     AwaitingCatalog(u64),
 }
@@ -77,12 +88,22 @@ impl Dialing {
             .scram_keys
             .load_full()
             .map(|keys| ScramKeys::clone(&keys));
+        let likeness = resource.reuse.map(|_| Likeness {
+            resource: Arc::clone(&resource),
+            identity: startup.identity.name.clone(),
+            database: database.clone(),
+            role: role.clone(),
+            minor: startup.minor,
+            parameters: config.parameters.clone(),
+        });
         Self {
             slot: resource.catalogs.slot(&database),
             connector: Connector::default(),
             handshake: UpstreamHandshake::new(config, random(), cache),
-            stage: Stage::Connecting,
+            stage: Stage::Looking,
             minor: 0,
+            likeness,
+            origin: None,
             counted: Some(counted),
             startup,
             resource,
@@ -96,6 +117,14 @@ impl Dialing {
         self.connector.connected(result);
     }
 
+    /// Goes on with a connection that another session has left: the database is heard to say what
+    /// it said to that.
+    pub(super) fn resume(&mut self, origin: Origin, window: &mut Window) {
+        window.extend(&origin.greeting);
+        self.connector = Connector::at(origin.address);
+        self.stage = Stage::Listening;
+    }
+
     pub(super) fn turn(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Turn {
         legs.flush(Peer::Client, cx);
         if legs.client.lost {
@@ -103,6 +132,17 @@ impl Dialing {
         }
         loop {
             match self.stage {
+                Stage::Looking => {
+                    if let Some(turn) = self.look(legs, cx) {
+                        return turn;
+                    }
+                    self.stage = Stage::Connecting;
+                }
+                Stage::Listening => {
+                    if let Some(turn) = self.listen(about, legs, cx) {
+                        return turn;
+                    }
+                }
                 Stage::Connecting => match self.connector.turn(&self.resource, legs, cx) {
                     Connect::Pending => return Turn::Rest,
                     Connect::Done => {
@@ -148,6 +188,39 @@ impl Dialing {
         }
     }
 
+    /// Is there a connection that another session has left? `None`: make one.
+    fn look(&self, legs: &Legs, cx: &mut Context) -> Option<Turn> {
+        let likeness = self.likeness.as_ref()?;
+        if legs.client.sending {
+            return Some(Turn::Rest);
+        }
+        if legs.client.receiving {
+            return None;
+        }
+        cx.shelf.take(likeness).map(Turn::Resume)
+    }
+
+    /// Notes what the database says after the log-in, if that is all there is to note. `None`: go
+    /// round again.
+    fn listen(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Option<Turn> {
+        match reuse::greeting(legs.down.window.unjudged()) {
+            Head::NeedBytes => match legs.fill(Peer::Server, GREETING_BYTES, false, cx) {
+                Fill::Ready => return None,
+                Fill::Pending => return Some(Turn::Rest),
+                Fill::Over | Fill::Full => {}
+            },
+            Head::Greeting => {
+                self.origin = self.likeness.take().map(|likeness| Origin {
+                    likeness,
+                    greeting: legs.down.window.unjudged().to_vec(),
+                    address: self.connector.address,
+                });
+            }
+            Head::Other => {}
+        }
+        Some(self.authenticated(about, cx, legs))
+    }
+
     /// `None`: go round again.
     fn feed(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Option<Turn> {
         if legs.down.away || legs.flush(Peer::Server, cx) {
@@ -184,6 +257,10 @@ impl Dialing {
                 self.minor = minor;
                 if let Some(keys) = scram_keys {
                     self.resource.scram_keys.store(Some(Arc::new(keys)));
+                }
+                if self.likeness.is_some() {
+                    self.stage = Stage::Listening;
+                    return None;
                 }
                 Some(self.authenticated(about, cx, legs))
             }
@@ -240,6 +317,7 @@ impl Dialing {
             Arc::clone(&self.resource),
             Arc::clone(&self.slot),
             self.connector.address,
+            self.origin.take(),
             self.counted.take(),
             cx,
         );

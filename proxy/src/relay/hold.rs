@@ -9,7 +9,6 @@ use std::time::Duration;
 /// A receive of fewer bytes is no piece of a bulk result.
 const PIECE_BYTES: usize = 4 * 1024;
 const SHORTEST: Duration = Duration::from_micros(50);
-const LONGEST: Duration = Duration::from_micros(200);
 
 /// What a direction has learnt about its pieces.
 #[derive(Default)]
@@ -33,10 +32,10 @@ impl HoldOff {
         self.in_pieces
     }
 
-    /// How long the next receive waits: the longer the more pieces came before it.
-    pub(super) fn next(&mut self) -> Option<Duration> {
-        self.in_pieces.then(|| {
-            self.last = (self.last * 2).clamp(SHORTEST, LONGEST);
+    /// How long the next receive waits: the longer the more pieces came before it, at most `most`.
+    pub(super) fn next(&mut self, most: Duration) -> Option<Duration> {
+        (self.in_pieces && !most.is_zero()).then(|| {
+            self.last = (self.last * 2).max(SHORTEST).min(most);
             self.last
         })
     }
@@ -46,22 +45,25 @@ impl HoldOff {
 mod tests {
     use super::*;
 
+    const MOST: Duration = Duration::from_micros(200);
+
     #[test]
     fn only_pieces_wait_and_ever_longer() {
         let mut hold = HoldOff::default();
-        assert_eq!(hold.next(), None);
+        assert_eq!(hold.next(MOST), None);
         hold.note(PIECE_BYTES - 1, false);
-        assert_eq!(hold.next(), None, "a small answer");
+        assert_eq!(hold.next(MOST), None, "a small answer");
         for micros in [50, 100, 200, 200] {
             hold.note(8 * 1024, false);
-            assert_eq!(hold.next(), Some(Duration::from_micros(micros)));
+            assert_eq!(hold.next(MOST), Some(Duration::from_micros(micros)));
         }
         hold.note(8 * 1024, true);
-        assert_eq!(hold.next(), None, "there is more already");
+        assert_eq!(hold.next(MOST), None, "there is more already");
         hold.note(8 * 1024, false);
-        assert_eq!(hold.next(), Some(LONGEST), "and is as fast as before");
+        assert_eq!(hold.next(MOST), Some(MOST), "and is as fast as before");
         hold.note(100, false);
         hold.note(8 * 1024, false);
-        assert_eq!(hold.next(), Some(SHORTEST));
+        assert_eq!(hold.next(Duration::ZERO), None, "switched off");
+        assert_eq!(hold.next(MOST), Some(SHORTEST));
     }
 }

@@ -9,6 +9,7 @@
 //! read from either.
 
 use std::io;
+use std::time::Instant;
 
 use velum_core::bytes::{Outbox, Window};
 use velum_core::error::Peer;
@@ -17,6 +18,7 @@ use velum_core::limits::{MESSAGE_WHOLE_BYTES, WINDOW_BULK_BYTES};
 use super::context::Context;
 use super::hold::HoldOff;
 use super::op::{Incoming, LinkId, Op, Outgoing, Received, Sealed};
+use super::pace;
 use super::pool::{Class, PICK_BYTES, Pool};
 use super::tls::{Broken, Pulled, Tls};
 
@@ -329,7 +331,10 @@ impl Legs {
             return Fill::Full;
         };
         end.receiving = true;
-        let hold_off = if more_soon { flow.hold.next() } else { None };
+        let hold_off = match more_soon {
+            true => flow.hold.next(cx.hold_off_most),
+            false => None,
+        };
         cx.ops.push_back((
             id,
             Op::Receive {
@@ -472,6 +477,19 @@ impl End {
 }
 
 impl Flow {
+    /// Judges, and sees to it that the next receive brings no more than can be judged in a turn.
+    pub(super) fn paced<T>(&mut self, judge: impl FnOnce(&mut Window) -> T) -> T {
+        let bytes = self.window.unjudged().len();
+        if bytes < pace::WORTH_TIMING_BYTES {
+            return judge(&mut self.window);
+        }
+        let began = Instant::now();
+        let judged = judge(&mut self.window);
+        let done = bytes.saturating_sub(self.window.unjudged().len());
+        self.window.pace(pace::receive_most(done, began.elapsed()));
+        judged
+    }
+
     /// Gives the storage of an empty window back to the pool.
     fn rest(&mut self, pool: &mut Pool) {
         if self.class == Class::Pick

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  Greeting ──▶ Dialing ──▶ Open ──▶ Ending ──▶ (closed)
-//!     └─────▶ Cancelling ────────────▲
+//!     └─────▶ Cancelling ─────│──────▲
+//!                             └─▶ Kept ──▶ (Dialing of another client)
 //! ```
 
 use std::net::SocketAddr;
@@ -13,12 +14,13 @@ use std::time::Instant;
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::error::{Peer, Refusal, SqlState};
 use velum_core::limits::PRE_AUTH_DEADLINE_MS;
-use velum_core::wire::postgres::message;
+use velum_core::wire::postgres::{message, reuse};
 
 use super::cancel::Cancelling;
 use super::context::{Context, random};
 use super::dial::Dialing;
 use super::greet::Greeting;
+use super::kept::Kept;
 use super::legs::{Legs, other};
 use super::op::{Done, LinkId, Op};
 use super::pump::Open;
@@ -33,6 +35,8 @@ pub(super) enum Turn {
     Rest,
     /// On to this phase.
     To(Phase),
+    /// Go on with the connection to the database that this link keeps.
+    Resume(LinkId),
     /// The link is over. Send what is waiting, then close.
     End,
 }
@@ -45,6 +49,8 @@ pub(super) enum Phase {
     Dialing(Box<Dialing>),
     /// Relaying.
     Open(Box<Open>),
+    /// Without a client, until one comes that can go on with the connection to the database.
+    Kept(Box<Kept>),
     /// Forwarding a CancelRequest.
     Cancelling(Box<Cancelling>),
     /// Sending what is waiting.
@@ -81,6 +87,7 @@ impl Drop for Counted {
 }
 
 /// What stays the same over all phases.
+#[derive(Clone)]
 pub(super) struct About {
     /// Never used again, unlike the link's place.
     pub(super) serial: u64,
@@ -181,12 +188,16 @@ impl Link {
                 Phase::Dialing(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
                 Phase::Open(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
                 Phase::Cancelling(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
+                Phase::Kept(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
                 Phase::Ending => return self.finish_sending(cx),
                 Phase::Closing => return,
             };
             match turn {
                 Turn::Rest => return,
                 Turn::To(phase) => self.phase = phase,
+                Turn::Resume(kept) => {
+                    return cx.resumptions.push((self.legs.id, kept));
+                }
                 Turn::End => self.end(cx),
             }
         }
@@ -223,6 +234,7 @@ impl Link {
                 let text = "timed out connecting to the database";
                 self.terminate(Refusal::new(SqlState::CONNECTION_FAILURE, text), cx);
             }
+            Phase::Kept(_) => self.retire(cx),
             // PostgreSQL says nothing either when authentication_timeout has passed.
             _ => self.close(cx),
         }
@@ -235,6 +247,7 @@ impl Link {
             Phase::Greeting(_) | Phase::Dialing(_) => {
                 self.terminate(Leave::GoingDown.refusal(), cx);
             }
+            Phase::Kept(_) => self.retire(cx),
             _ => self.advance(cx),
         }
     }
@@ -249,6 +262,48 @@ impl Link {
             self.about.supersede(snapshot, cx);
             self.advance(cx);
         }
+        if let Phase::Kept(kept) = &self.phase
+            && kept.is_stale(snapshot)
+        {
+            self.retire(cx);
+        }
+    }
+
+    /// Ends a connection to the database that waits for a client.
+    pub(super) fn retire(&mut self, cx: &mut Context) {
+        if !matches!(self.phase, Phase::Kept(_)) {
+            return;
+        }
+        reuse::leave(&mut self.legs.server.outbox);
+        self.end(cx);
+        self.advance(cx);
+    }
+
+    /// Takes over the client of another link, which ends, with what this one kept. False if
+    /// nothing can come of it: the client makes a connection of its own.
+    pub(super) fn resume(&mut self, newcomer: &mut Self, cx: &mut Context) -> bool {
+        let (Phase::Kept(kept), Phase::Dialing(dialing)) = (&mut self.phase, &mut newcomer.phase)
+        else {
+            return false;
+        };
+        if self.legs.down.away {
+            return false;
+        }
+        let Some(origin) = kept.take_origin() else {
+            return false;
+        };
+        dialing.resume(origin, &mut self.legs.down.window);
+        self.phase = std::mem::replace(&mut newcomer.phase, Phase::Closing);
+        // With the newcomer's serial: what this link's last client still waits for is not for it.
+        self.about = newcomer.about.clone();
+        self.armed = None;
+        newcomer.about.deadline = None;
+        self.legs.client = std::mem::take(&mut newcomer.legs.client);
+        self.legs.up = std::mem::take(&mut newcomer.legs.up);
+        let from = newcomer.legs.id;
+        cx.ops.push_back((self.legs.id, Op::TakeClient { from }));
+        cx.ops.push_back((from, Op::Close));
+        true
     }
 
     /// Ends the link from outside.
@@ -257,6 +312,7 @@ impl Link {
             Phase::Open(open) => open.terminate(&self.about, &mut self.legs, refusal, cx),
             Phase::Greeting(_) => {}
             Phase::Dialing(_) => message::refuse(&mut self.legs.client.outbox, &refusal),
+            Phase::Kept(_) => reuse::leave(&mut self.legs.server.outbox),
             Phase::Cancelling(_) | Phase::Ending | Phase::Closing => return,
         }
         self.end(cx);
@@ -269,6 +325,7 @@ impl Link {
     }
 
     fn end(&mut self, cx: &mut Context) {
+        self.leave_shelf(cx);
         self.phase = Phase::Ending;
         self.about.deadline = Some(cx.after_ms(LINGER_MS));
     }
@@ -297,9 +354,16 @@ impl Link {
         }
     }
 
+    fn leave_shelf(&self, cx: &mut Context) {
+        if matches!(self.phase, Phase::Kept(_)) {
+            cx.shelf.forget(self.legs.id);
+        }
+    }
+
     /// Closes both sockets now.
     pub(super) fn close(&mut self, cx: &mut Context) {
         if !matches!(self.phase, Phase::Closing) {
+            self.leave_shelf(cx);
             if let Phase::Open(open) = &mut self.phase {
                 open.client_lost(&self.about, &mut self.legs, cx);
             }

@@ -160,6 +160,14 @@ pub enum Op {
         /// Which socket.
         side: Peer,
     },
+    /// Close the client's socket, on which nothing is under way. No completion.
+    DropClient,
+    /// Make the client's socket of another link this link's. Nothing is under way on it, and this
+    /// link has none. No completion.
+    TakeClient {
+        /// Whose it is.
+        from: LinkId,
+    },
     /// Cancel what is under way, close both sockets. Completes with [`Done::Closed`] when every
     /// buffer is back.
     Close,

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::context::Context;
 use super::dial::ask;
 use super::journal::{Wait, Waiter};
+use super::kept::{self, Kept, Origin};
 use super::legs::{Fill, Legs, other};
 use super::link::{About, Counted, Turn};
 use crate::planes::cancel::CancelGuard;
@@ -42,6 +43,10 @@ pub(super) struct Open {
     /// Bytes of the client that the session has seen and not taken yet.
     client_seen: usize,
     over: bool,
+    /// How the connection to the database began, if it may outlive the client.
+    origin: Option<Origin>,
+    /// The client has left well, and the connection can serve another.
+    goes_on: bool,
     _session: Option<Counted>,
 }
 
@@ -65,6 +70,7 @@ impl Open {
         resource: Arc<ResourceSnapshot>,
         slot: Arc<CatalogSlot>,
         address: usize,
+        origin: Option<Origin>,
         counted: Option<Counted>,
         cx: &Context,
     ) -> Self {
@@ -84,6 +90,8 @@ impl Open {
             records: 0,
             catalog: None,
             over: false,
+            origin,
+            goes_on: false,
             _session: counted,
         }
     }
@@ -125,7 +133,10 @@ impl Open {
             }
             if self.over {
                 self.hand_words(legs);
-                return Turn::End;
+                return match self.origin.take() {
+                    Some(origin) if self.goes_on => Turn::To(Kept::phase(origin)),
+                    _ => Turn::End,
+                };
             }
             if down == Moved::No && up == Moved::No {
                 return Turn::Rest;
@@ -160,7 +171,7 @@ impl Open {
         }
         let step = match from {
             Peer::Client => self.session.on_client(&mut flow.window, cx.time),
-            Peer::Server => self.session.on_server(&mut flow.window, cx.time),
+            Peer::Server => flow.paced(|window| self.session.on_server(window, cx.time)),
         };
         let left = flow.window.unjudged().len();
         let released = flow.window.released_bytes();
@@ -168,6 +179,13 @@ impl Open {
             self.client_seen = left;
         }
         let may_follow = self.after_call(about, legs, cx);
+        if step == Step::Finished && self.origin.is_some() && self.session.has_left_well() {
+            self.goes_on = about.leave.is_none() && kept::can_go_on(legs);
+            if self.goes_on {
+                self.over = true;
+                return Moved::Yes;
+            }
+        }
         if released > 0 {
             let gathers = from == Peer::Server && self.session.is_mid_result() && legs.gathers();
             let wants_more = step == Step::NeedBytes && left == 0 && !gathers;

@@ -250,6 +250,22 @@ impl Worker {
             self.deadlines
                 .push(Reverse((deadline, id, link.about.serial)));
         }
+        while let Some((from, kept)) = self.cx.resumptions.pop() {
+            self.resume(from, kept);
+        }
+    }
+
+    /// Brings a client together with a connection to the database that another link has kept.
+    fn resume(&mut self, from: LinkId, kept: LinkId) {
+        let Some((keeper, newcomer)) = self.links.get2_mut(kept, from) else {
+            return;
+        };
+        if keeper.resume(newcomer, &mut self.cx) {
+            self.with(kept, Link::advance);
+        } else {
+            self.with(kept, Link::retire);
+            self.with(from, Link::advance);
+        }
     }
 }
 

@@ -229,6 +229,10 @@ impl Driver {
                         let _gone_already = SockRef::from(fd).shutdown(Shutdown::Write);
                     }
                 }
+                Op::DropClient => self.sockets(id).client = None,
+                Op::TakeClient { from } => {
+                    self.sockets(id).client = self.sockets(from).client.take();
+                }
                 Op::Close => self.close(id),
             }
         }

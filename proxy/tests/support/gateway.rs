@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,8 @@ pub struct Setup {
     pub upstream_tls: String,
     /// Clients may show certificates by the gateway's own authority.
     pub client_certificates: bool,
+    /// Data threads.
+    pub threads: usize,
 }
 
 impl Setup {
@@ -97,6 +100,7 @@ impl Setup {
             limits: String::new(),
             upstream_tls: "tls_mode = \"disable\"".to_owned(),
             client_certificates: false,
+            threads: 2,
         }
     }
 
@@ -108,6 +112,7 @@ impl Setup {
             limits,
             upstream_tls,
             client_certificates,
+            threads,
         } = self;
         let client_ca = match client_certificates {
             true => ", client_ca = \"authority.pem\"",
@@ -121,7 +126,7 @@ impl Setup {
             r#"
 [gateway]
 driver = "{driver}"
-threads = 2
+threads = {threads}
 data_directory = "data"
 catalog_refresh_ms = 500
 drain_timeout_ms = 3000
@@ -245,6 +250,19 @@ impl Gateway {
     pub fn connect(&self, user: &str, tls: bool) -> Client {
         let client = Client::connect(&self.login(user, tls), clinic::DATABASE);
         client.unwrap_or_else(|error| panic!("{user}: {error}\n{}", self.log()))
+    }
+
+    /// Sends a CancelRequest, to which nothing is ever said, and waits until it was delivered.
+    pub fn cancel(&self, process_id: i32, key: &[u8]) {
+        let mut bytes = (12 + key.len() as u32).to_be_bytes().to_vec();
+        bytes.extend_from_slice(&80_877_102u32.to_be_bytes());
+        bytes.extend_from_slice(&process_id.to_be_bytes());
+        bytes.extend_from_slice(key);
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
+        stream.write_all(&bytes).expect("sent");
+        let mut answer = Vec::new();
+        let _reset_is_an_end_too = stream.read_to_end(&mut answer);
+        assert!(answer.is_empty(), "a cancel request is never answered");
     }
 
     /// Every byte that it left in files: log, audit directory, data directory.

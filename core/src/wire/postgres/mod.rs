@@ -11,4 +11,5 @@ pub mod copy_out;
 pub mod frame;
 pub mod handshake;
 pub mod message;
+pub mod reuse;
 pub mod session;

@@ -354,6 +354,12 @@ impl<I: Inspect> Session<I> {
         self.transaction == b'I' && self.pipeline.is_idle() && self.client_passing == 0
     }
 
+    /// True if the client said Terminate, and everything that it had asked for was over before:
+    /// the connection to the database can be cleared of its traces.
+    pub fn has_left_well(&self) -> bool {
+        self.leaving && self.is_idle() && !self.pipeline.is_unsynced()
+    }
+
     /// True if the server owes no answer. A transaction may be open.
     pub fn is_answered(&self) -> bool {
         self.pipeline.is_idle()
