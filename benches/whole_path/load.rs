@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 use velum_benches::{HASH_SEED, content_hash};
@@ -22,6 +23,8 @@ const TPS: &str = "tps = ";
 pub enum Workload {
     /// One large SELECT.
     Select,
+    /// So many of them at once.
+    Selects(usize),
     /// One large COPY.
     Copy,
     /// `pgbench -S -M prepared` with so many clients.
@@ -30,9 +33,10 @@ pub enum Workload {
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Select,
         Self::Copy,
+        Self::Selects(8),
         Self::Points(1),
         Self::Points(8),
         Self::Points(32),
@@ -45,7 +49,7 @@ impl Workload {
 
     fn sql(self) -> &'static str {
         match self {
-            Self::Select => "SELECT * FROM bulk",
+            Self::Select | Self::Selects(_) => "SELECT * FROM bulk",
             Self::Copy => "COPY bulk TO STDOUT",
             Self::Points(_) => "",
         }
@@ -56,6 +60,7 @@ impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Select => f.write_str("bulk SELECT"),
+            Self::Selects(clients) => write!(f, "bulk SELECT, {clients} at once"),
             Self::Copy => f.write_str("bulk COPY"),
             Self::Points(clients) => write!(f, "pgbench -S, {clients} clients"),
         }
@@ -88,16 +93,8 @@ pub fn measure(workload: Workload, path: &Path, extent: &Extent) -> Measured {
     let cpu_before = path.proxy.map(cpu_seconds);
     let (rate, units) = match workload {
         Workload::Points(clients) => pgbench(path, clients, extent.bench_seconds),
-        _ => {
-            let mut bytes = 0;
-            let mut stream = connect(path);
-            let began = Instant::now();
-            query(&mut stream, workload.sql(), |piece| {
-                bytes += piece.len() as u64
-            });
-            let gib = bytes as f64 / f64::from(1 << 30);
-            (gib / began.elapsed().as_secs_f64(), gib)
-        }
+        Workload::Selects(clients) => bulk(path, workload.sql(), clients),
+        Workload::Select | Workload::Copy => bulk(path, workload.sql(), 1),
     };
     let cpu = path
         .proxy
@@ -110,6 +107,28 @@ pub fn measure(workload: Workload, path: &Path, extent: &Extent) -> Measured {
         rate,
         proxy_cpu: cpu.map(|cpu| cpu / units),
     }
+}
+
+/// `clients` ask for all of a table at the same time: GiB a second, and GiB.
+fn bulk(path: &Path, sql: &str, clients: usize) -> (f64, f64) {
+    let mut streams: Vec<TcpStream> = (0..clients).map(|_| connect(path)).collect();
+    let began = Instant::now();
+    let bytes: u64 = thread::scope(|scope| {
+        let readers: Vec<_> = streams
+            .iter_mut()
+            .map(|stream| {
+                scope.spawn(move || {
+                    let mut bytes = 0;
+                    query(stream, sql, |piece| bytes += piece.len() as u64);
+                    bytes
+                })
+            })
+            .collect();
+        let bytes = readers.into_iter().map(|reader| reader.join());
+        bytes.map(|bytes| bytes.expect("a whole result")).sum()
+    });
+    let gib = bytes as f64 / f64::from(1 << 30);
+    (gib / began.elapsed().as_secs_f64(), gib)
 }
 
 /// What the workload brings through `path`. Not for measuring.
@@ -183,7 +202,8 @@ fn cpu_seconds(pid: u32) -> f64 {
     ticks / TICKS
 }
 
-fn connect(path: &Path) -> TcpStream {
+/// A session through `path`.
+pub fn connect(path: &Path) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", path.port)).expect("a connection");
     stream.set_nodelay(true).expect("a socket option");
     let mut body = 0x30000u32.to_be_bytes().to_vec();
@@ -199,7 +219,8 @@ fn connect(path: &Path) -> TcpStream {
     stream
 }
 
-fn query(stream: &mut TcpStream, sql: &str, sink: impl FnMut(&[u8])) {
+/// Asks, and reads the whole answer.
+pub fn query(stream: &mut TcpStream, sql: &str, sink: impl FnMut(&[u8])) {
     let mut message = vec![b'Q'];
     message.extend_from_slice(&(sql.len() as u32 + 5).to_be_bytes());
     message.extend_from_slice(sql.as_bytes());

@@ -1,4 +1,5 @@
-//! The whole path: Velum beside PgBouncer and a direct connection, real PostgreSQL, one machine.
+//! The whole path: Velum beside PgBouncer, HAProxy, nginx and a direct connection, real PostgreSQL,
+//! one machine.
 //!
 //! Rounds are interleaved, so that a busy moment of the machine hits every path; medians and
 //! spreads are printed and written to `benches/record/`. What the client gets is compared before
@@ -6,12 +7,15 @@
 
 #![allow(clippy::print_stdout, unreachable_pub, reason = "a program of its own")]
 
+mod balancers;
+mod latency;
 mod load;
 mod peers;
 mod report;
 
 use std::process::ExitCode;
 
+use latency::Pace;
 use load::{Measured, Workload};
 use peers::Peers;
 
@@ -60,7 +64,14 @@ fn main() -> ExitCode {
             }
         }
     }
-    let text = report::table(&measured, &extent);
+    let mut timed = Vec::new();
+    for pace in Pace::ALL {
+        for round in 0..extent.rounds {
+            eprintln!("{pace}: round {} of {}", round + 1, extent.rounds);
+            timed.extend(latency::round(pace, &peers, extent.bench_seconds));
+        }
+    }
+    let text = report::table(&measured, &extent) + &report::latencies(&timed);
     println!("{text}");
     if std::env::var_os("VELUM_BENCH_SHORT").is_none() {
         report::write(&text, report::session_table().as_deref());

@@ -1,5 +1,5 @@
-//! What is compared: PostgreSQL itself, PgBouncer, and Velum under three policies, and with an
-//! audit log that follows instead of going before.
+//! What is compared: PostgreSQL itself, PgBouncer, balancers, and Velum under three policies, with
+//! an audit log that follows instead of going before, and without hold-off.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -11,6 +11,11 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use velum_proxy::demo::cluster::{Cluster, ClusterOptions};
+
+use crate::balancers::{self, Balancer};
+
+/// Velum's default.
+const HOLD_OFF_US: u64 = 200;
 
 /// One way to the database.
 pub struct Path {
@@ -32,12 +37,15 @@ pub struct Path {
 pub struct Peers {
     /// Direct first.
     pub paths: Vec<Path>,
+    /// Velum as it would be without hold-off; for latencies only.
+    pub without_hold_off: Path,
     _children: Vec<Running>,
     _folder: TempDir,
     _cluster: Cluster,
 }
 
-struct Running(Child);
+/// Killed when dropped.
+pub struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -59,9 +67,19 @@ impl Peers {
         let folder = TempDir::with_prefix("velum-bench-").map_err(|error| error.to_string())?;
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(folder.path(), open).map_err(|error| error.to_string())?;
-        let (bouncer, bouncer_port) = pgbouncer(folder.path(), cluster.port())?;
-        let (gateway, velum_port) = velum(&folder.path().join("durable"), cluster.port())?;
-        let (follower, bounded_port) = velum(&folder.path().join("bounded"), cluster.port())?;
+        let mut others = vec![pgbouncer(folder.path(), cluster.port())?];
+        others.extend(balancers::start_all(folder.path(), cluster.port())?);
+        let velum = |name: &str, mode, hold_off_most_us| {
+            velum(
+                &folder.path().join(name),
+                cluster.port(),
+                mode,
+                hold_off_most_us,
+            )
+        };
+        let (gateway, velum_port) = velum("durable", "durable", HOLD_OFF_US)?;
+        let (follower, bounded_port) = velum("bounded", "bounded", HOLD_OFF_US)?;
+        let (eager, eager_port) = velum("eager", "durable", 0)?;
         let path = |name, port, user, proxy, masks| Path {
             name,
             port,
@@ -71,29 +89,27 @@ impl Peers {
             pgbench: pgbench.clone(),
         };
         let proxy = Some(gateway.0.id());
-        let paths = vec![
-            path("direct", cluster.port(), "postgres", None, false),
-            path(
-                "PgBouncer",
-                bouncer_port,
-                "postgres",
-                Some(bouncer.0.id()),
-                false,
-            ),
+        let mut paths = vec![path("direct", cluster.port(), "postgres", None, false)];
+        paths.extend(others.iter().map(|other| {
+            let process = Some(other.running.0.id());
+            path(other.name, other.port, "postgres", process, false)
+        }));
+        let name = "Velum, a column masked, audit bounded";
+        let bounded = Some(follower.0.id());
+        paths.extend([
             path("Velum, exempt", velum_port, "exempt", proxy, false),
             path("Velum, a column masked", velum_port, "rule", proxy, true),
             path("Velum, content scanned", velum_port, "content", proxy, true),
-            path(
-                "Velum, a column masked, audit bounded",
-                bounded_port,
-                "rule",
-                Some(follower.0.id()),
-                true,
-            ),
-        ];
+            path(name, bounded_port, "rule", bounded, true),
+        ]);
+        let name = "Velum, a column masked, no hold-off";
+        let without_hold_off = path(name, eager_port, "rule", Some(eager.0.id()), true);
+        let mut children = vec![gateway, follower, eager];
+        children.extend(others.into_iter().map(|other| other.running));
         Ok(Self {
             paths,
-            _children: vec![bouncer, gateway, follower],
+            without_hold_off,
+            _children: children,
             _folder: folder,
             _cluster: cluster,
         })
@@ -134,7 +150,7 @@ fn fill(cluster: &Cluster, pgbench: &File, rows: usize) -> Result<(), String> {
     }
 }
 
-fn pgbouncer(folder: &File, upstream: u16) -> Result<(Running, u16), String> {
+fn pgbouncer(folder: &File, upstream: u16) -> Result<Balancer, String> {
     let program = ["/usr/sbin/pgbouncer", "/usr/local/bin/pgbouncer"].into_iter();
     let program = program.map(File::new).find(|path| path.exists());
     let program = program.ok_or("no PgBouncer: run `make bench`, which installs it")?;
@@ -151,17 +167,26 @@ fn pgbouncer(folder: &File, upstream: u16) -> Result<(Running, u16), String> {
     if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
         command.args(["-u", "postgres"]);
     }
-    start(command.arg("-q").arg(&file), port)
+    let (running, port) = start(command.arg("-q").arg(&file), port)?;
+    Ok(Balancer {
+        name: "PgBouncer",
+        running,
+        port,
+    })
 }
 
-/// A gateway in a folder of its own, by whose name it keeps its audit log.
-fn velum(folder: &File, upstream: u16) -> Result<(Running, u16), String> {
+/// A gateway in a folder of its own.
+fn velum(
+    folder: &File,
+    upstream: u16,
+    mode: &str,
+    hold_off_most_us: u64,
+) -> Result<(Running, u16), String> {
     let program = File::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/velum");
     if !program.exists() {
         return Err("no velum: run `make bench`, which builds it".to_owned());
     }
     let port = free_port();
-    let mode = folder.file_name().unwrap_or_default().display();
     let identity = |name: &str| {
         format!(
             "[[identity]]\nname = \"{name}\"\nauth = \"trust\"\n\
@@ -169,7 +194,8 @@ fn velum(folder: &File, upstream: u16) -> Result<(Running, u16), String> {
         )
     };
     let text = format!(
-        "[gateway]\ndata_directory = \"data\"\nthreads = 1\n[audit]\n\
+        "[gateway]\ndata_directory = \"data\"\nthreads = 1\n\
+         hold_off_most_us = {hold_off_most_us}\n[audit]\n\
          directory = \"audit\"\nmode = \"{mode}\"\n\
          [[listener]]\naddress = \"127.0.0.1:{port}\"\n\
          [[resource]]\nname = \"postgres\"\nkind = \"postgres\"\n\
@@ -198,7 +224,8 @@ fn velum(folder: &File, upstream: u16) -> Result<(Running, u16), String> {
     )
 }
 
-fn start(command: &mut Command, port: u16) -> Result<(Running, u16), String> {
+/// Starts a program, and waits until somebody listens on `port`.
+pub fn start(command: &mut Command, port: u16) -> Result<(Running, u16), String> {
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let child = command
         .spawn()
@@ -215,7 +242,8 @@ fn start(command: &mut Command, port: u16) -> Result<(Running, u16), String> {
     Ok((running, port))
 }
 
-fn free_port() -> u16 {
+/// A port of 127.0.0.1 that nobody listens on.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0));
     listener
         .and_then(|listener| listener.local_addr())

@@ -8,6 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::Extent;
+use crate::latency::{Pace, Timed};
 use crate::load::{Measured, Workload};
 
 /// A Markdown table of all runs.
@@ -43,6 +44,36 @@ pub fn table(measured: &[Measured], extent: &Extent) -> String {
                 "| {workload} | {path} | {middle:.places$} {unit} ({low:.places$} to \
                  {high:.places$}) | {:.2} | {cpu} |",
                 middle / direct
+            );
+        }
+    }
+    text
+}
+
+/// The same of the latencies.
+pub fn latencies(timed: &[Timed]) -> String {
+    let mut text =
+        "\nLatency from when a statement was due, at a steady pace; median of the rounds \
+                    (lowest to highest), in microseconds\n\n\
+                    | workload | path | p50 | p99 |\n|---|---|---|---|\n"
+            .to_owned();
+    for pace in Pace::ALL {
+        let mut paths: Vec<&str> = Vec::new();
+        for run in timed {
+            if !paths.contains(&run.path) {
+                paths.push(run.path);
+            }
+        }
+        for path in paths {
+            let mine = timed
+                .iter()
+                .filter(|run| run.pace == pace && run.path == path);
+            let (p50, p99) = mine.map(|run| (run.p50_us, run.p99_us)).unzip();
+            let (p50, p99) = (median(p50), median(p99));
+            let _ = writeln!(
+                text,
+                "| {pace} | {path} | {:.0} ({:.0} to {:.0}) | {:.0} ({:.0} to {:.0}) |",
+                p50.1, p50.0, p50.2, p99.1, p99.0, p99.2
             );
         }
     }
