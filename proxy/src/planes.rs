@@ -12,11 +12,13 @@
 //! [`cancel`] is the one table that all data threads write.
 
 pub mod cancel;
+pub mod room;
 pub mod snapshot;
 pub mod uplink;
 pub mod wake;
 
 pub use cancel::{CancelMap, CancelTarget};
+pub use room::Room;
 pub use snapshot::{
     Ahead, CatalogSlot, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, Loaded,
     ResourceSnapshot, Reuse, Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,

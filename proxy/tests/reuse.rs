@@ -20,6 +20,7 @@ use velum_proxy::demo::cluster::{Cluster, ClusterOptions};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 const IDLE_MS: u64 = 2_000;
+const ROOM: usize = 4;
 
 type Body = fn(&Cluster, &mut Gateway);
 
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
         ("a_drain_ends_what_waits", drain),
         ("a_cancel_reaches_the_session_of_its_key", cancel),
         ("many_short_sessions_need_few_backends", storm),
+        ("no_more_connections_than_there_is_room_for", room),
+        ("the_database_reads_who_it_is", stamped),
     ];
     let mut trials = Vec::new();
     for driver in Driver::under_test() {
@@ -70,8 +73,10 @@ fn cluster(tls: bool) -> Cluster {
 fn gateway(cluster: &Cluster, driver: Driver, tls: bool) -> Gateway {
     let mut setup = Setup::clinic(driver, upstream(cluster));
     let mode = if tls { "require" } else { "disable" };
-    setup.upstream_tls =
-        format!("tls_mode = \"{mode}\"\nreuse = \"session\"\nreuse_idle_ms = {IDLE_MS}");
+    setup.upstream_tls = format!(
+        "tls_mode = \"{mode}\"\nreuse = \"session\"\nreuse_idle_ms = {IDLE_MS}\n\
+             connections_most = {ROOM}\nstamp_identity = true"
+    );
     setup.threads = 1;
     Gateway::start(&setup)
 }
@@ -340,5 +345,61 @@ fn storm(_: &Cluster, gateway: &mut Gateway) {
         backends.len() <= 10,
         "{} backends for 60 sessions",
         backends.len()
+    );
+}
+
+/// Ten clients at once, each with a statement that takes a moment, over four connections; those
+/// that are kept for another identity make room.
+fn room(cluster: &Cluster, gateway: &mut Gateway) {
+    for _ in 0..ROOM {
+        leave(gateway.connect(clinic::CONTENT, false));
+    }
+    let login = gateway.login(clinic::EXEMPT, false);
+    // Other gateways have sessions of the same identity here.
+    let own = format!("room-{}", gateway.port());
+    let alike = format!(
+        "SELECT count(*) FROM pg_stat_activity, pg_sleep(0.2) \
+         WHERE application_name = 'velum:auditor {own}'"
+    );
+    let ask = || {
+        let parameters = [("application_name", own.as_str())];
+        let client = Client::connect_with(&login, clinic::DATABASE, &parameters);
+        let mut client = client.expect("let in");
+        let count: usize = value(&mut client, &alike).parse().expect("a number");
+        leave(client);
+        count
+    };
+    let counts: Vec<usize> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..10).map(|_| scope.spawn(ask)).collect();
+        let counts = clients.into_iter().map(|client| client.join());
+        counts.map(|count| count.expect("an answer")).collect()
+    });
+    // The database may still be ending one or two whose place was given away.
+    assert!(counts.iter().all(|count| *count <= ROOM + 2), "{counts:?}");
+    let held: Vec<Client> = (0..ROOM)
+        .map(|_| gateway.connect(clinic::RULES, false))
+        .collect();
+    let refused = Client::connect(&login, clinic::DATABASE);
+    let refusal = refused.err().map(|error| error.to_string());
+    assert!(
+        refusal
+            .as_deref()
+            .is_some_and(|text| text.starts_with("53300")),
+        "{refusal:?}"
+    );
+    drop(held);
+    assert_eq!(value(&mut direct(cluster), "SELECT 7"), "7");
+    assert!(ask() <= ROOM + 2);
+}
+
+fn stamped(_: &Cluster, gateway: &mut Gateway) {
+    let mut client = gateway.connect(clinic::EXEMPT, false);
+    assert_eq!(value(&mut client, "SHOW application_name"), "velum:auditor");
+    let login = gateway.login(clinic::EXEMPT, false);
+    let parameters = [("Application_Name", "etl")];
+    let mut client = Client::connect_with(&login, clinic::DATABASE, &parameters).expect("let in");
+    assert_eq!(
+        value(&mut client, "SHOW application_name"),
+        "velum:auditor etl"
     );
 }

@@ -231,6 +231,10 @@ pub struct Resource {
     pub checks_statements: bool,
     /// Connections to the database that outlive their clients; `None`: none does.
     pub reuse: Option<Reuse>,
+    /// Connections to the database at once; `None`: any number.
+    pub connections_most: Option<usize>,
+    /// The database reads in `application_name` who is connected.
+    pub stamps_identity: bool,
     /// How much of TLS is verified.
     pub tls_mode: UpstreamTlsMode,
     /// Ready for use; there unless `tls_mode` is disable.

@@ -30,6 +30,8 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
     let checks = [("interval", false), ("statement", true)];
     let checks_statements = section.choice("catalog_check", &checks, false);
     let reuse = reuse(section);
+    let connections_most = section.integer("connections_most", 0..=100_000, 0) as usize;
+    let stamps_identity = section.boolean("stamp_identity");
     let password = section.secret("password");
     let modes = [
         ("disable", UpstreamTlsMode::Disable),
@@ -68,6 +70,8 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
         catalog_user,
         checks_statements,
         reuse,
+        connections_most: (connections_most > 0).then_some(connections_most),
+        stamps_identity,
         tls_mode,
         tls: tls?,
         password,

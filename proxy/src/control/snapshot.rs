@@ -203,11 +203,14 @@ fn resource(
             .as_ref()
             .map(|password| password.expose_owned()),
         parameters: Vec::new(),
+        stamps_identity: resource.stamps_identity,
         checks_statements: resource.checks_statements,
         reuse: resource.reuse.map(|reuse| Reuse {
             most: reuse.most,
             idle: reuse.idle,
         }),
+        connections_most: resource.connections_most,
+        room: known.map_or_else(Default::default, |it| Arc::clone(&it.room)),
         policies,
         catalogs,
         detectors,

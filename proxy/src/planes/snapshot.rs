@@ -17,6 +17,8 @@ use velum_core::wire::postgres::handshake::{Account, Accounts, ScramKeys};
 use velum_detectors::Detectors;
 use zeroize::Zeroizing;
 
+use super::Room;
+
 /// A configuration in force.
 pub struct Snapshot {
     /// Grows with every snapshot.
@@ -143,12 +145,18 @@ pub struct ResourceSnapshot {
     pub password: Option<Zeroizing<Vec<u8>>>,
     /// Startup parameters that Velum adds to those of the client, and that win over them.
     pub parameters: Vec<(String, String)>,
+    /// The database reads in `application_name` who is connected.
+    pub stamps_identity: bool,
     /// What each identity sees, by the identity's name. Who is not here is not let in.
     pub policies: HashMap<String, Arc<Policy>>,
     /// The catalog is asked for changes before every statement.
     pub checks_statements: bool,
     /// May connections outlive their clients?
     pub reuse: Option<Reuse>,
+    /// Connections that there may be at once, of all threads; `None`: any number.
+    pub connections_most: Option<usize>,
+    /// And how many there are.
+    pub room: Arc<Room>,
     /// What the control thread knows of the databases behind this resource.
     pub catalogs: Catalogs,
     /// The content detectors of each policy, by the identity's name as `policies`.
@@ -385,7 +393,10 @@ pub(crate) mod tests {
             parameters: Vec::new(),
             policies: HashMap::new(),
             checks_statements: false,
+            stamps_identity: false,
             reuse: None,
+            connections_most: None,
+            room: Arc::default(),
             catalogs: Catalogs::default(),
             detectors: HashMap::new(),
             scram_keys: ArcSwapOption::empty(),

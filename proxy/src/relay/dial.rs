@@ -25,6 +25,7 @@ use super::op::Op;
 use super::pump::{Open, catalog_busy};
 use super::tls::Tls;
 use crate::planes::cancel::{KEY_BYTES, KEY_BYTES_3_0};
+use crate::planes::room::Waiting;
 use crate::planes::{
     CatalogSlot, ControlRequest, DatabaseMapping, ResourceSnapshot, UpstreamAddress, UpstreamUser,
 };
@@ -40,6 +41,8 @@ pub(super) struct Dialing {
     connector: Connector,
     handshake: UpstreamHandshake,
     stage: Stage,
+    /// There is no room for a connection more.
+    waiting: Option<Waiting>,
     minor: u16,
     /// What the connection is made of, if it may serve another client after this one.
     likeness: Option<Likeness>,
@@ -101,6 +104,7 @@ impl Dialing {
             connector: Connector::default(),
             handshake: UpstreamHandshake::new(config, random(), cache),
             stage: Stage::Looking,
+            waiting: None,
             minor: 0,
             likeness,
             origin: None,
@@ -188,16 +192,47 @@ impl Dialing {
         }
     }
 
-    /// Is there a connection that another session has left? `None`: make one.
-    fn look(&self, legs: &Legs, cx: &mut Context) -> Option<Turn> {
-        let likeness = self.likeness.as_ref()?;
-        if legs.client.sending {
-            return Some(Turn::Rest);
+    /// Is there a connection that another session has left, and if not, room for one more? `None`:
+    /// make one.
+    fn look(&mut self, legs: &mut Legs, cx: &mut Context) -> Option<Turn> {
+        if let Some(likeness) = &self.likeness {
+            if legs.client.sending {
+                return Some(Turn::Rest);
+            }
+            let kept = cx.shelf.take(likeness).filter(|_| !legs.client.receiving);
+            if let Some(kept) = kept {
+                return Some(Turn::Resume(kept));
+            }
         }
-        if legs.client.receiving {
+        let room = &self.resource.room;
+        let is_new = self.waiting.is_none();
+        let waiting = self.waiting.take().unwrap_or_else(|| room.wait());
+        legs.server.place = room.enter(self.resource.connections_most, &cx.shared);
+        if legs.server.place.is_some() {
             return None;
         }
-        cx.shelf.take(likeness).map(Turn::Resume)
+        if is_new {
+            // Connections that are kept for nobody in particular make room.
+            cx.shared.wake_all();
+        }
+        self.waiting = Some(waiting);
+        cx.parked.push(legs.id);
+        Some(Turn::Rest)
+    }
+
+    /// Why it was given up when its time was over.
+    pub(super) fn timed_out(&self) -> Refusal {
+        match self.waiting {
+            Some(_) => Refusal::new(
+                SqlState::TOO_MANY_CONNECTIONS,
+                "too many connections to the database",
+            )
+            .with_hint("The gateway allows no more at once; try again later."),
+            None => Refusal::new(
+                SqlState::CONNECTION_FAILURE,
+                "timed out connecting to the database",
+            ),
+        }
     }
 
     /// Notes what the database says after the log-in, if that is all there is to note. `None`: go
@@ -388,6 +423,9 @@ fn parameters(
     policy: &Policy,
 ) -> Vec<(String, String)> {
     let mut owned = resource.parameters.clone();
+    if resource.stamps_identity {
+        owned.push(("application_name".to_owned(), stamp(startup)));
+    }
     owned.extend(policy.guard.iter().flat_map(Guard::settings));
     let own = |name: &str| owned.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
     let mut all: Vec<_> = startup
@@ -398,6 +436,17 @@ fn parameters(
         .collect();
     all.extend(owned);
     all
+}
+
+/// Who is connected, and what it calls itself, for those who look at the database.
+fn stamp(startup: &ClientStartup) -> String {
+    let named = startup.parameters.iter();
+    let mut own = named.filter(|(name, _)| name.eq_ignore_ascii_case("application_name"));
+    let identity = &startup.identity.name;
+    match own.next() {
+        Some((_, name)) => format!("velum:{identity} {name}"),
+        None => format!("velum:{identity}"),
+    }
 }
 
 /// Tries a resource's addresses one after the other.

@@ -72,6 +72,12 @@ impl Shelf {
         self.waiting.retain(|(_, waiting)| *waiting != id);
     }
 
+    /// The oldest whose place somebody waits for.
+    pub(super) fn unwanted(&self) -> Option<LinkId> {
+        let is_waited_for = |it: &&(Likeness, LinkId)| it.0.resource.room.waiting() > 0;
+        self.waiting.iter().find(is_waited_for).map(|(_, id)| *id)
+    }
+
     /// False if `most` of this resource's are there already.
     fn put(&mut self, likeness: &Likeness, id: LinkId, most: usize) -> bool {
         let same = |it: &&(Likeness, LinkId)| Arc::ptr_eq(&it.0.resource, &likeness.resource);
@@ -170,6 +176,9 @@ impl Kept {
             return None;
         };
         let reuse = self.likeness.resource.reuse?;
+        if self.likeness.resource.room.waiting() > 0 {
+            return None;
+        }
         let share = reuse.most.div_ceil(cx.shared.threads.len().max(1));
         if !cx.shelf.put(&self.likeness, id, share) {
             return None;

@@ -21,6 +21,7 @@ use super::op::{Incoming, LinkId, Op, Outgoing, Received, Sealed};
 use super::pace;
 use super::pool::{Class, PICK_BYTES, Pool};
 use super::tls::{Broken, Pulled, Tls};
+use crate::planes::room::Place;
 
 /// A window with less room than this is compacted into a larger one before it is received
 /// into again, if its sizes allow.
@@ -33,6 +34,8 @@ pub(super) struct End {
     pub(super) tls: Option<Box<Tls>>,
     /// There is a socket.
     pub(super) present: bool,
+    /// Of a database's socket, where their number is counted.
+    pub(super) place: Option<Place>,
     /// An operation is under way.
     pub(super) receiving: bool,
     /// An operation is under way.

@@ -230,9 +230,9 @@ impl Link {
             Phase::Open(_) if let Some(leave) = self.about.leave => {
                 self.terminate(leave.refusal(), cx);
             }
-            Phase::Dialing(_) => {
-                let text = "timed out connecting to the database";
-                self.terminate(Refusal::new(SqlState::CONNECTION_FAILURE, text), cx);
+            Phase::Dialing(dialing) => {
+                let refusal = dialing.timed_out();
+                self.terminate(refusal, cx);
             }
             Phase::Kept(_) => self.retire(cx),
             // PostgreSQL says nothing either when authentication_timeout has passed.

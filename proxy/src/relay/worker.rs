@@ -151,6 +151,9 @@ impl Worker {
             });
         }
         self.hand_over();
+        if let Some(id) = self.cx.shelf.unwanted() {
+            self.with(id, Link::retire);
+        }
         for id in std::mem::take(&mut self.cx.parked) {
             self.with(id, Link::advance);
         }
