@@ -3,11 +3,17 @@
 //!
 //! * [`result`]: results as a server would send them, by shape of their rows, from a seed.
 //! * [`relay`]: one session in memory, fed as a data-plane thread would feed it.
+//! * [`client`] and [`process`]: who asks, and the programs that are asked.
+//! * [`record`]: what is left of a run.
 //! * [`rows`] and [`shapes`]: batches of rows, and the patterns that are looked for in them.
 //! * [`texts`]: notes, cells and floods for the whole detection engine.
 //! * `detect/`: the pattern engine beside others, interleaved, in one table.
 //! * `micro/`: criterion rows. `whole_path/`: Velum beside PgBouncer and a direct connection.
+//!   `synthetic/`: beside a plain relay, before a server that answers from memory.
 
+pub mod client;
+pub mod process;
+pub mod record;
 pub mod relay;
 pub mod result;
 pub mod rows;

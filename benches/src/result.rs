@@ -45,9 +45,32 @@ pub fn result(shape: Shape, bytes: usize) -> Vec<u8> {
             }
         }
     }
-    frame(&mut out, b'C', format!("SELECT {rows}\0").as_bytes());
-    frame(&mut out, b'Z', b"I");
+    end(&mut out, rows);
     out
+}
+
+/// The same of rows with a number and a cell of `width` bytes.
+pub fn cells_of(width: usize, bytes: usize) -> Vec<u8> {
+    let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
+    let mut out = row_description(Shape::Narrow);
+    let mut rows = 0;
+    while out.len() < bytes {
+        rows += 1;
+        let mut text = Vec::new();
+        while text.len() < width {
+            text.extend(word(&mut random));
+            text.push(b' ');
+        }
+        text.truncate(width);
+        row(&mut out, &[&number(&mut random), &text]);
+    }
+    end(&mut out, rows);
+    out
+}
+
+fn end(out: &mut Vec<u8>, rows: usize) {
+    frame(out, b'C', format!("SELECT {rows}\0").as_bytes());
+    frame(out, b'Z', b"I");
 }
 
 fn row_description(shape: Shape) -> Vec<u8> {

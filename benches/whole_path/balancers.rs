@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path as File;
 use std::process::Command;
 
-use crate::peers::{Running, free_port, start};
+use velum_benches::process::{Running, free_port, start};
 
 const HAPROXY: &str = "/usr/sbin/haproxy";
 const NGINX: &str = "/usr/sbin/nginx";

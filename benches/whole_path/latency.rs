@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::load::{connect, query};
+use velum_benches::client::{connect, query};
+
 use crate::peers::{Path, Peers};
 
 /// What is asked, and beside what.
@@ -78,7 +79,7 @@ fn measure(pace: Pace, path: &Path, seconds: usize) -> Timed {
         if pace == Pace::PointBesideBulk {
             scope.spawn(|| stream_until(&over, path));
         }
-        let times = paced(&mut connect(path), pace, seconds);
+        let times = paced(&mut connect(path.port, path.user), pace, seconds);
         over.store(true, Ordering::Relaxed);
         times
     });
@@ -97,7 +98,7 @@ fn measure(pace: Pace, path: &Path, seconds: usize) -> Timed {
 }
 
 fn stream_until(over: &AtomicBool, path: &Path) {
-    let mut stream = connect(path);
+    let mut stream = connect(path.port, path.user);
     while !over.load(Ordering::Relaxed) {
         query(&mut stream, "SELECT * FROM bulk", |_| {});
     }

@@ -1,20 +1,18 @@
 //! The workloads, and what is measured of each.
 
 use std::fmt;
-use std::fs;
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
+use velum_benches::client::{connect, query};
+use velum_benches::process::cpu_seconds;
 use velum_benches::{HASH_SEED, content_hash};
 
 use crate::Extent;
 use crate::peers::Path;
 
-/// Ticks of /proc/PID/stat a second; the kernel's USER_HZ on every platform Velum runs on.
-const TICKS: f64 = 100.0;
 /// Statements of one pgbench run are counted by pgbench; its output line begins so.
 const TPS: &str = "tps = ";
 
@@ -111,7 +109,9 @@ pub fn measure(workload: Workload, path: &Path, extent: &Extent) -> Measured {
 
 /// `clients` ask for all of a table at the same time: GiB a second, and GiB.
 fn bulk(path: &Path, sql: &str, clients: usize) -> (f64, f64) {
-    let mut streams: Vec<TcpStream> = (0..clients).map(|_| connect(path)).collect();
+    let mut streams: Vec<TcpStream> = (0..clients)
+        .map(|_| connect(path.port, path.user))
+        .collect();
     let began = Instant::now();
     let bytes: u64 = thread::scope(|scope| {
         let readers: Vec<_> = streams
@@ -134,7 +134,7 @@ fn bulk(path: &Path, sql: &str, clients: usize) -> (f64, f64) {
 /// What the workload brings through `path`. Not for measuring.
 pub fn content(workload: Workload, path: &Path) -> Content {
     let mut all = Vec::new();
-    let mut stream = connect(path);
+    let mut stream = connect(path.port, path.user);
     query(&mut stream, workload.sql(), |piece| {
         all.extend_from_slice(piece)
     });
@@ -187,63 +187,4 @@ fn pgbench(path: &Path, clients: usize, seconds: usize) -> (f64, f64) {
     let tps: f64 =
         tps.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
     (tps, tps * seconds as f64 / 1e6)
-}
-
-/// CPU seconds that a process has used, all threads.
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
-    let after = stat.rsplit_once(')').expect("a name").1;
-    let ticks: f64 = after
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .flat_map(str::parse::<f64>)
-        .sum();
-    ticks / TICKS
-}
-
-/// A session through `path`.
-pub fn connect(path: &Path) -> TcpStream {
-    let mut stream = TcpStream::connect(("127.0.0.1", path.port)).expect("a connection");
-    stream.set_nodelay(true).expect("a socket option");
-    let mut body = 0x30000u32.to_be_bytes().to_vec();
-    for text in ["user", path.user, "database", "postgres", ""] {
-        body.extend_from_slice(text.as_bytes());
-        body.push(0);
-    }
-    let length = (body.len() as u32 + 4).to_be_bytes();
-    stream
-        .write_all(&[&length[..], &body].concat())
-        .expect("sent");
-    until_ready(&mut stream, |_| {});
-    stream
-}
-
-/// Asks, and reads the whole answer.
-pub fn query(stream: &mut TcpStream, sql: &str, sink: impl FnMut(&[u8])) {
-    let mut message = vec![b'Q'];
-    message.extend_from_slice(&(sql.len() as u32 + 5).to_be_bytes());
-    message.extend_from_slice(sql.as_bytes());
-    message.push(0);
-    stream.write_all(&message).expect("sent");
-    until_ready(stream, sink);
-}
-
-/// Reads until the last bytes are a ReadyForQuery. No row of these tables ends so.
-fn until_ready(stream: &mut TcpStream, mut sink: impl FnMut(&[u8])) {
-    let mut buffer = vec![0; 256 * 1024];
-    let mut tail = Vec::new();
-    while !tail.ends_with(b"Z\0\0\0\x05I") {
-        let count = stream.read(&mut buffer).expect("an answer");
-        assert_ne!(
-            count,
-            0,
-            "the connection was closed: {}",
-            String::from_utf8_lossy(&tail)
-        );
-        let piece = &buffer[..count];
-        sink(piece);
-        tail.extend_from_slice(&piece[count.saturating_sub(6)..]);
-        tail.drain(..tail.len().saturating_sub(6));
-    }
 }

@@ -2,14 +2,12 @@
 //! an audit log that follows instead of going before, and without hold-off.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path as File, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use tempfile::TempDir;
+use velum_benches::process::{Running, free_port, start};
 use velum_proxy::demo::cluster::{Cluster, ClusterOptions};
 
 use crate::balancers::{self, Balancer};
@@ -42,16 +40,6 @@ pub struct Peers {
     _children: Vec<Running>,
     _folder: TempDir,
     _cluster: Cluster,
-}
-
-/// Killed when dropped.
-pub struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 impl Peers {
@@ -88,14 +76,14 @@ impl Peers {
             masks,
             pgbench: pgbench.clone(),
         };
-        let proxy = Some(gateway.0.id());
+        let proxy = Some(gateway.id());
         let mut paths = vec![path("direct", cluster.port(), "postgres", None, false)];
         paths.extend(others.iter().map(|other| {
-            let process = Some(other.running.0.id());
+            let process = Some(other.running.id());
             path(other.name, other.port, "postgres", process, false)
         }));
         let name = "Velum, a column masked, audit bounded";
-        let bounded = Some(follower.0.id());
+        let bounded = Some(follower.id());
         paths.extend([
             path("Velum, exempt", velum_port, "exempt", proxy, false),
             path("Velum, a column masked", velum_port, "rule", proxy, true),
@@ -103,7 +91,7 @@ impl Peers {
             path(name, bounded_port, "rule", bounded, true),
         ]);
         let name = "Velum, a column masked, no hold-off";
-        let without_hold_off = path(name, eager_port, "rule", Some(eager.0.id()), true);
+        let without_hold_off = path(name, eager_port, "rule", Some(eager.id()), true);
         let mut children = vec![gateway, follower, eager];
         children.extend(others.into_iter().map(|other| other.running));
         Ok(Self {
@@ -222,30 +210,4 @@ fn velum(
             .current_dir(folder),
         port,
     )
-}
-
-/// Starts a program, and waits until somebody listens on `port`.
-pub fn start(command: &mut Command, port: u16) -> Result<(Running, u16), String> {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    let child = command
-        .spawn()
-        .map_err(|error| format!("{command:?}: {error}"))?;
-    let mut running = Running(child);
-    let began = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        let ended = running.0.try_wait().ok().flatten();
-        if ended.is_some() || began.elapsed() > Duration::from_secs(20) {
-            return Err(format!("{command:?} does not start: {ended:?}"));
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok((running, port))
-}
-
-/// A port of 127.0.0.1 that nobody listens on.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0));
-    listener
-        .and_then(|listener| listener.local_addr())
-        .map_or(0, |address| address.port())
 }

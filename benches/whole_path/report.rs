@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
+use velum_benches::record::{self, median};
 
 use crate::Extent;
 use crate::latency::{Pace, Timed};
@@ -80,37 +80,15 @@ pub fn latencies(timed: &[Timed]) -> String {
     text
 }
 
-/// Writes the record of this run beside the older ones, by date; what the host is stands above
-/// the figures. `session` is the table of the rows in memory, if they were measured.
+/// Writes the record of this run; `session` is the table of the rows in memory, if they were
+/// measured.
 pub fn write(text: &str, session: Option<&str>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("record");
-    let date = first_line("date", &["-u", "+%F"]);
-    let mut record = format!("# {date}\n\n{}\n", host());
+    let mut record = String::new();
     if let Some(session) = session {
         let _ = write!(record, "## A session in memory\n\n{session}\n");
     }
     let _ = write!(record, "## The whole path\n\n{text}");
-    let file = folder.join(format!("{date}.md"));
-    match fs::create_dir_all(&folder).and_then(|()| fs::write(&file, record)) {
-        Ok(()) => println!("written to benches/record/{date}.md"),
-        Err(error) => eprintln!("{}: {error}", file.display()),
-    }
-}
-
-/// What the figures depend on.
-fn host() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"));
-    let model = model.map_or("unknown processor", |model| {
-        model.trim_start_matches(['\t', ' ', ':'])
-    });
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let kernel = first_line("uname", &["-sr"]);
-    let rustc = first_line("rustc", &["-V"]);
-    let commit = first_line("git", &["rev-parse", "--short", "HEAD"]);
-    format!("{model}, {cores} cores, {kernel}, {rustc}, commit {commit}.\n")
+    record::write("", &record);
 }
 
 /// What criterion left of the rows in memory (`micro/session.rs`), as a table; `None` if they
@@ -146,12 +124,6 @@ fn session_row(folder: &Path) -> Option<String> {
     ))
 }
 
-fn first_line(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    text.unwrap_or_else(|_| "unknown".to_owned())
-}
-
 fn rate_unit(workload: Workload) -> &'static str {
     if workload.is_points() {
         "a second"
@@ -166,15 +138,4 @@ fn cpu_unit(workload: Workload) -> &'static str {
     } else {
         "s a GiB"
     }
-}
-
-/// Lowest, middle and highest.
-fn median(mut values: Vec<f64>) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-    (
-        at(0),
-        at(values.len() / 2),
-        at(values.len().saturating_sub(1)),
-    )
 }

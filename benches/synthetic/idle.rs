@@ -1,0 +1,109 @@
+//! Memory of sessions that have worked and rest.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use velum_benches::client::{connect, log_in, query};
+use velum_proxy::demo::raw;
+
+use crate::Extent;
+use crate::gateway::Gateway;
+use crate::plot::{Line, plot};
+use crate::upstream::question;
+
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+/// KiB of resident memory a session.
+pub struct Resting {
+    tls: bool,
+    sessions: usize,
+    kib: f64,
+}
+
+/// Sessions open, ask for one result each, and stay; their gateway's memory grows by so much.
+pub fn measure(gateway: &Gateway, extent: &Extent) -> Result<Vec<Resting>, String> {
+    let mut all = Vec::new();
+    for tls in [false, true] {
+        let mut sessions: Vec<Box<dyn Stream>> = Vec::new();
+        // Buffers that are kept for whoever comes next are there before the first counts.
+        for _ in 0..100 {
+            drop(session(gateway, tls)?);
+        }
+        let before = resident_kib(gateway.id())?;
+        for count in extent.sessions {
+            eprintln!("{count} sessions{}", if tls { " with TLS" } else { "" });
+            while sessions.len() < *count {
+                sessions.push(session(gateway, tls)?);
+            }
+            let grown = resident_kib(gateway.id())? - before;
+            all.push(Resting {
+                tls,
+                sessions: *count,
+                kib: grown / *count as f64,
+            });
+        }
+    }
+    Ok(all)
+}
+
+fn session(gateway: &Gateway, tls: bool) -> Result<Box<dyn Stream>, String> {
+    let mut stream: Box<dyn Stream> = match tls {
+        false => Box::new(connect(gateway.port, "exempt")),
+        true => {
+            let text = |error: std::io::Error| error.to_string();
+            let mut tcp = TcpStream::connect(("127.0.0.1", gateway.port)).map_err(text)?;
+            tcp.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).map_err(text)?;
+            let mut answer = [0];
+            tcp.read_exact(&mut answer).map_err(text)?;
+            let encrypted = raw::encrypt(tcp, "localhost", &gateway.authority(), &[]);
+            Box::new(log_in(encrypted.map_err(text)?, "exempt"))
+        }
+    };
+    query(&mut stream, &question(crate::blast::SMALL), |_| {});
+    Ok(stream)
+}
+
+fn resident_kib(process: u32) -> Result<f64, String> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"));
+    let status = status.map_err(|error| error.to_string())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.ok_or_else(|| "no VmRSS".to_owned())
+}
+
+/// By number of sessions.
+pub fn table(all: &[Resting]) -> String {
+    let mut text = "## Sessions that rest after a result\n\n\
+                    | sessions | TLS | resident KiB each |\n|---|---|---|\n"
+        .to_owned();
+    for resting in all {
+        let tls = if resting.tls { "yes" } else { "no" };
+        let _ = writeln!(
+            text,
+            "| {} | {tls} | {:.1} |",
+            resting.sessions, resting.kib
+        );
+    }
+    text
+}
+
+/// The same as SVG.
+pub fn curve(all: &[Resting]) -> String {
+    let line = |name, tls| {
+        let mut line = Line::new(name);
+        let mine = all.iter().filter(|it| it.tls == tls);
+        line.points
+            .extend(mine.map(|it| (it.sessions as f64, it.kib)));
+        line
+    };
+    let lines = [line("plain", false), line("TLS", true)];
+    plot(
+        "KiB of resident memory a session that rests",
+        "sessions",
+        "KiB",
+        &lines,
+    )
+}
