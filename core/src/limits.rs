@@ -53,6 +53,14 @@ pub const SCRAM_ITERATIONS: u32 = 100_000;
 pub const PRE_AUTH_DEADLINE_MS: u64 = 10_000;
 /// Statement text that a record carries; the rest is named by length and token.
 pub const RECORD_STATEMENT_BYTES: usize = 16 * 1024;
+/// Canonical bytes of one record: a statement's text and the tokens of 65,535 bind values fit well.
+pub const RECORD_BYTES: usize = 4 * 1024 * 1024;
+/// A signed note: room for the signatures below, of the longest kind that is in use (ML-DSA-44).
+pub const NOTE_BYTES: usize = 256 * 1024;
+/// Signatures of a note. C2SP asks for 16 at least.
+pub const NOTE_SIGNATURES: usize = 64;
+/// Hashes of a proof; a tree of 2^63 leaves needs no more.
+pub const PROOF_HASHES: usize = 63;
 /// Depth of arrays, composites and JSON that is followed; deeper is masked whole.
 pub const NESTING_DEPTH: usize = 64;
 /// Statement texts that are parsed, and the trees that they may have. What is larger still runs:

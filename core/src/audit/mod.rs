@@ -4,8 +4,10 @@
 //! * [`encode`]: their canonical bytes, `Record::encode` and `Record::decode`; as JSON lines with
 //!   `Record::to_json`.
 //! * [`token`]: keyed tokens that stand for literals and bind values.
+//! * [`tree`]: the log of them as a Merkle tree: tiles, checkpoints, proofs, witnesses.
 
 pub mod encode;
 mod json;
 pub mod record;
 pub mod token;
+pub mod tree;

@@ -30,6 +30,7 @@ pub const PAYLOAD_TYPES: &[&str] = &[
     "UpstreamHandshake",
     "Session",
     "TokenKey",
+    "NoteSigner",
     "Document",
     "Excerpt",
     "Pack",
