@@ -72,6 +72,9 @@ fn killed_again_and_again(bed: &Bed, driver: Driver) {
 
     gateway.restart();
     assert!(gateway.stop(), "a clean stop\n{}", gateway.log());
+    let key = gateway.audit_key();
+    let verified = gateway.audit(&["verify", "--key", &key]);
+    assert!(verified.starts_with("verified: "), "{verified}");
     let log = gateway.audit(&["show", "--json"]);
     let records = records(&log);
     let intents: BTreeSet<&str> = records

@@ -134,6 +134,9 @@ fn kind(body: &Body) -> u8 {
         Body::ConnectionRefused { .. } => 6,
         Body::ConfigurationLoaded { .. } => 7,
         Body::Gateway { .. } => 8,
+        // From 32 on: the log about itself.
+        Body::SigningKey { .. } => 32,
+        Body::CheckpointOverruled { .. } => 33,
     }
 }
 
@@ -203,6 +206,14 @@ impl Encoder<'_> {
             }
             Body::ConfigurationLoaded { sha256 } => self.out.extend_from_slice(sha256),
             Body::Gateway { event } => self.str(event),
+            Body::SigningKey { key, previous } => {
+                self.str(key);
+                self.u8(u8::from(previous.is_some()));
+                if let Some(previous) = previous {
+                    self.str(previous);
+                }
+            }
+            Body::CheckpointOverruled { cause } => self.str(cause),
         }
     }
 
@@ -350,6 +361,16 @@ impl<'a> Decoder<'a> {
             },
             8 => Body::Gateway {
                 event: self.string()?,
+            },
+            32 => Body::SigningKey {
+                key: self.string()?,
+                previous: match self.flag("previous")? {
+                    true => Some(self.string()?),
+                    false => None,
+                },
+            },
+            33 => Body::CheckpointOverruled {
+                cause: self.string()?,
             },
             _ => return Err(DecodeError::Invalid("kind")),
         })

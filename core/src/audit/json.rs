@@ -70,6 +70,18 @@ fn body(object: &mut Object, body: &Body) {
             object.text("event", "gateway");
             object.text("state", event);
         }
+        Body::SigningKey { key, previous } => {
+            object.text("event", "signing_key");
+            object.text("key", key);
+            match previous {
+                Some(previous) => object.text("previous", previous),
+                None => object.raw("previous", "null"),
+            }
+        }
+        Body::CheckpointOverruled { cause } => {
+            object.text("event", "checkpoint_overruled");
+            object.text("cause", cause);
+        }
     }
 }
 

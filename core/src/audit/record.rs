@@ -150,6 +150,18 @@ pub enum Body {
         /// `started`, `draining`, `stopped`
         event: String,
     },
+    /// The key that signs the log's checkpoints from here on; written at each start.
+    SigningKey {
+        /// As [`crate::audit::tree::VerifierKey`] shows it: name, key id and public key.
+        key: String,
+        /// While keys are exchanged: the one before, which signs beside it for the last time.
+        previous: Option<String>,
+    },
+    /// Somebody started the gateway though the log is not what its last checkpoint says.
+    CheckpointOverruled {
+        /// What did not fit.
+        cause: String,
+    },
 }
 
 impl Body {

@@ -1,4 +1,4 @@
-//! The key of the tokens that stand for literals and bind values.
+//! Keys in the data directory, and the key of the tokens that stand for literals and bind values.
 
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -13,6 +13,8 @@ use crate::config::Secret;
 
 /// File in the data directory.
 const FILE: &str = "audit-token.key";
+/// No key is longer.
+const KEY_BYTES: u64 = 4_096;
 
 /// The key from a credential: any secret long enough to be one, hashed to size.
 pub fn from_secret(secret: &Secret) -> TokenKey {
@@ -25,34 +27,57 @@ pub fn from_secret(secret: &Secret) -> TokenKey {
 /// # Errors
 /// When the file cannot be read or made, or holds anything but 32 bytes.
 pub fn from_data_directory(directory: &Path) -> io::Result<TokenKey> {
+    let key = made_once(directory, FILE, || Ok(Zeroizing::new(random()?.to_vec())))?;
+    let key: &[u8; 32] = key.as_slice().try_into().map_err(|_| {
+        let what = "the key of the tokens is not of 32 bytes";
+        io::Error::new(io::ErrorKind::InvalidData, what)
+    })?;
+    Ok(TokenKey::new(key))
+}
+
+/// 32 secret bytes.
+pub(super) fn random() -> io::Result<Zeroizing<[u8; 32]>> {
+    let mut key = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *key).map_err(io::Error::other)?;
+    Ok(key)
+}
+
+/// The bytes of a key file; `None` if there is none.
+pub(super) fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(KEY_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// The bytes of a key file, which is made if there is none; readable by its owner only.
+pub(super) fn made_once(
+    directory: &Path,
+    name: &str,
+    fresh: impl FnOnce() -> io::Result<Zeroizing<Vec<u8>>>,
+) -> io::Result<Zeroizing<Vec<u8>>> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(directory)?;
-    let path = directory.join(FILE);
-    let mut key = Zeroizing::new([0; 32]);
-    match std::fs::File::open(&path) {
-        Ok(mut file) => {
-            file.read_exact(&mut *key)?;
-            if file.read(&mut [0])? != 0 {
-                let what = "the key of the tokens is longer than 32 bytes";
-                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-            }
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            getrandom::fill(&mut *key).map_err(io::Error::other)?;
-            // Under another name first, so that a crash leaves no half key behind.
-            let mut file = tempfile::Builder::new()
-                .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
-                .tempfile_in(directory)?;
-            file.write_all(&*key)?;
-            file.as_file().sync_all()?;
-            file.persist_noclobber(&path).map_err(|error| error.error)?;
-            sync_directory(directory)?;
-        }
-        Err(error) => return Err(error),
+    let path = directory.join(name);
+    if let Some(key) = read(&path)? {
+        return Ok(key);
     }
-    Ok(TokenKey::new(&key))
+    let key = fresh()?;
+    // Under another name first, so that a crash leaves no half key behind.
+    let mut file = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .tempfile_in(directory)?;
+    file.write_all(&key)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(&path).map_err(|error| error.error)?;
+    sync_directory(directory)?;
+    Ok(key)
 }
 
 /// Opens the file that only one gateway at a time may hold.

@@ -43,6 +43,8 @@ pub struct Log<M: Medium> {
     durable: u64,
     /// Sequence of the next frame.
     next: u64,
+    /// A segment has ended since somebody asked.
+    segment_ended: bool,
     failed: Option<LogFailed>,
 }
 
@@ -58,6 +60,7 @@ impl<M: Medium> Log<M> {
             staged,
             durable,
             next,
+            segment_ended: false,
             failed: None,
         }
     }
@@ -84,6 +87,11 @@ impl<M: Medium> Log<M> {
     /// Bytes that wait for [`Log::commit`].
     pub fn staged_bytes(&self) -> usize {
         self.staged.len()
+    }
+
+    /// Has a segment ended since the last call?
+    pub fn take_segment_ended(&mut self) -> bool {
+        std::mem::take(&mut self.segment_ended)
     }
 
     /// Puts all that is staged on disk, in one write and one sync.
@@ -167,6 +175,7 @@ impl<M: Medium> Log<M> {
         let Some(open) = self.open.take() else {
             return Ok(());
         };
+        self.segment_ended = true;
         let finished = self.medium.finish(open.file, open.end).await;
         finished.map_err(|error| ("ending a segment", error))
     }

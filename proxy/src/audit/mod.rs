@@ -14,15 +14,26 @@
 //! * [`log`]: stages frames and commits groups.
 //! * [`writer`]: the loop between the data threads' queue and the log.
 //! * [`recover`]: what is done to a log before it is appended to.
-//! * [`read`]: reads the records back.
-//! * [`key`]: the key of the tokens.
+//! * [`publisher`]: signs what is on disk and writes it down, beside the writer.
+//! * [`store`]: checkpoint and tiles as files.
+//! * [`rebuild`]: the tree of a log, held against its last checkpoint at a start.
+//! * [`read`]: reads the records back; [`verify`]: verifies them all; [`prove`]: proves one.
+//! * [`witness`]: cosigns other logs' checkpoints.
+//! * [`key`]: the key of the tokens; [`signing`]: the keys that sign checkpoints.
 
 pub mod key;
 pub mod log;
 pub mod medium;
+pub mod prove;
+pub mod publisher;
 pub mod read;
+pub mod rebuild;
 pub mod recover;
 pub mod segment;
+pub mod signing;
+pub mod store;
 #[cfg(test)]
 mod tests;
+pub mod verify;
+pub mod witness;
 pub mod writer;

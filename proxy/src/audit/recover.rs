@@ -1,5 +1,5 @@
-//! What is done to a log before it is appended to: its end is found, a torn tail is cut off,
-//! and statements whose end nobody recorded are named.
+//! What is done to a log before it is appended to: its end is found, it is held against its last
+//! signed checkpoint, a torn tail is cut off, and statements whose end nobody recorded are named.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,6 +14,7 @@ use velum_core::time::Timestamp;
 use super::key::open_lock;
 use super::medium::sync_directory;
 use super::read::{self, ReadError};
+use super::rebuild::{self, Known, Tree, Trust};
 use super::segment::{self, HEADER_BYTES, Place};
 
 /// So much of the newest part of a log is verified at start, and never less than the last run.
@@ -34,6 +35,8 @@ pub struct Recovered {
     pub unknown: Vec<Record>,
     /// What was cut off.
     pub torn: Option<Torn>,
+    /// The tree of all records.
+    pub tree: Tree,
     /// Held as long as the log is open.
     pub lock: File,
 }
@@ -54,6 +57,8 @@ pub enum RecoverError {
     Read(ReadError),
     /// Another gateway writes it.
     Locked(PathBuf),
+    /// It is not what its last checkpoint says.
+    Mismatch(String),
 }
 
 impl fmt::Display for RecoverError {
@@ -63,6 +68,11 @@ impl fmt::Display for RecoverError {
             RecoverError::Locked(path) => {
                 write!(f, "{} is in use by another gateway", path.display())
             }
+            RecoverError::Mismatch(cause) => write!(
+                f,
+                "{cause}. Nothing was changed. Find out who did this, or accept the log as it is \
+                 by --accept-log-mismatch, which is recorded in it"
+            ),
         }
     }
 }
@@ -93,6 +103,8 @@ struct Story {
     ended: Vec<Key>,
     /// A run began in this segment.
     started: bool,
+    /// A run has recorded its signing key in this segment.
+    signed: bool,
 }
 
 impl Story {
@@ -123,6 +135,7 @@ impl Story {
                 self.open.clear();
                 self.started = true;
             }
+            Body::SigningKey { .. } => self.signed = true,
             _ => {}
         }
     }
@@ -131,30 +144,32 @@ impl Story {
 /// Makes the log in `directory` ready to be appended to.
 ///
 /// # Errors
-/// When the directory cannot be made or read, another gateway holds it, or anything but the
-/// unacknowledged tail of the last segment is damaged.
-pub fn recover(directory: &Path, now: Timestamp) -> Result<Recovered, RecoverError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |error| ReadError::Io { path, error }
-    };
-    let made = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory);
-    made.map_err(io(directory))?;
-    let lock_path = directory.join(LOCK);
-    let lock = open_lock(&lock_path).map_err(io(&lock_path))?;
-    let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
-    if rustix::fs::flock(&lock, exclusive).is_err() {
-        return Err(RecoverError::Locked(directory.to_owned()));
-    }
+/// When the directory cannot be made or read, another gateway holds it, anything but the
+/// unacknowledged tail of the last segment is damaged, or the log is not what its last checkpoint
+/// says. The log is as it was then.
+pub fn recover(directory: &Path, now: Timestamp, trust: &Trust) -> Result<Recovered, RecoverError> {
+    let lock = lock(directory)?;
     let mut segments = read::segments(directory)?;
     drop_unborn(&mut segments, directory)?;
-    let (next_sequence, open, torn) = replay(&segments)?;
-    if torn.is_some() {
-        sync_directory(directory).map_err(io(directory))?;
-    }
+    let Replayed {
+        next_sequence,
+        open,
+        tail,
+        verified_from,
+        is_signed,
+    } = replay(&segments)?;
+    let known = Known {
+        directory,
+        segments: &segments,
+        size: next_sequence - 1,
+        verified_from,
+        is_signed,
+    };
+    let tree = rebuild::build(&known, trust)?;
+    let torn = match tail {
+        Some(tail) => cut(&tail, directory)?,
+        None => None,
+    };
     let mut open: Vec<_> = open.into_iter().collect();
     open.sort_by_key(|(_, intent)| intent.sequence);
     let unknown = open
@@ -170,8 +185,42 @@ pub fn recover(directory: &Path, now: Timestamp) -> Result<Recovered, RecoverErr
         next_sequence,
         unknown: unknown.collect(),
         torn,
+        tree,
         lock,
     })
+}
+
+/// Makes the directory if there is none, and keeps others from it.
+fn lock(directory: &Path) -> Result<File, RecoverError> {
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
+    made.map_err(io(directory))?;
+    let path = directory.join(LOCK);
+    let lock = open_lock(&path).map_err(io(&path))?;
+    let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+    match rustix::fs::flock(&lock, exclusive) {
+        Ok(()) => Ok(lock),
+        Err(_) => Err(RecoverError::Locked(directory.to_owned())),
+    }
+}
+
+/// Is a gateway writing to this log?
+pub fn is_in_use(directory: &Path) -> bool {
+    let Ok(lock) = File::open(directory.join(LOCK)) else {
+        return false;
+    };
+    let shared = rustix::fs::FlockOperation::NonBlockingLockShared;
+    rustix::fs::flock(&lock, shared).is_err()
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> ReadError {
+    let path = path.to_owned();
+    move |error| ReadError::Io {
+        path: path.clone(),
+        error,
+    }
 }
 
 /// Removes a last segment that a crash left without its header: nothing was written to it yet.
@@ -183,27 +232,44 @@ fn drop_unborn(segments: &mut Vec<(u64, PathBuf)>, directory: &Path) -> Result<(
     let headless = segment::first_sequence(&bytes).is_none();
     let behind = bytes.get(HEADER_BYTES..).unwrap_or_default();
     if headless && segment::is_zero(behind) {
-        let io = |error| ReadError::Io {
-            path: path.clone(),
-            error,
-        };
-        std::fs::remove_file(path).map_err(io)?;
-        sync_directory(directory).map_err(io)?;
+        std::fs::remove_file(path).map_err(io(path))?;
+        sync_directory(directory).map_err(io(path))?;
         segments.pop();
     }
     Ok(())
 }
 
-type Replayed = (u64, HashMap<Key, Intent>, Option<Torn>);
+struct Replayed {
+    next_sequence: u64,
+    open: HashMap<Key, Intent>,
+    /// Of the last segment.
+    tail: Option<Tail>,
+    /// Index of the first segment that was verified.
+    verified_from: usize,
+    is_signed: bool,
+}
+
+/// What follows the good part of the last segment.
+struct Tail {
+    path: PathBuf,
+    /// Where the good part ends.
+    end: usize,
+    length: usize,
+    /// Nothing but zeros follows.
+    is_clean: bool,
+    /// The segment has no record.
+    is_empty: bool,
+}
 
 /// Verifies segments from the newest back, until the last run and enough bytes are seen; then
 /// tells their stories in order.
 fn replay(segments: &[(u64, PathBuf)]) -> Result<Replayed, ReadError> {
     let mut stories = Vec::new();
     let mut next_sequence = segments.first().map_or(1, |(first, _)| *first);
-    let mut torn = None;
+    let mut tail = None;
     let mut following = None;
     let mut seen_bytes = 0;
+    let mut verified_from = 0;
     for (index, (first, path)) in segments.iter().enumerate().rev() {
         let last = index + 1 == segments.len();
         let bytes = read::segment_bytes(path)?;
@@ -212,7 +278,13 @@ fn replay(segments: &[(u64, PathBuf)]) -> Result<Replayed, ReadError> {
         let (end, next) = verify(path, &bytes, *first, last, &mut story)?;
         if last {
             next_sequence = next;
-            torn = cut(path, &bytes, end, next == *first)?;
+            tail = Some(Tail {
+                path: path.clone(),
+                end,
+                length: bytes.len(),
+                is_clean: segment::is_zero(bytes.get(end..).unwrap_or_default()),
+                is_empty: next == *first,
+            });
         }
         if following.is_some_and(|following| following != next) {
             let what = "the sequence to go on in the next segment";
@@ -225,11 +297,13 @@ fn replay(segments: &[(u64, PathBuf)]) -> Result<Replayed, ReadError> {
         following = Some(*first);
         let started = story.started;
         stories.push(story);
+        verified_from = index;
         if started && seen_bytes >= VERIFIED_BYTES {
             break;
         }
     }
     let mut open = HashMap::new();
+    let is_signed = stories.iter().any(|story| story.signed);
     for story in stories.into_iter().rev() {
         for key in &story.ended {
             open.remove(key);
@@ -239,7 +313,13 @@ fn replay(segments: &[(u64, PathBuf)]) -> Result<Replayed, ReadError> {
         }
         open.extend(story.open);
     }
-    Ok((next_sequence, open, torn))
+    Ok(Replayed {
+        next_sequence,
+        open,
+        tail,
+        verified_from,
+        is_signed,
+    })
 }
 
 /// Reads a segment through; returns where it ends and the sequence that follows.
@@ -290,29 +370,26 @@ fn verify(
 
 /// Cuts the last segment to its good part; removes one that has none, since the next segment
 /// will bear its name.
-fn cut(path: &Path, bytes: &[u8], end: usize, empty: bool) -> Result<Option<Torn>, ReadError> {
-    let io = |error| ReadError::Io {
-        path: path.to_owned(),
-        error,
-    };
-    let clean = segment::is_zero(bytes.get(end..).unwrap_or_default());
-    let torn = (!clean).then(|| Torn {
-        path: path.to_owned(),
-        offset: end,
+fn cut(tail: &Tail, directory: &Path) -> Result<Option<Torn>, ReadError> {
+    let path = &tail.path;
+    let torn = (!tail.is_clean).then(|| Torn {
+        path: path.clone(),
+        offset: tail.end,
     });
-    if empty {
-        std::fs::remove_file(path).map_err(io)?;
-        sync_directory(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
+    if tail.is_empty {
+        std::fs::remove_file(path).map_err(io(path))?;
+        sync_directory(directory).map_err(io(path))?;
         return Ok(torn);
     }
-    if end == bytes.len() {
+    if tail.end == tail.length {
         return Ok(None);
     }
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .open(path)
-        .map_err(io)?;
-    file.set_len(end as u64).map_err(io)?;
-    file.sync_all().map_err(io)?;
+    let file = std::fs::OpenOptions::new().write(true).open(path);
+    let file = file.map_err(io(path))?;
+    file.set_len(tail.end as u64).map_err(io(path))?;
+    file.sync_all().map_err(io(path))?;
+    if torn.is_some() {
+        sync_directory(directory).map_err(io(directory))?;
+    }
     Ok(torn)
 }

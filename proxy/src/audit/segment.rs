@@ -15,8 +15,8 @@
 pub const HEADER_BYTES: usize = 32;
 /// Bytes of a frame before its payload.
 pub const FRAME_HEADER_BYTES: usize = 24;
-/// Longest payload: a statement's text and the tokens of 65,535 bind values fit well.
-pub const PAYLOAD_BYTES: usize = 4 * 1024 * 1024;
+/// Longest payload.
+pub const PAYLOAD_BYTES: usize = velum_core::limits::RECORD_BYTES;
 
 const MAGIC: &[u8; 8] = b"VELUMLOG";
 const VERSION: u32 = 1;
@@ -92,6 +92,33 @@ pub fn place(segment: &[u8], at: usize) -> Place<'_> {
         Some(frame) => Place::Frame(frame),
         None if is_zero(segment.get(at..).unwrap_or_default()) => Place::End,
         None => Place::Bad,
+    }
+}
+
+/// What stands at offset `at`: a frame, or nothing but zeros to the end.
+///
+/// # Errors
+/// What is wrong with bytes that are neither.
+pub fn inspect(segment: &[u8], at: usize) -> Result<Option<Frame<'_>>, &'static str> {
+    match place(segment, at) {
+        Place::Frame(frame) => return Ok(Some(frame)),
+        Place::End => return Ok(None),
+        Place::Bad => {}
+    }
+    let (Some(length), Some(_)) = (u32_at(segment, at), u64_at(segment, at + 16)) else {
+        return Err("the frame's head is cut off");
+    };
+    let length = length as usize;
+    if length == 0 || length > PAYLOAD_BYTES {
+        return Err("the frame has a length that no record has");
+    }
+    let end = at + FRAME_HEADER_BYTES + length;
+    let Some(bytes) = segment.get(at..end) else {
+        return Err("the frame reaches beyond the segment");
+    };
+    match u32_at(bytes, 4) == Some(checksum(bytes)) {
+        false => Err("the frame's checksum does not fit its bytes"),
+        true => Err("the frame says that it was on disk before it was written"),
     }
 }
 

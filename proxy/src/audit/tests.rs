@@ -13,9 +13,14 @@ use velum_core::time::Timestamp;
 use super::log::Log;
 use super::medium::{Made, Medium, PlainDisk, RingDisk};
 use super::read::{self, ReadError};
+use super::rebuild::Trust;
 use super::recover::{self, RecoverError};
 use super::segment::{self, HEADER_BYTES, Place};
 
+mod runs;
+mod tamper;
+mod tree;
+mod witness;
 mod writer;
 
 const SEGMENT_BYTES: u64 = 4_096;
@@ -103,7 +108,11 @@ fn read_all(directory: &Path) -> Result<Vec<(u64, Record)>, ReadError> {
 }
 
 fn recovered(directory: &Path) -> Result<recover::Recovered, RecoverError> {
-    recover::recover(directory, Timestamp(9))
+    let trust = Trust {
+        keys: vec![],
+        accepts_mismatch: false,
+    };
+    recover::recover(directory, Timestamp(9), &trust)
 }
 
 fn last_segment(directory: &Path) -> PathBuf {

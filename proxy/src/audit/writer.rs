@@ -9,6 +9,7 @@ use velum_core::audit::record::Record;
 
 use super::log::{Log, LogFailed};
 use super::medium::Medium;
+use super::publisher::Publisher;
 use crate::config::model::AuditMode;
 use crate::planes::{Batch, Shared};
 
@@ -34,6 +35,7 @@ pub enum Command {
 /// See the module's text.
 pub struct Writer<M: Medium> {
     log: Log<M>,
+    publisher: Publisher,
     mode: AuditMode,
     shared: Arc<Shared>,
     /// By thread: the newest sequence that is staged, and whether it was acknowledged.
@@ -62,11 +64,12 @@ struct Mark {
 
 impl<M: Medium> Writer<M> {
     /// A writer that acknowledges to the threads of `shared`.
-    pub fn new(log: Log<M>, mode: AuditMode, shared: Arc<Shared>) -> Self {
+    pub fn new(log: Log<M>, publisher: Publisher, mode: AuditMode, shared: Arc<Shared>) -> Self {
         let marks = vec![Mark::default(); shared.threads.len()];
         let scratch = Vec::new();
         Self {
             log,
+            publisher,
             mode,
             shared,
             marks,
@@ -81,17 +84,20 @@ impl<M: Medium> Writer<M> {
     /// Runs until [`Command::Close`], or until the queue of commands is closed.
     ///
     /// # Errors
-    /// When the log fails. Nothing more was acknowledged since, and nothing will be.
+    /// When the log fails, or a checkpoint cannot be written. Nothing more was acknowledged
+    /// since, and nothing will be.
     pub async fn run(
         mut self,
         mut batches: mpsc::Receiver<Batch>,
         mut commands: mpsc::Receiver<Command>,
     ) -> Result<(), LogFailed> {
         while !self.closing {
+            let deadline = self.deadline();
             tokio::select! {
                 Some(batch) = batches.recv() => self.take(batch)?,
                 command = commands.recv() => self.obey(command.unwrap_or(Command::Close))?,
-                () = until(self.deadline()) => {}
+                published = self.publisher.done() => published?,
+                () = until(deadline) => {}
             }
             while let Ok(batch) = batches.try_recv() {
                 self.take(batch)?;
@@ -100,12 +106,14 @@ impl<M: Medium> Writer<M> {
                 }
             }
             self.settle().await?;
+            self.publisher.publish_if_due();
         }
         while let Ok(batch) = batches.try_recv() {
             self.take(batch)?;
         }
         self.commit().await?;
-        self.log.close().await
+        self.log.close().await?;
+        self.publisher.close().await
     }
 
     /// Stages the records of a batch.
@@ -116,6 +124,7 @@ impl<M: Medium> Writer<M> {
             // A length that reaches beyond the batch is staged as nothing, which fails the log.
             let (record, behind) = behind.split_at_checked(length).unwrap_or((&[], &[]));
             self.log.stage(record)?;
+            self.publisher.stage(record);
             rest = behind;
         }
         if let Some(mark) = self.marks.get_mut(batch.thread) {
@@ -134,6 +143,7 @@ impl<M: Medium> Writer<M> {
                     self.scratch.clear();
                     record.encode(&mut self.scratch);
                     self.log.stage(&self.scratch)?;
+                    self.publisher.stage(&self.scratch);
                 }
                 self.appended.push(done);
             }
@@ -174,6 +184,11 @@ impl<M: Medium> Writer<M> {
             let _nobody_waits = done.send(());
         }
         self.acknowledge();
+        // After those who wait: the tree takes some hashes a record.
+        self.publisher.committed();
+        if self.log.take_segment_ended() {
+            self.publisher.hurry();
+        }
         Ok(())
     }
 
@@ -188,7 +203,8 @@ impl<M: Medium> Writer<M> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.oldest.map(|oldest| oldest + self.bound().within)
+        let commit = self.oldest.map(|oldest| oldest + self.bound().within);
+        [commit, self.publisher.due()].into_iter().flatten().min()
     }
 }
 

@@ -17,6 +17,7 @@ mod policy;
 mod progress;
 mod scan;
 mod tune;
+mod witness;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -54,6 +55,9 @@ enum Command {
         /// The configuration.
         #[arg(long, default_value = CONFIG)]
         config: PathBuf,
+        /// Start though the audit log is not what its last signed checkpoint says. It is recorded.
+        #[arg(long)]
+        accept_log_mismatch: bool,
     },
     /// Check a configuration: all mistakes at once.
     CheckConfig {
@@ -77,9 +81,10 @@ enum Command {
     #[command(subcommand)]
     Policy(policy::Policy),
     Discover(discover::Discover),
-    /// Read the audit log.
+    /// Read, verify and prove the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    Witness(witness::Arguments),
     Scan(scan::Scan),
     Eval(eval::Eval),
     Tune(tune::Tune),
@@ -91,12 +96,16 @@ enum Command {
 /// Runs the command of this process' arguments.
 pub fn run() -> ExitCode {
     let status = match Cli::parse().command {
-        Command::Serve { config } => control::serve(&config),
+        Command::Serve {
+            config,
+            accept_log_mismatch,
+        } => control::serve(&config, accept_log_mismatch),
         Command::CheckConfig { config, json } => check_config::run(&config, json),
         Command::Doctor { config, json } => doctor::run(&config, json),
         Command::Policy(command) => policy::run(&command),
         Command::Discover(arguments) => discover::run(&arguments),
         Command::Audit(command) => audit::run(command),
+        Command::Witness(arguments) => witness::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),

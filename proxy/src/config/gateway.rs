@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use toml::Spanned;
+use velum_core::audit::tree::key::is_name;
 
 use super::Environment;
 use super::model::*;
 use super::reader::Section;
+use super::secret::Secret;
 use super::tls;
+use crate::audit::signing::seed;
 
 const SECOND_MS: u64 = 1_000;
 const HOUR_MS: u64 = 3_600 * SECOND_MS;
@@ -139,6 +142,16 @@ pub(super) fn audit(root: &Section<'_>) -> Option<Audit> {
         );
     }
     let segment_bytes = section.integer("segment_bytes", MIB..=4_096 * MIB, 64 * MIB);
+    let origin = section.string("origin");
+    if let Some(origin) = origin.as_ref().filter(|it| !is_name(it.get_ref())) {
+        section.reporter.report_with_hint(
+            origin.span(),
+            format!("`{}` cannot name a log", origin.get_ref()),
+            "write a name without spaces and `+`, such as `audit.example.org/velum-1`",
+        );
+    }
+    let signing_key = signing_key(&section, "signing_key");
+    let previous_signing_key = signing_key_before(&section, signing_key.is_some());
     section.finish();
     let mode = match bounded {
         true => AuditMode::Bounded {
@@ -152,7 +165,35 @@ pub(super) fn audit(root: &Section<'_>) -> Option<Audit> {
         mode,
         key,
         segment_bytes,
+        origin: origin.map(Spanned::into_inner),
+        signing_key,
+        previous_signing_key,
+        accepts_mismatch: false,
     })
+}
+
+fn signing_key(section: &Section<'_>, key: &'static str) -> Option<Secret> {
+    let secret = section.secret(key)?;
+    if seed(secret.expose()).is_none() {
+        section.reporter.report_with_hint(
+            section
+                .value(key)
+                .map_or(section.span.clone(), |value| value.span()),
+            format!("{} does not hold 64 hexadecimal digits", secret.origin()),
+            "make one with `openssl rand -hex 32`",
+        );
+    }
+    Some(secret)
+}
+
+fn signing_key_before(section: &Section<'_>, has_key: bool) -> Option<Secret> {
+    let key = "previous_signing_key";
+    let secret = signing_key(section, key)?;
+    if let (false, Some(value)) = (has_key, section.value(key)) {
+        let message = format!("`{key}` means nothing without `signing_key`");
+        section.reporter.report(value.span(), message);
+    }
+    Some(secret)
 }
 
 /// Reads `[limits]`; all of it has defaults.

@@ -122,6 +122,14 @@ pub struct Audit {
     pub key: Option<Secret>,
     /// Size of one segment.
     pub segment_bytes: u64,
+    /// What the log is called in its checkpoints; `None` is as before, or after its first key.
+    pub origin: Option<String>,
+    /// Key that signs checkpoints; `None` is one that is made in the data directory.
+    pub signing_key: Option<Secret>,
+    /// While keys are exchanged: the one before.
+    pub previous_signing_key: Option<Secret>,
+    /// Start though the log is not what its last checkpoint says. Of the command line.
+    pub accepts_mismatch: bool,
 }
 
 /// What an identity must know: never in clear in what is written.

@@ -193,6 +193,21 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("directory = \"audit\"", "", "`audit` lacks `directory`"),
     (
         "mode = \"bounded\"",
+        "mode = \"bounded\"\norigin = \"a log\"",
+        "`a log` cannot name a log",
+    ),
+    (
+        "mode = \"bounded\"",
+        "mode = \"bounded\"\nsigning_key = { file = \"password\" }",
+        "password does not hold 64 hexadecimal digits",
+    ),
+    (
+        "mode = \"bounded\"",
+        "mode = \"bounded\"\nprevious_signing_key = { file = \"password\" }",
+        "`previous_signing_key` means nothing without `signing_key`",
+    ),
+    (
+        "mode = \"bounded\"",
         "",
         "`bounded_ms` means nothing without `mode = \"bounded\"`",
     ),

@@ -16,9 +16,11 @@ use super::snapshot::{self, Keys};
 use super::start::{StartError, choice, control_uses_ring};
 use crate::audit::log::{Log, LogFailed};
 use crate::audit::medium::{Medium, PlainDisk, RingDisk};
+use crate::audit::publisher::Publisher;
 use crate::audit::recover::{Recovered, STARTED};
 use crate::audit::writer::{Command, Writer};
-use crate::config::Config;
+use crate::config::model::Audit;
+use crate::config::{Config, Secret};
 use crate::drive::{DataPlane, Driver};
 use crate::observe::{self, Field};
 use crate::planes::{ControlRequest, Receivers, Shared, State};
@@ -55,6 +57,9 @@ pub(super) struct Parts {
     pub(super) receivers: Receivers,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) log: Recovered,
+    pub(super) publisher: Publisher,
+    /// The record of the key that signs checkpoints.
+    pub(super) signing_key: Body,
     pub(super) ready: oneshot::Sender<Result<Vec<SocketAddr>, StartError>>,
 }
 
@@ -87,12 +92,14 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         receivers,
         orders,
         log,
+        publisher,
+        signing_key,
         ready,
     } = parts;
     let Receivers { batches, requests } = receivers;
-    let (first, next_sequence, lock) = first_records(&config, log);
+    let (first, next_sequence, lock) = first_records(&config, signing_key, log);
     let log = Log::new(medium, config.audit.segment_bytes, next_sequence);
-    let writer = Writer::new(log, config.audit.mode, Arc::clone(&shared));
+    let writer = Writer::new(log, publisher, config.audit.mode, Arc::clone(&shared));
     let (commands, obeyed) = mpsc::channel(COMMANDS);
     let writer = tokio::task::spawn_local(writer.run(batches, obeyed));
     if !append(&commands, first).await {
@@ -129,11 +136,12 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
 }
 
 /// What has to be on disk before anybody can connect, and the sequence that it begins with.
-fn first_records(config: &Config, log: Recovered) -> (Vec<Record>, u64, File) {
+fn first_records(config: &Config, signing_key: Body, log: Recovered) -> (Vec<Record>, u64, File) {
     let Recovered {
         next_sequence,
         unknown,
         torn,
+        tree,
         lock,
     } = log;
     if let Some(torn) = torn {
@@ -154,6 +162,11 @@ fn first_records(config: &Config, log: Recovered) -> (Vec<Record>, u64, File) {
     first.push(record(Body::ConfigurationLoaded {
         sha256: config.sha256,
     }));
+    first.push(record(signing_key));
+    if let Some(cause) = tree.overruled {
+        observe::event("checkpoint-overruled", &[("cause", Field::Name(&cause))]);
+        first.push(record(Body::CheckpointOverruled { cause }));
+    }
     (first, next_sequence, lock)
 }
 
@@ -303,7 +316,16 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
             .map(|listener| listener.address)
             .collect()
     };
-    let key = |config: &Config| config.audit.key.as_ref().map(|key| key.expose_owned());
+    let exposed = |key: &Option<Secret>| key.as_ref().map(Secret::expose_owned);
+    let keys = |config: &Config| {
+        let Audit {
+            key,
+            signing_key,
+            previous_signing_key,
+            ..
+        } = &config.audit;
+        [key, signing_key, previous_signing_key].map(exposed)
+    };
     let checks = [
         (
             "the listeners' number, order and addresses",
@@ -335,7 +357,8 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
             "audit.segment_bytes",
             old.audit.segment_bytes != new.audit.segment_bytes,
         ),
-        ("audit.key", key(old) != key(new)),
+        ("audit.origin", old.audit.origin != new.audit.origin),
+        ("audit.key and the signing keys", keys(old) != keys(new)),
     ];
     checks
         .into_iter()

@@ -16,8 +16,9 @@ use crate::observe::{self, Field};
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs the gateway of a configuration file until a signal ends it. Returns the exit status:
-/// 0 drained, 1 failed, 2 a configuration that cannot be used.
-pub fn serve(path: &Path) -> u8 {
+/// 0 drained, 1 failed, 2 a configuration that cannot be used. A log that is not what its last
+/// checkpoint says is refused, unless `accepts_mismatch`.
+pub fn serve(path: &Path, accepts_mismatch: bool) -> u8 {
     harden();
     let mut signals = match Signals::new([SIGHUP, SIGINT, SIGTERM, SIGXFSZ]) {
         Ok(signals) => signals,
@@ -26,13 +27,14 @@ pub fn serve(path: &Path) -> u8 {
             return 1;
         }
     };
-    let config = match config::load(path) {
+    let mut config = match config::load(path) {
         Ok(config) => config,
         Err(error) => {
             show(&error);
             return 2;
         }
     };
+    config.audit.accepts_mismatch = accepts_mismatch;
     let gateway = match Gateway::start(config) {
         Ok(gateway) => gateway,
         Err(error) => {

@@ -8,13 +8,18 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
+use velum_core::audit::record::Body;
 use zeroize::Zeroizing;
 
 use super::run::{self, Ended, Order, Parts};
 use super::snapshot::{self, Keys, Unusable};
 use super::vault::Vault;
 use crate::audit::key;
-use crate::audit::recover::{self, RecoverError};
+use crate::audit::publisher::Publisher;
+use crate::audit::rebuild::Trust;
+use crate::audit::recover::{self, RecoverError, Recovered};
+use crate::audit::signing;
+use crate::audit::store;
 use crate::config::Config;
 use crate::config::model::Driver;
 use crate::drive::{self, StartError as DriveError};
@@ -30,7 +35,7 @@ const ORDERS: usize = 16;
 pub enum StartError {
     /// The configuration cannot be put in force.
     Configuration(Unusable),
-    /// The key of the tokens cannot be read or made.
+    /// A key cannot be read or made.
     Key(PathBuf, io::Error),
     /// The log cannot be appended to.
     Log(RecoverError),
@@ -75,8 +80,7 @@ impl Gateway {
         let snapshot = snapshot::build(&config, &keys, None).map_err(StartError::Configuration)?;
         let count = config.gateway.threads.unwrap_or_else(cores);
         let (shared, receivers) = Shared::new(snapshot, count).map_err(StartError::System)?;
-        let log = recover::recover(&config.audit.directory, observe::now());
-        let log = log.map_err(StartError::Log)?;
+        let (log, publisher, signing_key) = open_log(&config)?;
         let (orders, obeyed) = mpsc::channel(ORDERS);
         let (ready, is_ready) = oneshot::channel();
         let parts = Parts {
@@ -86,6 +90,8 @@ impl Gateway {
             receivers,
             orders: obeyed,
             log,
+            publisher,
+            signing_key,
             ready,
         };
         let thread = std::thread::Builder::new()
@@ -178,6 +184,30 @@ pub(super) fn control_uses_ring(driver: Driver) -> bool {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The log, what publishes its checkpoints, and the record of the key that signs them.
+fn open_log(config: &Config) -> Result<(Recovered, Publisher, Body), StartError> {
+    let signers = signing::load(config);
+    let signers = signers.map_err(|failed| StartError::Key(failed.path, failed.error))?;
+    let directory = &config.audit.directory;
+    let trust = Trust {
+        keys: signers.keys(),
+        accepts_mismatch: config.audit.accepts_mismatch,
+    };
+    let log = recover::recover(directory, observe::now(), &trust).map_err(StartError::Log)?;
+    if let Some(found) = log.tree.found() {
+        store::publish(directory, &signers, &found).map_err(|error| {
+            let what = format!(
+                "publishing a checkpoint in {}: {error}",
+                directory.display()
+            );
+            StartError::System(io::Error::new(error.kind(), what))
+        })?;
+    }
+    let signing_key = signers.record();
+    let publisher = Publisher::start(directory.clone(), signers, log.tree.edge.clone());
+    Ok((log, publisher.map_err(StartError::System)?, signing_key))
 }
 
 fn keys(config: &Config) -> Result<Keys, StartError> {

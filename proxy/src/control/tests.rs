@@ -59,6 +59,8 @@ fn events(audit: &Path) -> Vec<String> {
         match record.body {
             Body::Gateway { event } => events.push(event),
             Body::ConfigurationLoaded { .. } => events.push("configuration".to_owned()),
+            Body::SigningKey { .. } => events.push("key".to_owned()),
+            Body::CheckpointOverruled { .. } => events.push("overruled".to_owned()),
             _ => {}
         }
         true
@@ -108,6 +110,7 @@ fn it_starts_reloads_all_or_nothing_and_drains() {
         let expected = [
             "started",
             "configuration",
+            "key",
             "configuration",
             "draining",
             "stopped",

@@ -288,6 +288,16 @@ impl Gateway {
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
+    /// The public key of its audit log.
+    pub fn audit_key(&self) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_velum"));
+        command.args(["audit", "key", "--config"]).arg(self.config_file());
+        let output = command.output().expect("velum runs");
+        assert!(output.status.success(), "velum audit key: {output:?}");
+        let key = String::from_utf8(output.stdout).expect("UTF-8");
+        key.trim().to_owned()
+    }
+
     /// Ends it as a power cut would, and waits until the kernel has closed its listeners too:
     /// who connects to one of those is reset.
     pub fn kill(&mut self) {

@@ -50,6 +50,9 @@ fn body() -> BoxedStrategy<Body> {
         }),
         any::<[u8; 32]>().prop_map(|sha256| Body::ConfigurationLoaded { sha256 }),
         text().prop_map(|event| Body::Gateway { event }),
+        (text(), proptest::option::of(text()))
+            .prop_map(|(key, previous)| Body::SigningKey { key, previous }),
+        text().prop_map(|cause| Body::CheckpointOverruled { cause }),
     ]
     .boxed()
 }
@@ -178,7 +181,7 @@ proptest! {
         if let Some(length) = bytes.len().checked_sub(6) {
             bytes[..4].copy_from_slice(&u32::try_from(length + 2).unwrap().to_be_bytes());
             bytes[4] = VERSION;
-            bytes[5] %= 10;
+            bytes[5] %= 40;
             fuzz_decode(&bytes);
         }
     }

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use velum_core::audit::tree::Edge;
+
+use super::super::publisher::Publisher;
 use super::super::writer::{COMPANY, Command, Writer};
+use super::runs::signers;
 use super::*;
 use crate::config::model::AuditMode;
 use crate::planes::{Batch, Shared, snapshot};
@@ -28,11 +32,16 @@ fn batch(thread: usize, last_sequence: u64, records: &[Record]) -> Batch {
     }
 }
 
-async fn write_and_close<M: Medium>(medium: M, mode: AuditMode) -> Vec<u64> {
+fn publisher(directory: &Path) -> Publisher {
+    Publisher::start(directory.to_owned(), signers(1, None), Edge::default()).unwrap()
+}
+
+async fn write_and_close<M: Medium>(medium: M, directory: &Path, mode: AuditMode) -> Vec<u64> {
     let (shared, receivers) = shared(2);
     let log = Log::new(medium, SEGMENT_BYTES, 1);
     let (commands, obeyed) = mpsc::channel(4);
-    let writer = Writer::new(log, mode, Arc::clone(&shared)).run(receivers.batches, obeyed);
+    let writer = Writer::new(log, publisher(directory), mode, Arc::clone(&shared));
+    let writer = writer.run(receivers.batches, obeyed);
     let drive = async {
         shared
             .batches
@@ -72,7 +81,11 @@ fn the_writer_marks_what_is_on_disk() {
         },
     ] {
         let directory = tempfile::tempdir().unwrap();
-        let marks = run(write_and_close(PlainDisk::new(directory.path()), mode));
+        let marks = run(write_and_close(
+            PlainDisk::new(directory.path()),
+            directory.path(),
+            mode,
+        ));
         assert_eq!(marks, [2, 1]);
         assert_eq!(read_all(directory.path()).unwrap().len(), 4);
     }
@@ -85,7 +98,7 @@ fn the_writer_writes_the_same_through_io_uring() {
     }
     let directory = tempfile::tempdir().unwrap();
     let disk = RingDisk::new(directory.path());
-    let marks = tokio_uring::start(write_and_close(disk, AuditMode::Durable));
+    let marks = tokio_uring::start(write_and_close(disk, directory.path(), AuditMode::Durable));
     assert_eq!(marks, [2, 1]);
     assert_eq!(read_all(directory.path()).unwrap().len(), 4);
 }
@@ -107,7 +120,12 @@ fn outcomes_go_with_the_next_intent() {
     run(async {
         tokio::time::pause();
         let log = Log::new(PlainDisk::new(directory.path()), SEGMENT_BYTES, 1);
-        let writer = Writer::new(log, AuditMode::Durable, Arc::clone(&shared));
+        let writer = Writer::new(
+            log,
+            publisher(directory.path()),
+            AuditMode::Durable,
+            Arc::clone(&shared),
+        );
         let drive = async {
             let send = async |last, record| {
                 shared
@@ -153,9 +171,14 @@ fn a_failed_log_acknowledges_nothing() {
             .await
             .unwrap();
         let log = Log::new(medium, SEGMENT_BYTES, 1);
-        Writer::new(log, AuditMode::Durable, Arc::clone(&shared))
-            .run(receivers.batches, obeyed)
-            .await
+        Writer::new(
+            log,
+            publisher(directory.path()),
+            AuditMode::Durable,
+            Arc::clone(&shared),
+        )
+        .run(receivers.batches, obeyed)
+        .await
     });
     assert_eq!(failed.unwrap_err().doing, "syncing");
     assert_eq!(shared.threads[0].durable.get(), 0);
@@ -183,7 +206,8 @@ fn in_bounded_mode_the_disk_follows_in_time_and_at_once_where_somebody_waits() {
     run(async {
         tokio::time::pause();
         let log = Log::new(PlainDisk::new(directory.path()), SEGMENT_BYTES, 1);
-        let writer = Writer::new(log, mode, Arc::clone(&shared)).run(receivers.batches, obeyed);
+        let writer = Writer::new(log, publisher(directory.path()), mode, Arc::clone(&shared));
+        let writer = writer.run(receivers.batches, obeyed);
         let drive = async {
             send(1, false).await;
             tokio::time::sleep(within / 4).await;

@@ -1,5 +1,10 @@
 //! `velum audit`
 
+mod key;
+pub(in crate::cli) mod keys;
+mod prove;
+mod verify;
+
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -28,6 +33,18 @@ pub(super) enum Audit {
         #[arg(long)]
         no_follow: bool,
     },
+    /// Verify the whole log against its signed checkpoint, and those that were kept elsewhere.
+    Verify(verify::Verify),
+    /// Prove that a record is in the log, or that the log has only grown.
+    Prove(prove::Prove),
+    /// Verify a proof, without the log.
+    VerifyProof(prove::VerifyProof),
+    /// Print the public keys that the gateway's checkpoints are verified by.
+    Key {
+        /// The configuration.
+        #[arg(long, default_value = super::CONFIG)]
+        config: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -51,6 +68,10 @@ pub(super) fn run(command: Audit) -> u8 {
             lines,
             no_follow,
         } => tail(&which, lines, !no_follow),
+        Audit::Verify(arguments) => verify::run(arguments),
+        Audit::Prove(arguments) => prove::run(&arguments),
+        Audit::VerifyProof(arguments) => prove::verify(&arguments),
+        Audit::Key { config } => key::run(&config),
     }
 }
 
@@ -206,6 +227,15 @@ fn what(body: &Body) -> String {
             format!("configuration {digest}")
         }
         Body::Gateway { event } => format!("gateway {event}"),
+        Body::SigningKey { key, previous } => signed(key, previous.as_deref()),
+        Body::CheckpointOverruled { cause } => format!("accepted all the same: {cause}"),
+    }
+}
+
+fn signed(key: &str, previous: Option<&str>) -> String {
+    match previous {
+        Some(previous) => format!("signed by {key}, and for the last time by {previous}"),
+        None => format!("signed by {key}"),
     }
 }
 

@@ -232,7 +232,11 @@ fn collect(path: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) -> Result<()> {
             collect(&entry?.path(), found)?;
         }
     } else if path.is_file() {
-        let mut bytes = fs::read(path)?;
+        let mut bytes = match fs::read(path) {
+            // A checkpoint that is being replaced: the new one has its name by now.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
         // Segments of the log are laid out before they are written.
         let used = bytes
             .iter()
