@@ -1,0 +1,202 @@
+//! The records of a log in order, each frame and each record looked at.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use velum_core::audit::record::Record;
+use velum_core::audit::tree::{Hash, leaf_hash};
+
+use super::finding::{Failure, Finding, Place, Problem};
+use super::story::Story;
+use super::tiles::TileWatch;
+use super::trust::Claims;
+use crate::audit::read;
+use crate::audit::segment::{self, HEADER_BYTES};
+
+/// See the module's text.
+pub(super) struct Walk {
+    pub(super) story: Story,
+    pub(super) tiles: TileWatch,
+    /// Roots at the sizes that somebody has signed.
+    roots: BTreeMap<u64, Option<Hash>>,
+    /// Where the first record behind the checkpoint is.
+    pub(super) first_unsigned: Option<Place>,
+    signed: u64,
+    /// Bytes that were read.
+    pub(super) bytes: u64,
+    pub(super) remarks: Vec<String>,
+    /// A tail that a gateway may be writing is passed over.
+    is_live: bool,
+    durable: u64,
+    scratch: Vec<u8>,
+}
+
+impl Walk {
+    pub(super) fn new(
+        directory: &Path,
+        claims: &Claims,
+        session: Option<String>,
+        is_live: bool,
+    ) -> Self {
+        let signed = claims.signed();
+        let tiles = TileWatch::new(directory, signed);
+        let mut walk = Self {
+            story: Story::new(session),
+            tiles,
+            roots: claims.sizes().map(|size| (size, None)).collect(),
+            first_unsigned: None,
+            signed,
+            bytes: 0,
+            remarks: Vec::new(),
+            is_live,
+            durable: 0,
+            scratch: Vec::new(),
+        };
+        walk.note_root();
+        walk
+    }
+
+    /// Records that were read.
+    pub(super) fn size(&self) -> u64 {
+        self.tiles.size()
+    }
+
+    /// The root of so many records, if there are as many.
+    pub(super) fn root_at(&self, size: u64) -> Option<Hash> {
+        self.roots.get(&size).copied().flatten()
+    }
+
+    fn note_root(&mut self) {
+        if let Some(root) = self.roots.get_mut(&self.tiles.size()) {
+            *root = Some(self.tiles.root());
+        }
+    }
+
+    pub(super) fn segments(
+        &mut self,
+        segments: &[(u64, PathBuf)],
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), Failure> {
+        for (index, (first, path)) in segments.iter().enumerate() {
+            let bytes = read::segment_bytes(path)?;
+            let last = index + 1 == segments.len();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into();
+            self.segment(&name, *first, &bytes, last, progress)?;
+            self.bytes += bytes.len() as u64;
+            progress(self.bytes);
+        }
+        Ok(())
+    }
+
+    fn segment(
+        &mut self,
+        name: &Arc<str>,
+        first: u64,
+        bytes: &[u8],
+        last: bool,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), Failure> {
+        let place = |offset, sequence| Place {
+            segment: Arc::clone(name),
+            offset,
+            sequence,
+        };
+        let expected = self.size() + 1;
+        if first != expected {
+            let problem = Problem::SegmentOrder { expected };
+            return Err(Finding::at(place(0, first), problem).into());
+        }
+        if segment::first_sequence(bytes) != Some(first) {
+            if last && self.is_live && segment::is_zero(bytes) {
+                return Ok(());
+            }
+            return Err(Finding::at(place(0, first), Problem::Header).into());
+        }
+        let mut at = HEADER_BYTES;
+        loop {
+            let sequence = self.size() + 1;
+            match segment::inspect(bytes, at) {
+                Ok(Some(frame)) => {
+                    self.frame(&frame, sequence, || place(at, sequence))
+                        .map_err(|(place, problem)| Finding::at(place, problem))?;
+                    at = frame.end;
+                }
+                Ok(None) => return self.end(bytes.len() - at, last, place(at, sequence)),
+                Err(what) => {
+                    let is_torn = last && self.is_live && !was_durable(bytes, at, sequence);
+                    if !is_torn {
+                        return Err(Finding::at(place(at, sequence), Problem::Frame(what)).into());
+                    }
+                    self.remarks
+                        .push(format!("a torn tail at offset {at} of {name}: {what}"));
+                    return Ok(());
+                }
+            }
+            if sequence.is_multiple_of(0x1_0000) {
+                progress(self.bytes + at as u64);
+            }
+        }
+    }
+
+    fn frame(
+        &mut self,
+        frame: &segment::Frame<'_>,
+        sequence: u64,
+        place: impl Fn() -> Place,
+    ) -> Result<(), (Place, Problem)> {
+        let wrong = |problem| Err((place(), problem));
+        if frame.sequence != sequence {
+            let found = frame.sequence;
+            return wrong(Problem::Sequence { found });
+        }
+        // A group says what was on disk before it: the record before its first.
+        if frame.durable != self.durable && frame.durable != sequence - 1 {
+            let found = frame.durable;
+            return wrong(Problem::Durable { found });
+        }
+        self.durable = frame.durable;
+        let record = match Record::decode(frame.payload) {
+            Ok(record) => record,
+            Err(error) => return wrong(Problem::Record(error)),
+        };
+        self.scratch.clear();
+        record.encode(&mut self.scratch);
+        if self.scratch != frame.payload {
+            return wrong(Problem::NotCanonical);
+        }
+        self.story.tell(sequence, &record, &place)?;
+        self.tiles.push(leaf_hash(frame.payload), &place);
+        self.note_root();
+        if sequence == self.signed + 1 {
+            self.first_unsigned = Some(place());
+        }
+        Ok(())
+    }
+
+    /// Zeros behind the last record are room for more; in a segment that was ended there is none.
+    fn end(&self, bytes: usize, last: bool, place: Place) -> Result<(), Failure> {
+        let has_ended = !last || self.story.has_stopped;
+        let is_being_written = last && self.is_live;
+        match bytes > 0 && has_ended && !is_being_written {
+            true => Err(Finding::at(place, Problem::Behind { bytes }).into()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Something behind the hole was written when the hole was already on disk.
+fn was_durable(bytes: &[u8], at: usize, sequence: u64) -> bool {
+    let mut behind = segment::next_frame_after(bytes, at, sequence);
+    while let Some(frame) = behind {
+        if frame.durable >= sequence {
+            return true;
+        }
+        behind = segment::next_frame_after(bytes, frame.end - 1, frame.sequence);
+    }
+    false
+}

@@ -1,0 +1,285 @@
+//! The audit commands from end to end: a gateway writes a log, an auditor verifies it with the
+//! public key, a witness cosigns it, and what somebody did to it stops both.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Without a database behind it: its own records are enough.
+const CONFIG: &str = r#"
+[gateway]
+driver = "epoll"
+threads = 1
+
+[[listener]]
+address = "127.0.0.1:0"
+
+[audit]
+directory = "audit"
+origin = "log.example/velum-1"
+
+[[identity]]
+name = "agent"
+auth = "trust"
+access = { ehr = "masked" }
+
+[[resource]]
+name = "ehr"
+kind = "postgres"
+address = "/nonexistent"
+database = "ehr"
+user = "velum"
+tls_mode = "disable"
+
+[[policy]]
+name = "masked"
+[[policy.rule]]
+name = "ssn"
+column_name = "ssn"
+strategy = "redact"
+"#;
+
+/// More than a start or a stop takes, on any machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct House(TempDir);
+
+impl House {
+    fn new() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        fs::write(folder.path().join("velum.toml"), CONFIG).expect("a configuration");
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn velum(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_velum"));
+        command.current_dir(self.0.path()).args(arguments);
+        command
+    }
+
+    /// Status, standard output and error of a command.
+    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        said(&self.velum(arguments).output().expect("velum runs"))
+    }
+
+    /// As [`House::run`], with something to read.
+    fn run_with(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
+        let mut command = self.velum(arguments);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("velum runs");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(input.as_bytes()).expect("it reads");
+        drop(stdin);
+        said(&child.wait_with_output().expect("it ends"))
+    }
+
+    fn serve(&self, more: &[&str]) -> Child {
+        let log = fs::File::create(self.path("log")).expect("a log");
+        let mut command = self.velum(&["serve"]);
+        command.args(more).stderr(log).spawn().expect("velum runs")
+    }
+
+    /// Starts a gateway and stops it; true if both went well.
+    fn serve_and_stop(&self, more: &[&str]) -> bool {
+        let mut child = self.serve(more);
+        let began = Instant::now();
+        while !self.log().contains(" listening ") {
+            if child.try_wait().expect("a child").is_some() {
+                return false;
+            }
+            assert!(
+                began.elapsed() < PATIENCE,
+                "it does not start: {}",
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
+        child.wait().expect("it ends").success()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+}
+
+fn said(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let status = output.status.code().expect("it ended by itself");
+    (status, text(&output.stdout), text(&output.stderr))
+}
+
+/// The last segment, with a byte of its last record changed.
+fn damage(audit: &Path) {
+    let entries = fs::read_dir(audit).expect("the log");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut segments: Vec<_> = paths
+        .filter(|path| path.to_string_lossy().ends_with("log"))
+        .collect();
+    segments.sort();
+    let last = segments.last().expect("a segment");
+    let mut bytes = fs::read(last).expect("a segment");
+    let at = bytes.len() - 2;
+    bytes[at] ^= 1;
+    fs::write(last, bytes).expect("a segment");
+}
+
+#[test]
+fn a_log_is_written_verified_proved_and_cosigned() {
+    let house = House::new();
+    assert_eq!(house.run(&["audit", "key"]).0, 1, "there is no key yet");
+    assert_eq!(
+        house.run(&["audit", "verify", "audit"]).0,
+        2,
+        "there is no log yet"
+    );
+    assert!(house.serve_and_stop(&[]), "{}", house.log());
+    let (status, key, _) = house.run(&["audit", "key"]);
+    assert_eq!(status, 0);
+    assert!(key.starts_with("log.example/velum-1+"), "{key}");
+    let key = key.trim();
+    fs::write(
+        house.path("keys"),
+        format!("# of the hospital's log\n{key}\n"),
+    )
+    .expect("a file");
+
+    let verify = ["audit", "verify", "audit", "--key", "keys"];
+    let (status, out, error) = house.run(&verify);
+    assert_eq!(status, 0, "{error}");
+    assert!(out.contains("verified: 5 records in 1 segments"), "{out}");
+    assert!(
+        out.contains("signed:   5 records of log.example/velum-1, root "),
+        "{out}"
+    );
+    let (_, json, _) = house.run(&[&verify[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        (&json["verified"], &json["signed"]),
+        (&true.into(), &5.into())
+    );
+    fs::copy(house.path("audit/checkpoint"), house.path("kept")).expect("a copy");
+
+    // The witness has seen the first run, and sees the second.
+    let witness = ["witness", "--state", "w", "--log", key];
+    let (_, first, _) = house.run(&["audit", "prove", "audit", "--from", "0"]);
+    assert_eq!(
+        house.run_with(&witness, &first).0,
+        2,
+        "its key has no name yet"
+    );
+    let named = [
+        "witness",
+        "--state",
+        "w",
+        "--name",
+        "witness.example/w1",
+        "--key",
+    ];
+    let (_, witness_key, _) = house.run(&named);
+    let (status, line, error) = house.run_with(&witness, &first);
+    assert_eq!(status, 0, "{error}");
+    assert!(line.starts_with("— witness.example/w1 "), "{line}");
+    assert!(house.serve_and_stop(&[]), "{}", house.log());
+    assert_eq!(
+        house.run_with(&witness, &first).0,
+        1,
+        "it has seen that already"
+    );
+    let (_, growth, _) = house.run(&["audit", "prove", "audit", "--from", "kept"]);
+    let (status, line, error) = house.run_with(&witness, &growth);
+    assert_eq!(status, 0, "{error}");
+    let newest = fs::read_to_string(house.path("audit/checkpoint")).expect("a checkpoint");
+    fs::write(house.path("cosigned"), newest + &line).expect("a file");
+    let cosigned = ["--checkpoint", "cosigned", "--key", witness_key.trim()];
+    let (status, out, error) = house.run(&[&verify[..], &cosigned].concat());
+    assert_eq!(status, 0, "{error}");
+    assert!(out.contains("cosigned: witness.example/w1"), "{out}");
+
+    let grown = ["audit", "verify-proof", "-", "--key", key, "--from", "kept"];
+    assert_eq!(house.run_with(&grown, &growth).0, 0);
+    let (_, proof, _) = house.run(&["audit", "prove", "audit", "2"]);
+    fs::write(house.path("proof"), &proof).expect("a file");
+    let (status, out, error) = house.run(&["audit", "verify-proof", "proof", "--key", key]);
+    assert_eq!(status, 0, "{error}");
+    assert!(
+        out.contains("proved: in 10 records of log.example/velum-1"),
+        "{out}"
+    );
+    assert!(out.contains("configuration "), "{out}");
+    let forged = proof.replace("index 1\n", "index 2\n");
+    let (status, _, error) = house.run_with(&["audit", "verify-proof", "-", "--key", key], &forged);
+    assert_eq!(status, 1, "{error}");
+}
+
+#[test]
+fn what_was_done_to_a_log_stops_the_auditor_and_the_gateway() {
+    let house = House::new();
+    assert!(house.serve_and_stop(&[]), "{}", house.log());
+    assert!(house.serve_and_stop(&[]), "{}", house.log());
+    let (_, key, _) = house.run(&["audit", "key"]);
+    damage(&house.path("audit"));
+    let verify = ["audit", "verify", "audit", "--key", key.trim()];
+    let (status, _, error) = house.run(&verify);
+    assert_eq!(status, 1);
+    assert!(
+        error.starts_with("record 10 (00000000000000000006.velumlog, offset "),
+        "{error}"
+    );
+    let (_, json, _) = house.run(&[&verify[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        (&json["verified"], &json["place"]["sequence"]),
+        (&false.into(), &10.into())
+    );
+
+    assert!(!house.serve_and_stop(&[]), "it must not start");
+    let log = house.log();
+    assert!(
+        log.contains("the log has 9 records, but its last checkpoint 10 with root"),
+        "{log}"
+    );
+    assert!(log.contains("--accept-log-mismatch"), "{log}");
+    assert!(
+        house.serve_and_stop(&["--accept-log-mismatch"]),
+        "{}",
+        house.log()
+    );
+    let (status, out, error) = house.run(&verify);
+    assert_eq!(status, 0, "{error}");
+    assert!(
+        out.contains("the log did not fit its checkpoint, and was accepted"),
+        "{out}"
+    );
+    assert!(house.serve_and_stop(&[]), "{}", house.log());
+}
+
+#[test]
+fn what_is_no_key_and_no_proof_is_misuse() {
+    let house = House::new();
+    for arguments in [
+        &["audit", "verify", "audit", "--key", "nothing"][..],
+        &["audit", "verify", "audit", "--session", "x"],
+        &["audit", "prove", "audit", "1"],
+        &["audit", "prove", "audit"],
+        &["audit", "verify-proof", "velum.toml", "--key", "nothing"],
+        &["witness", "--state", "w"],
+    ] {
+        let (status, _, error) = house.run(arguments);
+        assert_eq!(status, 2, "{arguments:?}: {error}");
+        assert!(!error.is_empty(), "{arguments:?} says nothing");
+    }
+}
