@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -137,102 +138,91 @@ fn damage(audit: &Path) {
     fs::write(last, bytes).expect("a segment");
 }
 
-#[test]
-fn a_log_is_written_verified_proved_and_cosigned() {
+/// A house whose gateway has run once, and the public key of its log.
+fn lived_in() -> (House, String) {
     let house = House::new();
-    assert_eq!(house.run(&["audit", "key"]).0, 1, "there is no key yet");
-    assert_eq!(
-        house.run(&["audit", "verify", "audit"]).0,
-        2,
-        "there is no log yet"
-    );
     assert!(house.serve_and_stop(&[]), "{}", house.log());
     let (status, key, _) = house.run(&["audit", "key"]);
     assert_eq!(status, 0);
-    assert!(key.starts_with("log.example/velum-1+"), "{key}");
-    let key = key.trim();
-    fs::write(
-        house.path("keys"),
-        format!("# of the hospital's log\n{key}\n"),
-    )
-    .expect("a file");
+    (house, key.trim().to_owned())
+}
 
-    let verify = ["audit", "verify", "audit", "--key", "keys"];
+#[test]
+fn a_log_is_written_and_verified() {
+    let house = House::new();
+    assert_eq!(house.run(&["audit", "key"]).0, 1, "there is no key yet");
+    let verify = ["audit", "verify", "audit"];
+    assert_eq!(house.run(&verify).0, 2, "there is no log yet");
+    let (house, key) = lived_in();
+    assert!(key.starts_with("log.example/velum-1+"), "{key}");
+    let keys = format!("# of the hospital's log\n{key}\n");
+    fs::write(house.path("keys"), keys).expect("a file");
+    let verify = [&verify[..], &["--key", "keys"]].concat();
     let (status, out, error) = house.run(&verify);
     assert_eq!(status, 0, "{error}");
     assert!(out.contains("verified: 5 records in 1 segments"), "{out}");
-    assert!(
-        out.contains("signed:   5 records of log.example/velum-1, root "),
-        "{out}"
-    );
+    let signed = "signed:   5 records of log.example/velum-1, root ";
+    assert!(out.contains(signed), "{out}");
     let (_, json, _) = house.run(&[&verify[..], &["--json"]].concat());
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(
-        (&json["verified"], &json["signed"]),
-        (&true.into(), &5.into())
-    );
-    fs::copy(house.path("audit/checkpoint"), house.path("kept")).expect("a copy");
+    assert_eq!(json["verified"], true);
+    assert_eq!(json["signed"], 5);
+}
 
-    // The witness has seen the first run, and sees the second.
-    let witness = ["witness", "--state", "w", "--log", key];
+#[test]
+fn a_record_and_the_growth_of_a_log_are_proved() {
+    let (house, key) = lived_in();
+    fs::copy(house.path("audit/checkpoint"), house.path("kept")).expect("a copy");
+    assert!(house.serve_and_stop(&[]), "{}", house.log());
+    let (_, growth, _) = house.run(&["audit", "prove", "audit", "--from", "kept"]);
+    let check = ["audit", "verify-proof", "-", "--key", key.as_str()];
+    let from_kept = [&check[..], &["--from", "kept"]].concat();
+    assert_eq!(house.run_with(&from_kept, &growth).0, 0);
+    assert_eq!(house.run_with(&check, &growth).0, 2, "from what?");
+    let (_, proof, _) = house.run(&["audit", "prove", "audit", "2"]);
+    let (status, out, error) = house.run_with(&check, &proof);
+    assert_eq!(status, 0, "{error}");
+    let proved = "proved: in 10 records of log.example/velum-1";
+    assert!(out.contains(proved), "{out}");
+    assert!(out.contains("configuration "), "{out}");
+    let forged = proof.replace("index 1\n", "index 2\n");
+    let (status, _, error) = house.run_with(&check, &forged);
+    assert_eq!(status, 1, "{error}");
+}
+
+/// The witness has seen the first run, and sees the second.
+#[test]
+fn a_witness_cosigns_what_has_grown() {
+    let (house, key) = lived_in();
+    fs::copy(house.path("audit/checkpoint"), house.path("kept")).expect("a copy");
+    let witness = ["witness", "--state", "w", "--log", key.as_str()];
     let (_, first, _) = house.run(&["audit", "prove", "audit", "--from", "0"]);
-    assert_eq!(
-        house.run_with(&witness, &first).0,
-        2,
-        "its key has no name yet"
-    );
-    let named = [
-        "witness",
-        "--state",
-        "w",
-        "--name",
-        "witness.example/w1",
-        "--key",
-    ];
-    let (_, witness_key, _) = house.run(&named);
+    assert_eq!(house.run_with(&witness, &first).0, 2, "its key has no name");
+    let name = ["witness", "--state", "w", "--name", "witness.example/w1"];
+    let (_, witness_key, _) = house.run(&[&name[..], &["--key"]].concat());
     let (status, line, error) = house.run_with(&witness, &first);
     assert_eq!(status, 0, "{error}");
     assert!(line.starts_with("— witness.example/w1 "), "{line}");
     assert!(house.serve_and_stop(&[]), "{}", house.log());
-    assert_eq!(
-        house.run_with(&witness, &first).0,
-        1,
-        "it has seen that already"
-    );
+    assert_eq!(house.run_with(&witness, &first).0, 1, "it has seen that");
     let (_, growth, _) = house.run(&["audit", "prove", "audit", "--from", "kept"]);
     let (status, line, error) = house.run_with(&witness, &growth);
     assert_eq!(status, 0, "{error}");
     let newest = fs::read_to_string(house.path("audit/checkpoint")).expect("a checkpoint");
     fs::write(house.path("cosigned"), newest + &line).expect("a file");
+    let verify = ["audit", "verify", "audit", "--key", key.as_str()];
     let cosigned = ["--checkpoint", "cosigned", "--key", witness_key.trim()];
     let (status, out, error) = house.run(&[&verify[..], &cosigned].concat());
     assert_eq!(status, 0, "{error}");
     assert!(out.contains("cosigned: witness.example/w1"), "{out}");
-
-    let grown = ["audit", "verify-proof", "-", "--key", key, "--from", "kept"];
-    assert_eq!(house.run_with(&grown, &growth).0, 0);
-    let (_, proof, _) = house.run(&["audit", "prove", "audit", "2"]);
-    fs::write(house.path("proof"), &proof).expect("a file");
-    let (status, out, error) = house.run(&["audit", "verify-proof", "proof", "--key", key]);
-    assert_eq!(status, 0, "{error}");
-    assert!(
-        out.contains("proved: in 10 records of log.example/velum-1"),
-        "{out}"
-    );
-    assert!(out.contains("configuration "), "{out}");
-    let forged = proof.replace("index 1\n", "index 2\n");
-    let (status, _, error) = house.run_with(&["audit", "verify-proof", "-", "--key", key], &forged);
-    assert_eq!(status, 1, "{error}");
 }
 
 #[test]
 fn what_was_done_to_a_log_stops_the_auditor_and_the_gateway() {
-    let house = House::new();
+    let (house, key) = lived_in();
     assert!(house.serve_and_stop(&[]), "{}", house.log());
-    assert!(house.serve_and_stop(&[]), "{}", house.log());
-    let (_, key, _) = house.run(&["audit", "key"]);
     damage(&house.path("audit"));
-    let verify = ["audit", "verify", "audit", "--key", key.trim()];
+    let verify = ["audit", "verify", "audit", "--key", key.as_str()];
     let (status, _, error) = house.run(&verify);
     assert_eq!(status, 1);
     assert!(
@@ -265,6 +255,51 @@ fn what_was_done_to_a_log_stops_the_auditor_and_the_gateway() {
         "{out}"
     );
     assert!(house.serve_and_stop(&[]), "{}", house.log());
+}
+
+/// Who knows the first key verifies by it what two later ones have signed.
+#[test]
+fn keys_are_exchanged_without_a_gap() {
+    let (house, first) = lived_in();
+    // Of the data directory: the old key is renamed, and the next start makes a new one.
+    let (made, before) = ("data/audit-signing.key", "data/audit-signing.previous.key");
+    fs::rename(house.path(made), house.path(before)).expect("a key");
+    assert!(house.serve_and_stop(&[]), "{}", house.log());
+    fs::remove_file(house.path(before)).expect("a key");
+    assert!(house.serve_and_stop(&[]), "{}", house.log());
+
+    // To a configured one: without the one before, the log is somebody else's.
+    let configure = |more: &str| {
+        let audit = format!("directory = \"audit\"\n{more}");
+        let config = CONFIG.replace("directory = \"audit\"", &audit);
+        fs::write(house.path("velum.toml"), config).expect("a configuration");
+    };
+    fs::write(house.path("key"), "5e".repeat(32)).expect("a key");
+    fs::set_permissions(house.path("key"), fs::Permissions::from_mode(0o600)).expect("a mode");
+    configure("signing_key = { file = \"key\" }");
+    assert!(!house.serve_and_stop(&[]), "it must not start");
+    assert!(
+        house.log().contains("signed by no known key"),
+        "{}",
+        house.log()
+    );
+    configure(&format!(
+        "signing_key = {{ file = \"key\" }}\nprevious_signing_key = {{ file = \"{made}\" }}"
+    ));
+    assert!(house.serve_and_stop(&[]), "{}", house.log());
+    configure("signing_key = { file = \"key\" }");
+    assert!(house.serve_and_stop(&[]), "{}", house.log());
+
+    let verify = ["audit", "verify", "audit", "--key", first.as_str()];
+    let (status, out, error) = house.run(&verify);
+    assert_eq!(status, 0, "{error}");
+    assert_eq!(out.matches(" was handed over to ").count(), 2, "{out}");
+    let (_, last, _) = house.run(&["audit", "key"]);
+    assert!(out.contains(&format!("by:       {last}")), "{out}");
+    fs::remove_dir_all(house.path("audit/handovers")).expect("handovers");
+    assert_eq!(house.run(&verify).0, 1, "nothing leads from key to key");
+    let verify = ["audit", "verify", "audit", "--key", last.trim()];
+    assert_eq!(house.run(&verify).0, 0);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Against a naive reference, the specifications' own examples, and an attacker.
 
+use std::collections::BTreeMap;
+
 use super::key::KeyKind;
 use super::proof::{self, ProofError};
 use super::proof_text::{ConsistencyProof, InclusionProof, ProofTextError};
@@ -174,7 +176,7 @@ proptest! {
         }
         let root = naive_root(&entries);
         prop_assert_eq!(edge.root(), root);
-        let mut tiles: std::collections::BTreeMap<_, _> = edge.take_finished().into_iter().collect();
+        let mut tiles: BTreeMap<_, _> = edge.take_finished().into_iter().collect();
         tiles.extend(edge.partials());
         let named: Vec<_> = Tile::of_tree(size as u64).collect();
         prop_assert_eq!(named.len(), tiles.len());
@@ -229,7 +231,7 @@ fn a_tree_of_three_levels_is_its_frontier() {
         frontier.push(leaf);
     }
     assert_eq!(edge.root(), frontier.root());
-    let mut tiles: std::collections::BTreeMap<_, _> = edge.take_finished().into_iter().collect();
+    let mut tiles: BTreeMap<_, _> = edge.take_finished().into_iter().collect();
     tiles.extend(edge.partials());
     assert_eq!(tiles.len(), Tile::of_tree(70_000).count());
     let hashes = |tile: Tile| tile::hashes(&tiles[&tile], tile.width).ok_or(());

@@ -31,14 +31,14 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn somewhere(problem: Problem) -> Self {
+    pub(super) fn somewhere(problem: Problem) -> Box<Self> {
         let place = None;
-        Self { place, problem }
+        Box::new(Self { place, problem })
     }
 
-    pub(super) fn at(place: Place, problem: Problem) -> Self {
+    pub(super) fn at(place: Place, problem: Problem) -> Box<Self> {
         let place = Some(place);
-        Self { place, problem }
+        Box::new(Self { place, problem })
     }
 }
 
@@ -84,9 +84,9 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-impl From<Finding> for Failure {
-    fn from(finding: Finding) -> Self {
-        Failure::Found(Box::new(finding))
+impl From<Box<Finding>> for Failure {
+    fn from(finding: Box<Finding>) -> Self {
+        Failure::Found(finding)
     }
 }
 
@@ -316,7 +316,8 @@ impl Problem {
                 size,
             } => write!(
                 f,
-                "the log was rolled back: it has {records} records, but {size} at the time of {name}"
+                "the log was rolled back: it has {records} records, but {size} at the \
+                 time of {name}"
             ),
             Problem::Forked {
                 name,

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!  segments ─ frames, sequence, encoding, statements ─▶ records ─▶ tree ─┬─ tiles
-//!                                                                        ├─ signed checkpoint
-//!                                                                        └─ checkpoints held elsewhere
+//!                                                                        ├─ checkpoint
+//!                                                                        └─ older ones
 //! ```
 //!
 //! The first thing that is wrong ends it, and is named with its place.

@@ -6,7 +6,7 @@ use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::time::Timestamp;
 
 use super::Report;
-use super::finding::{Place, Problem};
+use super::finding::{Finding, Place, Problem};
 use crate::audit::recover::STARTED;
 
 /// Threads hand their records over in batches, so that they come a little out of order. What is
@@ -73,7 +73,7 @@ impl Story {
         sequence: u64,
         record: &Record,
         place: impl Fn() -> Place,
-    ) -> Result<(), (Place, Problem)> {
+    ) -> Result<(), Box<Finding>> {
         self.records += 1;
         self.has_stopped = false;
         self.clock(sequence, record.time);
@@ -83,18 +83,18 @@ impl Story {
             Body::Intent { statement, .. } => {
                 self.statements += 1;
                 if self.open.insert(key(*statement), place()).is_some() {
-                    return Err((place(), Problem::IntentTwice(*statement)));
+                    return Err(Finding::at(place(), Problem::IntentTwice(*statement)));
                 }
             }
             Body::Outcome { statement, .. } | Body::OutcomeUnknown { statement } => {
-                if self.open.remove(&key(*statement)).is_none() {
-                    return Err((place(), Problem::OutcomeWithoutIntent(*statement)));
-                }
+                let began = self.open.remove(&key(*statement));
+                let problem = Problem::OutcomeWithoutIntent(*statement);
+                began.ok_or_else(|| Finding::at(place(), problem))?;
             }
             Body::Gateway { event } if event == STARTED => {
                 let oldest = self.open.iter().min_by_key(|(_, place)| place.sequence);
                 if let Some(((_, statement), place)) = oldest {
-                    return Err((place.clone(), Problem::NeverEnded(*statement)));
+                    return Err(Finding::at(place.clone(), Problem::NeverEnded(*statement)));
                 }
             }
             Body::Gateway { event } => self.has_stopped = event == STOPPED,

@@ -122,8 +122,7 @@ impl Walk {
             let sequence = self.size() + 1;
             match segment::inspect(bytes, at) {
                 Ok(Some(frame)) => {
-                    self.frame(&frame, sequence, || place(at, sequence))
-                        .map_err(|(place, problem)| Finding::at(place, problem))?;
+                    self.frame(&frame, sequence, || place(at, sequence))?;
                     at = frame.end;
                 }
                 Ok(None) => return self.end(bytes.len() - at, last, place(at, sequence)),
@@ -148,8 +147,8 @@ impl Walk {
         frame: &segment::Frame<'_>,
         sequence: u64,
         place: impl Fn() -> Place,
-    ) -> Result<(), (Place, Problem)> {
-        let wrong = |problem| Err((place(), problem));
+    ) -> Result<(), Box<Finding>> {
+        let wrong = |problem| Err(Finding::at(place(), problem));
         if frame.sequence != sequence {
             let found = frame.sequence;
             return wrong(Problem::Sequence { found });
