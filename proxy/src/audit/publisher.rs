@@ -42,15 +42,25 @@ impl Publisher {
     /// # Errors
     /// If there is no thread to be had.
     pub fn start(directory: PathBuf, signers: Signers, edge: Edge) -> std::io::Result<Self> {
+        let is_handover = signers.previous.is_some();
+        Self::spawn(edge, is_handover, move |new| {
+            store::publish(&directory, &signers, new)
+        })
+    }
+
+    /// Publishes by `publish`, on a thread of its own.
+    pub(super) fn spawn(
+        edge: Edge,
+        is_handover: bool,
+        mut publish: impl FnMut(&Publication) -> std::io::Result<()> + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (orders, ordered) = std::sync::mpsc::channel::<Publication>();
         let (finished, done) = mpsc::channel(1);
-        let is_handover = signers.previous.is_some();
         let thread = std::thread::Builder::new()
             .name("velum-checkpoint".to_owned())
             .spawn(move || {
                 for publication in ordered {
-                    let result = store::publish(&directory, &signers, &publication);
-                    let result = result.map_err(|error| error.to_string());
+                    let result = publish(&publication).map_err(|error| error.to_string());
                     if finished.blocking_send(result).is_err() {
                         return;
                     }

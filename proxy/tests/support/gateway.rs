@@ -291,7 +291,9 @@ impl Gateway {
     /// The public key of its audit log.
     pub fn audit_key(&self) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_velum"));
-        command.args(["audit", "key", "--config"]).arg(self.config_file());
+        command
+            .args(["audit", "key", "--config"])
+            .arg(self.config_file());
         let output = command.output().expect("velum runs");
         assert!(output.status.success(), "velum audit key: {output:?}");
         let key = String::from_utf8(output.stdout).expect("UTF-8");

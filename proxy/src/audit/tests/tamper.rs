@@ -51,7 +51,7 @@ fn rust(directory: &Path, seed: u8, anchors: Vec<Anchor>) -> Option<String> {
 }
 
 /// What the Python verifier says; `None` if it is content.
-fn python(directory: &Path, seed: u8, anchors: &[Anchor]) -> Option<String> {
+pub(super) fn python(directory: &Path, seed: u8, anchors: &[Anchor]) -> Option<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/verify_audit.py");
     let mut command = Command::new("python3");
     command.arg("-B").arg(script).arg(directory);

@@ -211,6 +211,7 @@ fn a_new_key_is_led_to_by_the_one_before() {
     one_run(directory, signers(3, Some(2)), &statements(4, 5), false).unwrap();
     one_run(directory, signers(3, None), &statements(5, 5), false).unwrap();
     for trusted in 1..=3 {
+        assert_eq!(tamper::python(directory, trusted, &[]), None);
         let report = checked(directory, &by(&[trusted])).unwrap();
         assert_eq!(report.signed_by, [key(3).to_string()]);
         assert_eq!(
@@ -276,7 +277,7 @@ fn while_a_gateway_writes_the_tail_is_no_fault() {
     let Err(Failure::Found(finding)) = checked(directory, &by(&[1])) else {
         panic!("a torn tail");
     };
-    assert!(matches!(finding.problem, Problem::Frame(_)), "{finding}");
+    assert!(matches!(finding.problem, Problem::Torn(_)), "{finding}");
     let lock = fs::File::open(directory.join("lock")).unwrap();
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let report = checked(directory, &by(&[1])).unwrap();

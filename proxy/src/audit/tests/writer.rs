@@ -223,3 +223,46 @@ fn in_bounded_mode_the_disk_follows_in_time_and_at_once_where_somebody_waits() {
         result.unwrap();
     });
 }
+
+/// A checkpoint that takes long to write holds up nobody, and there is one at a time.
+#[test]
+fn sessions_do_not_wait_for_checkpoints() {
+    let directory = tempfile::tempdir().unwrap();
+    let (shared, receivers) = shared(1);
+    let (commands, obeyed) = mpsc::channel(1);
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let published = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sizes = Arc::clone(&published);
+    run(async {
+        let log = Log::new(PlainDisk::new(directory.path()), SEGMENT_BYTES, 1);
+        let publisher = Publisher::spawn(Edge::default(), false, move |new| {
+            // Until the other end is gone.
+            let _released = held.recv();
+            sizes.lock().unwrap().push(new.size);
+            Ok(())
+        });
+        let writer = Writer::new(
+            log,
+            publisher.unwrap(),
+            AuditMode::Durable,
+            Arc::clone(&shared),
+        );
+        let drive = async {
+            for number in 1..=100 {
+                let batch = batch(0, number, &[intent(1, number)]);
+                shared.batches.send(batch).await.unwrap();
+                while shared.threads[0].durable.get() < number {
+                    tokio::time::sleep(std::time::Duration::from_micros(50)).await;
+                }
+            }
+            assert!(published.lock().unwrap().is_empty(), "it is held");
+            drop(release);
+            commands.send(Command::Close).await.unwrap();
+        };
+        let (result, ()) = tokio::join!(writer.run(receivers.batches, obeyed), drive);
+        result.unwrap();
+    });
+    let published = published.lock().unwrap();
+    assert_eq!(published.last(), Some(&100), "{published:?}");
+    assert!(published.len() <= 3, "{published:?}");
+}

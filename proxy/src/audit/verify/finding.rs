@@ -114,6 +114,8 @@ pub enum Problem {
     },
     /// Bytes that are no frame.
     Frame(&'static str),
+    /// The same at the end of the log, where a crash may have left them.
+    Torn(&'static str),
     /// Bytes behind the last frame of a segment.
     Behind {
         /// How many.
@@ -228,7 +230,8 @@ impl fmt::Display for Problem {
                 "the segment should begin with record {expected}: segments are missing or were \
                  exchanged"
             ),
-            Problem::Frame(what) => write!(
+            Problem::Frame(what) => f.write_str(what),
+            Problem::Torn(what) => write!(
                 f,
                 "{what} (a gateway that was killed leaves a torn tail, which its next start cuts)"
             ),

@@ -127,9 +127,13 @@ impl Walk {
                 }
                 Ok(None) => return self.end(bytes.len() - at, last, place(at, sequence)),
                 Err(what) => {
-                    let is_torn = last && self.is_live && !was_durable(bytes, at, sequence);
-                    if !is_torn {
-                        return Err(Finding::at(place(at, sequence), Problem::Frame(what)).into());
+                    let is_torn = last && !was_durable(bytes, at, sequence);
+                    if !is_torn || !self.is_live {
+                        let problem = match is_torn {
+                            true => Problem::Torn(what),
+                            false => Problem::Frame(what),
+                        };
+                        return Err(Finding::at(place(at, sequence), problem).into());
                     }
                     self.remarks
                         .push(format!("a torn tail at offset {at} of {name}: {what}"));
