@@ -7,6 +7,7 @@ use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::time::Timestamp;
@@ -22,6 +23,10 @@ const VERIFIED_BYTES: usize = 1024 * 1024 * 1024;
 
 /// File in the directory that only one gateway at a time may hold.
 const LOCK: &str = "lock";
+
+/// Who verifies a log holds its lock for a moment, to see whether a gateway does.
+const LOCK_TRIES: usize = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The event of the record that a run begins with.
 pub const STARTED: &str = "started";
@@ -200,10 +205,13 @@ fn lock(directory: &Path) -> Result<File, RecoverError> {
     let path = directory.join(LOCK);
     let lock = open_lock(&path).map_err(io(&path))?;
     let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
-    match rustix::fs::flock(&lock, exclusive) {
-        Ok(()) => Ok(lock),
-        Err(_) => Err(RecoverError::Locked(directory.to_owned())),
+    for _ in 0..LOCK_TRIES {
+        if rustix::fs::flock(&lock, exclusive).is_ok() {
+            return Ok(lock);
+        }
+        std::thread::sleep(LOCK_PAUSE);
     }
+    Err(RecoverError::Locked(directory.to_owned()))
 }
 
 /// Is a gateway writing to this log?
