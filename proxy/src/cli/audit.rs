@@ -206,6 +206,31 @@ fn what(body: &Body) -> String {
             format!("configuration {digest}")
         }
         Body::Gateway { event } => format!("gateway {event}"),
+        Body::Grant {
+            grant,
+            event,
+            actor,
+            why,
+            what,
+            ..
+        } => {
+            let actor = if actor.is_empty() { "-" } else { actor };
+            format!(
+                "{grant} {} by {} ({what}): {}",
+                event.as_str(),
+                actor.escape_debug(),
+                why.escape_debug()
+            )
+        }
+        Body::Administration {
+            actor,
+            event,
+            subject,
+        } => format!(
+            "{event} {} by {}",
+            subject.escape_debug(),
+            actor.escape_debug()
+        ),
     }
 }
 

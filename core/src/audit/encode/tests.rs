@@ -1,6 +1,7 @@
 #![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 use super::*;
+use crate::grant::GrantId;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -50,8 +51,35 @@ fn body() -> BoxedStrategy<Body> {
         }),
         any::<[u8; 32]>().prop_map(|sha256| Body::ConfigurationLoaded { sha256 }),
         text().prop_map(|event| Body::Gateway { event }),
+        grant(),
+        (text(), text(), text()).prop_map(|(actor, event, subject)| Body::Administration {
+            actor,
+            event,
+            subject,
+        }),
     ]
     .boxed()
+}
+
+fn grant() -> impl Strategy<Value = Body> {
+    (
+        any::<(u64, u32, u64, bool)>(),
+        select(EventKind::ALL.to_vec()),
+        text(),
+        text(),
+        text(),
+    )
+        .prop_map(
+            |((time, chance, sequence, alarm), event, actor, why, what)| Body::Grant {
+                grant: GrantId::new(Timestamp(time), chance),
+                event,
+                sequence,
+                actor,
+                why,
+                what,
+                alarm,
+            },
+        )
 }
 
 fn intent() -> impl Strategy<Value = Body> {
@@ -178,7 +206,7 @@ proptest! {
         if let Some(length) = bytes.len().checked_sub(6) {
             bytes[..4].copy_from_slice(&u32::try_from(length + 2).unwrap().to_be_bytes());
             bytes[4] = VERSION;
-            bytes[5] %= 10;
+            bytes[5] %= 24;
             fuzz_decode(&bytes);
         }
     }
