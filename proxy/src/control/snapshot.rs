@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 use crate::config::model::{self, AuditMode, Config};
 use crate::planes::snapshot::Catalogs;
 use crate::planes::{
-    Ahead, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot, Reuse,
-    Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
+    Ahead, DatabaseMapping, GrantRule, Limits, ListenerSnapshot, ListenerTls, Missing,
+    ResourceSnapshot, Reuse, Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
 };
 use crate::relay::tls::server_end_point;
 
@@ -156,6 +156,7 @@ fn resource(
 ) -> Result<ResourceSnapshot, Unusable> {
     let mut policies = HashMap::new();
     let mut detectors = HashMap::new();
+    let mut grants = HashMap::new();
     for identity in &config.identities {
         for access in identity
             .access
@@ -175,6 +176,9 @@ fn resource(
                 Arc::new(policies::policy(policy, &scope)?),
             );
             detectors.insert(identity.name.clone(), Arc::new(detectors_of(policy)?));
+            if let Some(needed) = &access.grant {
+                grants.insert(identity.name.clone(), grant_rule(needed));
+            }
         }
     }
     let address = address(&resource.address);
@@ -212,10 +216,22 @@ fn resource(
         connections_most: resource.connections_most,
         room: known.map_or_else(Default::default, |it| Arc::clone(&it.room)),
         policies,
+        grants,
         catalogs,
         detectors,
         scram_keys: ArcSwapOption::empty(),
     })
+}
+
+fn grant_rule(needed: &model::GrantNeeded) -> GrantRule {
+    GrantRule {
+        on_missing: match needed.on_missing {
+            model::OnMissing::Refuse => Missing::Refuse,
+            model::OnMissing::Request => Missing::Request,
+            model::OnMissing::Wait => Missing::Wait(needed.wait),
+        },
+        wanted: needed.wanted,
+    }
 }
 
 fn address(address: &model::ResourceAddress) -> UpstreamAddress {

@@ -182,6 +182,7 @@ fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
             .map(|text| Zeroizing::new(text.into_bytes())),
         parameters: Vec::new(),
         policies: HashMap::from([("app".to_owned(), policy)]),
+        grants: HashMap::new(),
         checks_statements: false,
         catalogs: Default::default(),
         detectors: HashMap::from([("app".to_owned(), Arc::new(Detectors::standard()))]),
