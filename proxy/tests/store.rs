@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::{Arguments, Trial};
 use velum_core::grant::{
-    EventKind, GrantId, Kind, Narrowing, Person, Request, Requester, Scope, State, Terms, Window,
+    EventKind, GrantId, Kind, Narrowing, Period, Person, Request, Requester, Scope, State, Terms,
 };
 use velum_proxy::grants::moves;
 use velum_proxy::grants::{Act, Failure};
@@ -100,7 +100,7 @@ fn asked() -> Request {
         },
         resource: "ehr".to_owned(),
         scope: Scope::policy("masked"),
-        window: Window::of_ms(60_000_000),
+        window: Period::of_ms(60_000_000),
         kind: Kind::Timed,
         reason: "load".to_owned(),
         ticket: None,

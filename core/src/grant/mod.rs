@@ -29,6 +29,6 @@ mod tests;
 pub use event::{Event, EventKind};
 pub use moves::Narrowing;
 pub use refused::Refused;
-pub use request::{GrantId, Kind, Person, Request, Requester, Scope, StatementHash, Window};
+pub use request::{GrantId, Kind, Period, Person, Request, Requester, Scope, StatementHash};
 pub use state::{Approval, Ended, Facts, Grant, Interval, Review, State};
 pub use terms::{BreakGlass, Terms};

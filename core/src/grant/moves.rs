@@ -2,7 +2,7 @@
 
 use super::event::{Event, EventKind};
 use super::refused::Refused;
-use super::request::{GrantId, Kind, Person, Request, Scope, Window};
+use super::request::{GrantId, Kind, Period, Person, Request, Scope};
 use super::state::{Approval, Ended, Facts, Grant, Interval, Review, State, session_name};
 use super::terms::Terms;
 use crate::audit::record::SessionId;
@@ -15,7 +15,7 @@ pub struct Narrowing {
     /// This scope in the place of the request's.
     pub scope: Option<Scope>,
     /// This window in the place of the request's.
-    pub window: Option<Window>,
+    pub window: Option<Period>,
 }
 
 type Moved = Result<Vec<Event>, Refused>;

@@ -215,14 +215,14 @@ impl Scope {
 /// When.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Window {
+pub struct Period {
     /// Not before; `None`: as soon as it is approved.
     pub start: Option<Timestamp>,
     /// From its start, or else from the approval; `None` for standing grants alone.
     pub length_ms: Option<u64>,
 }
 
-impl Window {
+impl Period {
     /// So long, from the approval on.
     pub fn of_ms(length_ms: u64) -> Self {
         Self {
@@ -295,7 +295,7 @@ pub struct Request {
     /// What may be done.
     pub scope: Scope,
     /// When.
-    pub window: Window,
+    pub window: Period,
     /// What sort.
     pub kind: Kind,
     /// Why; never empty.

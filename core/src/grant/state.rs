@@ -5,7 +5,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use super::refused::Refused;
-use super::request::{GrantId, Kind, Person, Request, Scope, Window};
+use super::request::{GrantId, Kind, Period, Person, Request, Scope};
 use super::terms::Terms;
 use crate::audit::record::SessionId;
 use crate::time::Timestamp;
@@ -122,7 +122,7 @@ pub struct Facts {
     /// What has been decided of the scope so far; within the request's.
     pub scope: Scope,
     /// What has been decided of the window so far; within the request's.
-    pub window: Window,
+    pub window: Period,
     /// Where it stands.
     pub state: State,
     /// Who has agreed, each once.

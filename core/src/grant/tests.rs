@@ -39,7 +39,7 @@ fn asked(kind: Kind, minutes: u64) -> Request {
             tables: Some(set(&["clinical.visits", "clinical.notes"])),
             ..Scope::policy("masked")
         },
-        window: Window {
+        window: Period {
             start: None,
             length_ms: (kind != Kind::Standing).then_some(minutes * MINUTE_MS),
         },
@@ -155,7 +155,7 @@ fn two_have_to_agree_and_each_may_narrow_only() {
             tables: Some(set(tables)),
             ..Scope::policy("masked")
         }),
-        window: Some(Window::of_ms(minutes * MINUTE_MS)),
+        window: Some(Period::of_ms(minutes * MINUTE_MS)),
     };
     let events = grant.approve(&ann, "ok", narrow(&["clinical.visits"], 10), at(1));
     assert_eq!(kinds(&events.expect("one of two")), [EventKind::Approved]);
@@ -204,7 +204,7 @@ fn a_window_that_begins_later_does_not_hold_before() {
     request.window.start = Some(at(10));
     let mut grant = requested(request, Terms::default());
     let ann = person("ann", &[]);
-    let early = Window {
+    let early = Period {
         start: Some(at(9)),
         length_ms: Some(5 * MINUTE_MS),
     };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
-use velum_core::grant::{Kind, Scope, Window};
+use velum_core::grant::{Kind, Period, Scope};
 use velum_core::time::Timestamp;
 
 use super::problem::Problem;
@@ -125,6 +125,9 @@ pub(crate) struct GrantView {
     pub tables: Option<BTreeSet<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commands: Option<BTreeSet<String>>,
+    /// SHA-256 of the one statement that may run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement_sha256: Option<String>,
     pub reason: String,
     pub ticket: Option<String>,
     #[schema(format = DateTime)]
@@ -188,6 +191,7 @@ impl From<&Stored> for GrantView {
             policy: grant.scope.policy.clone(),
             tables: grant.scope.tables.clone(),
             commands: grant.scope.commands.clone(),
+            statement_sha256: grant.scope.statement.map(String::from),
             reason: request.reason.clone(),
             ticket: request.ticket.clone(),
             requested_at: rfc3339(grant.requested_at),
@@ -364,8 +368,8 @@ pub(super) fn moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
 }
 
 /// Start and length of a request.
-pub(super) fn window(start: Option<&str>, seconds: Option<u64>) -> Result<Window, Problem> {
-    Ok(Window {
+pub(super) fn window(start: Option<&str>, seconds: Option<u64>) -> Result<Period, Problem> {
+    Ok(Period {
         start: start.map(|text| moment("start", text)).transpose()?,
         length_ms: seconds.map(|seconds| seconds.saturating_mul(1_000)),
     })

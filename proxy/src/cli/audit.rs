@@ -206,6 +206,13 @@ fn what(body: &Body) -> String {
             format!("configuration {digest}")
         }
         Body::Gateway { event } => format!("gateway {event}"),
+        Body::Grant { .. } | Body::Administration { .. } => decision(body),
+    }
+}
+
+/// What people decide.
+fn decision(body: &Body) -> String {
+    match body {
         Body::Grant {
             grant,
             event,
@@ -226,11 +233,11 @@ fn what(body: &Body) -> String {
             actor,
             event,
             subject,
-        } => format!(
-            "{event} {} by {}",
-            subject.escape_debug(),
-            actor.escape_debug()
-        ),
+        } => {
+            let (subject, actor) = (subject.escape_debug(), actor.escape_debug());
+            format!("{event} {subject} by {actor}")
+        }
+        _ => String::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use velum_core::audit::record::{Record, SessionId};
 use velum_core::error::{Refusal, SqlState};
-use velum_core::grant::{Grant, GrantId, Kind, Request, Requester, Scope, State, Window};
+use velum_core::grant::{Grant, GrantId, Kind, Period, Request, Requester, Scope, State};
 use velum_core::time::Timestamp;
 
 use super::desk::{Desk, Happened, is_single, record};
@@ -168,7 +168,7 @@ impl Desk {
                 },
                 resource: wish.resource.clone(),
                 scope: Scope::policy(wish.policy.as_str()),
-                window: Window::of_ms(length_ms),
+                window: Period::of_ms(length_ms),
                 kind: Kind::Timed,
                 reason: "a client tried to connect".to_owned(),
                 ticket: None,

@@ -31,10 +31,6 @@ pub fn is_enforceable(scope: &Scope) -> Result<(), Unenforceable> {
         let what = "sessions are not held to columns; name tables, or a policy that masks the rest";
         return Err(Unenforceable(what.to_owned()));
     }
-    if scope.statement.is_some() {
-        let what = "sessions are not held to one statement; name tables and commands";
-        return Err(Unenforceable(what.to_owned()));
-    }
     for name in scope.tables.iter().flatten() {
         table(name)?;
     }
@@ -50,7 +46,7 @@ pub fn is_enforceable(scope: &Scope) -> Result<(), Unenforceable> {
 /// See [`is_enforceable`].
 pub(super) fn narrowed(policy: &Arc<Policy>, scope: &Scope) -> Result<Arc<Policy>, Unenforceable> {
     is_enforceable(scope)?;
-    if scope.tables.is_none() && scope.commands.is_none() {
+    if *scope == Scope::policy(scope.policy.as_str()) {
         return Ok(Arc::clone(policy));
     }
     let mut guard = match &policy.guard {
@@ -78,6 +74,7 @@ pub(super) fn narrowed(policy: &Arc<Policy>, scope: &Scope) -> Result<Arc<Policy
         let named = named?;
         guard.commands.retain(|class| named.contains(class));
     }
+    guard.statements = scope.statement.map(|hash| [hash.0].into());
     let mut narrow = Policy::clone(policy);
     narrow.sha256 = digest(&policy.sha256, scope);
     Ok(Arc::new(narrow.guarded(guard)))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::sync::mpsc;
 use velum_core::audit::record::{Body, Record, SessionId};
-use velum_core::grant::{EventKind, Kind, Narrowing, Person, Request, Requester, Scope, Window};
+use velum_core::grant::{EventKind, Kind, Narrowing, Period, Person, Request, Requester, Scope};
 use velum_core::policy::Policy;
 use velum_core::policy::guard::Guard;
 
@@ -134,7 +134,7 @@ impl Bench {
             },
             resource: "ehr".to_owned(),
             scope: Scope::policy("masked"),
-            window: Window::of_ms(60_000),
+            window: Period::of_ms(60_000),
             kind,
             reason: "report".to_owned(),
             ticket: None,
@@ -327,7 +327,7 @@ async fn what_was_not_audited_is_at_the_next_start() {
         },
         resource: "ehr".to_owned(),
         scope: Scope::policy("masked"),
-        window: Window::of_ms(1),
+        window: Period::of_ms(1),
         kind: Kind::Timed,
         reason: "report".to_owned(),
         ticket: None,
@@ -405,7 +405,10 @@ fn a_policy_becomes_as_narrow_as_the_grant_and_never_wider() {
 
 proptest! {
     #[test]
-    fn identifiers_in_reasons_are_masked_and_the_rest_is_text(before in "\\PC{0,40}", after in "\\PC{0,40}") {
+    fn identifiers_in_reasons_are_masked_and_the_rest_is_text(
+        before in "\\PC{0,40}",
+        after in "\\PC{0,40}",
+    ) {
         let detectors = Detectors::standard();
         let text = format!("{before} patient SSN 536-22-8145 {after}");
         let shown = masked(&detectors, &text);

@@ -26,9 +26,9 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use velum_core::time::Timestamp;
 
 pub use thread::StoreHandle;
@@ -37,6 +37,7 @@ pub use thread::StoreHandle;
 pub const FILE: &str = "velum.db";
 /// A backup or another command of this machine may hold the store for a moment.
 const BUSY: Duration = Duration::from_secs(5);
+const RETRY: Duration = Duration::from_millis(10);
 
 /// Why the store does not do what it is asked to.
 #[derive(Debug)]
@@ -122,14 +123,16 @@ impl Store {
             .mode(0o600)
             .open(&path)
             .map_err(unusable)?;
-        let mut connection = Connection::open(&path)?;
-        connection.busy_timeout(BUSY)?;
-        schema::check(&connection, &path)?;
-        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        schema::migrate(&mut connection)?;
-        Ok(Self { connection })
+        // Not all of what follows waits by itself for another program that does the same.
+        let began = Instant::now();
+        loop {
+            match connect(&path) {
+                Err(StoreError::Database(error)) if is_busy(&error) && began.elapsed() < BUSY => {
+                    std::thread::sleep(RETRY);
+                }
+                connected => return connected.map(|connection| Self { connection }),
+            }
+        }
     }
 
     /// Runs `act` in a transaction: all of it is on disk when this returns, or nothing of it
@@ -163,6 +166,25 @@ impl Store {
             .transaction_with_behavior(TransactionBehavior::Deferred);
         look(&Tx(begun.map_err(StoreError::from)?))
     }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    schema::check(&connection, path)?;
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    schema::migrate(&mut connection)?;
+    Ok(connection)
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
 }
 
 /// A transaction that is open. See the modules of this folder for what can be done in one.

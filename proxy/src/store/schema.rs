@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::StoreError;
 
@@ -89,7 +89,10 @@ pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Is this a store, or about to become one, and not one of a later program?
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let foreign = |_| StoreError::Foreign(path.to_owned());
+    let foreign = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign(path.to_owned()),
+        _ => StoreError::Database(error),
+    };
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let application = number("application_id").map_err(foreign)?;
     let version = number("user_version")?;

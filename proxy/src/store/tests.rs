@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use velum_core::grant::{
-    Grant, GrantId, Kind, Narrowing, Person, Request, Requester, Scope, State, Terms, Window,
+    Grant, GrantId, Kind, Narrowing, Period, Person, Request, Requester, Scope, State, Terms,
 };
 
 use super::grants::Filter;
@@ -26,7 +26,7 @@ fn asked(identity: &str, chance: u32) -> (Grant, Vec<velum_core::grant::Event>) 
         },
         resource: "ehr".to_owned(),
         scope: Scope::policy("masked"),
-        window: Window::of_ms(60_000),
+        window: Period::of_ms(60_000),
         kind: Kind::Timed,
         reason: "report".to_owned(),
         ticket: None,

@@ -169,7 +169,7 @@ fn play(grant: &mut Grant, step: &Move, now: Timestamp) -> Result<Vec<Event>, Re
                     tables: Some(tables),
                     ..Scope::policy("masked")
                 }),
-                window: (!standing).then(|| Window::of_ms(length * MINUTE_MS)),
+                window: (!standing).then(|| Period::of_ms(length * MINUTE_MS)),
             };
             grant.approve(&by(id), "because", narrowing, now)
         }

@@ -182,8 +182,8 @@ impl Client {
     }
 
     fn ask(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Broken> {
-        let exchange = tokio::time::timeout(PATIENCE, self.exchange(request));
-        let answered = self.runtime.block_on(async { exchange.await });
+        let exchange = async { tokio::time::timeout(PATIENCE, self.exchange(request)).await };
+        let answered = self.runtime.block_on(exchange);
         answered.unwrap_or_else(|_| Err(Broken::Before("no answer in time".to_owned())))
     }
 

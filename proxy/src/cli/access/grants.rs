@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use velum_core::grant::StatementHash;
 
 use super::client::{Client, Failed};
 use super::{Connection, length, output};
@@ -76,6 +78,10 @@ struct Request {
     /// One of the commands, such as select.
     #[arg(long = "command")]
     commands: Vec<String>,
+    /// The one statement that is to run, exactly as it will be sent. Only its hash leaves this
+    /// machine.
+    #[arg(long)]
+    statement: Option<String>,
     /// Reference to a ticket elsewhere.
     #[arg(long)]
     ticket: Option<String>,
@@ -162,6 +168,7 @@ fn ask(client: &Client, request: &Request) -> Result<(), Failed> {
         ("ticket", request.ticket.clone().map(Value::from)),
         ("tables", set(&request.tables)),
         ("commands", set(&request.commands)),
+        ("statement_sha256", request.statement.as_deref().map(hash)),
     ];
     extend(&mut body, optional);
     show(client, &client.post("/api/v1/grants", &body, None)?)
@@ -217,6 +224,11 @@ fn decided(client: &Client, decide: &Decide, verb: &str) -> Result<(), Failed> {
 
 fn show(client: &Client, grant: &GrantView) -> Result<(), Failed> {
     output::show(client, grant, || output::grant(grant))
+}
+
+fn hash(statement: &str) -> Value {
+    let hash = StatementHash(Sha256::digest(statement).into());
+    Value::from(String::from(hash))
 }
 
 fn name(kind: Kind) -> String {

@@ -11,15 +11,20 @@ use crate::cli::print;
 pub(super) fn plain(text: &str) -> String {
     let kept = |char: char| match char {
         '\n' | '\t' => ' ',
-        // Controls, and what turns the direction of writing around.
-        char if char.is_control()
-            || matches!(char, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-        {
-            '\u{fffd}'
-        }
+        char if char.is_control() || turns(char) => '\u{fffd}',
         char => char,
     };
     text.chars().map(kept).collect()
+}
+
+/// Does it turn the direction of writing around?
+fn turns(char: char) -> bool {
+    let ranges = [
+        '\u{200e}'..='\u{200f}',
+        '\u{202a}'..='\u{202e}',
+        '\u{2066}'..='\u{2069}',
+    ];
+    ranges.iter().any(|range| range.contains(&char))
 }
 
 /// Prints the answer as a program wants it, or as `text` has it.
@@ -112,6 +117,7 @@ pub(super) fn grant(grant: &GrantView) -> String {
         lines.push(("on behalf of", grant.chain.join(", ")));
     }
     let optional = [
+        ("statement", grant.statement_sha256.clone()),
         ("ticket", grant.ticket.clone()),
         ("not before", grant.start.clone()),
         (
