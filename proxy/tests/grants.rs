@@ -48,10 +48,16 @@ fn main() -> ExitCode {
     support::run(trials)
 }
 
+/// Where an API is, and whose certificates it has.
+struct Api {
+    url: String,
+    authority: Option<PathBuf>,
+}
+
 /// A gateway with its people.
 struct House {
     gateway: Gateway,
-    api: String,
+    api: Api,
     /// Who asks, who decides, who looks.
     asks: String,
     ann: String,
@@ -61,32 +67,21 @@ struct House {
 impl House {
     fn new(bed: &Bed, driver: Driver) -> Self {
         let port = free_port();
-        let setup = Setup::new(driver, upstream(&bed.cluster), rules(port));
+        // On one of the drivers with TLS.
+        let tls = driver == Driver::Epoll;
+        let setup = Setup::new(driver, upstream(&bed.cluster), rules(port, tls));
         let gateway = Gateway::start(&setup);
-        let api = format!("http://127.0.0.1:{port}");
-        let config = gateway.config_file();
-        let first = velum(
-            &api,
-            "",
-            &[
-                "keys",
-                "bootstrap",
-                "--config",
-                &config.display().to_string(),
-            ],
-        );
+        let scheme = if tls { "https" } else { "http" };
+        let api = Api {
+            url: format!("{scheme}://localhost:{port}"),
+            authority: tls.then(|| gateway.authority_file()),
+        };
+        let config = gateway.config_file().display().to_string();
+        let bootstrap = ["keys", "bootstrap", "--config", &config];
+        let first = velum(&api, "", &bootstrap);
         assert!(first.status.success(), "{}", text(&first.stderr));
         let admin = text(&first.stdout).trim().to_owned();
-        let again = velum(
-            &api,
-            "",
-            &[
-                "keys",
-                "bootstrap",
-                "--config",
-                &config.display().to_string(),
-            ],
-        );
+        let again = velum(&api, "", &bootstrap);
         assert_eq!(again.status.code(), Some(1), "one first key");
         let key = |arguments: &[&str]| {
             let made = json(&api, &admin, &[&["keys", "create"], arguments].concat());
@@ -164,7 +159,7 @@ impl House {
     }
 }
 
-fn rules(port: u16) -> String {
+fn rules(port: u16, tls: bool) -> String {
     let identity = |name: &str, on_missing: &str| {
         format!(
             "[[identity]]\nname = \"{name}\"\nauth = \"scram\"\n\
@@ -177,24 +172,29 @@ fn rules(port: u16) -> String {
         identity(WAITING, "on_missing = \"wait\", wait_ms = 30_000"),
         identity(ASKING, "on_missing = \"request\""),
     ];
+    let tls = match tls {
+        true => "tls = { certificate = \"server.pem\", key = \"server.key\" }",
+        false => "",
+    };
     format!(
-        "[api]\nlisten = \"127.0.0.1:{port}\"\n\n[grants]\nlongest_s = 3_600\n\n{}\n{}",
+        "[api]\nlisten = \"127.0.0.1:{port}\"\n{tls}\n\n[grants]\nlongest_s = 3_600\n\n{}\n{}",
         people.concat(),
         clinic::rules()
     )
 }
 
-fn velum(api: &str, key: &str, arguments: &[&str]) -> Output {
+fn velum(api: &Api, key: &str, arguments: &[&str]) -> Output {
     let mut velum = Command::new(env!("CARGO_BIN_EXE_velum"));
-    velum
-        .args(arguments)
-        .env("VELUM_API", api)
-        .env("VELUM_KEY", key);
+    velum.args(arguments);
+    if let Some(authority) = &api.authority {
+        velum.arg("--api-ca").arg(authority);
+    }
+    velum.env("VELUM_API", &api.url).env("VELUM_KEY", key);
     velum.output().expect("velum runs")
 }
 
 /// The answer of a command that has to work.
-fn json(api: &str, key: &str, arguments: &[&str]) -> Value {
+fn json(api: &Api, key: &str, arguments: &[&str]) -> Value {
     let output = velum(api, key, &[arguments, &["--json"]].concat());
     let error = text(&output.stderr);
     assert!(output.status.success(), "velum {arguments:?}: {error}");
@@ -329,7 +329,12 @@ fn it_is_refused_narrowed_and_revoked(bed: &Bed, driver: Driver) {
     let refused = house.psql(bed, ASKING, &["SELECT 1"]);
     let error = text(&refused.wait_with_output().expect("psql ends").stderr);
     let id = house.waiting(ASKING);
-    for part in ["needs a grant", &id, "velum grants approve", &house.api] {
+    for part in [
+        "needs a grant",
+        &id,
+        "velum grants approve",
+        "/api/v1/grants/",
+    ] {
         assert!(error.contains(part), "{part} in {error}");
     }
     let narrow = [
@@ -429,7 +434,11 @@ fn one_session_uses_it_up(bed: &Bed, driver: Driver) {
         table.contains(id) && table.contains("one-time") && table.contains("one look"),
         "{table}"
     );
-    let nobody = velum("http://127.0.0.1:1", &house.eve, &["grants", "list"]);
+    let nowhere = Api {
+        url: "http://127.0.0.1:1".to_owned(),
+        authority: None,
+    };
+    let nobody = velum(&nowhere, &house.eve, &["grants", "list"]);
     assert_eq!(nobody.status.code(), Some(2));
     assert!(
         text(&nobody.stderr).contains("is the gateway running"),
@@ -437,18 +446,10 @@ fn one_session_uses_it_up(bed: &Bed, driver: Driver) {
         text(&nobody.stderr)
     );
     let copy: PathBuf = house.gateway.config_file().with_file_name("copy.db");
-    let config = house.gateway.config_file();
-    let backup = velum(
-        "",
-        "",
-        &[
-            "store",
-            "backup",
-            &copy.display().to_string(),
-            "--config",
-            &config.display().to_string(),
-        ],
-    );
+    let mut backup = Command::new(env!("CARGO_BIN_EXE_velum"));
+    backup.args(["store", "backup"]).arg(&copy).arg("--config");
+    let backup = backup.arg(house.gateway.config_file()).output();
+    let backup = backup.expect("velum runs");
     assert!(
         backup.status.success() && copy.exists(),
         "{}",

@@ -165,7 +165,7 @@ pub enum Body {
         actor: String,
         /// Reason or rationale, with what detectors found in it masked.
         why: String,
-        /// Kind, scope, window and approvals.
+        /// Kind, scope, window, chain, ticket and approvals.
         what: String,
         /// Somebody has to hear of it at once.
         alarm: bool,

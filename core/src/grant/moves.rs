@@ -332,7 +332,7 @@ impl Grant {
         }
     }
 
-    /// Kind, scope, window and approvals on one line.
+    /// Kind, scope, window, chain, ticket and approvals on one line.
     fn in_words(&self) -> String {
         let Facts { scope, window, .. } = &**self;
         let mut words = format!("{} policy={}", self.request.kind.as_str(), scope.policy);
@@ -352,6 +352,13 @@ impl Grant {
         }
         if let Some(length_ms) = window.length_ms {
             words.push_str(&format!(" seconds={}", length_ms / 1_000));
+        }
+        let chain = &self.request.requester.chain;
+        if !chain.is_empty() {
+            words.push_str(&format!(" on-behalf-of={}", chain.join(",")));
+        }
+        if let Some(ticket) = &self.request.ticket {
+            words.push_str(&format!(" ticket={ticket}"));
         }
         words.push_str(&format!(
             " approvals={}/{}",

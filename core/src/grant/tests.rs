@@ -325,6 +325,61 @@ fn what_is_missing_or_too_much_is_not_even_a_request() {
     assert_eq!(refused(|it| it.kind = Kind::Standing), "standing-window");
 }
 
+#[test]
+fn each_refusal_has_a_code_and_words_of_its_own() {
+    let mut all = vec![
+        Refused::NoReason,
+        Refused::NoRationale,
+        Refused::TooLongText,
+        Refused::Nameless,
+        Refused::NoWindow,
+        Refused::StandingWindow,
+        Refused::TooLong { longest_ms: 1 },
+        Refused::Past,
+        Refused::NoBreakGlass,
+        Refused::Unreviewed(GrantId::new(at(0), 0)),
+        Refused::SelfApproval("ann".to_owned()),
+        Refused::Conflict("billing".to_owned()),
+        Refused::NotAnApprover,
+        Refused::Twice,
+        Refused::WiderScope,
+        Refused::WiderWindow,
+        Refused::NotTheRequester,
+        Refused::NotYet,
+        Refused::Expired,
+        Refused::ReviewOverdue,
+        Refused::UsedUp,
+        Refused::NothingToReview,
+        Refused::Reviewed,
+    ];
+    all.extend(State::ALL.map(Refused::State));
+    let codes: BTreeSet<&str> = all.iter().map(Refused::code).collect();
+    let words: BTreeSet<String> = all.iter().map(ToString::to_string).collect();
+    assert_eq!((codes.len(), words.len()), (all.len(), all.len()));
+}
+
+#[test]
+fn an_event_tells_who_for_whom_and_what() {
+    let mut grant = requested(asked(Kind::Timed, 20), Terms::default());
+    let by = person("ann", &[]);
+    let events = grant.approve(&by, "needed", Narrowing::default(), at(1));
+    let [approved, _] = &events.expect("an approval")[..] else {
+        panic!("approved and activated")
+    };
+    let told = (
+        &*approved.who,
+        &*approved.why,
+        &*approved.identity,
+        &*approved.resource,
+    );
+    assert_eq!(told, ("ann", "needed", "agent", "ehr"));
+    assert_eq!(
+        approved.what,
+        "timed policy=masked tables=clinical.notes,clinical.visits seconds=1200 \
+         on-behalf-of=pipeline,dora ticket=OPS-7 approvals=1/1"
+    );
+}
+
 /// What a store gives back is not believed where no moves lead to it.
 #[test]
 fn a_document_that_was_tampered_with_is_not_read() {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use velum_core::audit::record::{Record, SessionId};
+use velum_core::audit::record::SessionId;
 use velum_core::error::{Refusal, SqlState};
-use velum_core::grant::{Grant, GrantId, Kind, Period, Request, Requester, Scope, State};
+use velum_core::grant::{Event, Grant, GrantId, Kind, Period, Request, Requester, Scope, State};
 use velum_core::time::Timestamp;
 
-use super::desk::{Desk, Happened, is_single, record};
+use super::desk::{Desk, Happened, record};
 use super::moves::{self, Failure};
 use super::narrow::narrowed;
 use crate::observe::{self, Field};
@@ -125,9 +125,7 @@ impl Desk {
         question: &GrantQuestion,
         wanted: &Wanted,
     ) -> Result<Option<Admission>, Failure> {
-        let wish = wanted.clone();
-        let found = self.change(move |tx, now| find(tx, &wish, now)).await?;
-        let Some(grant) = found else {
+        let Some(grant) = self.grant_for(wanted).await? else {
             return Ok(None);
         };
         match narrowed(&question.policy, &grant.scope) {
@@ -143,6 +141,30 @@ impl Desk {
                 let fields = [("grant", Field::Name(&id)), ("cause", Field::Name(&reason))];
                 observe::event("grant-not-enforceable", &fields);
                 Ok(None)
+            }
+        }
+    }
+
+    /// The grant by which a session goes on. Only what changes by that is written to the store:
+    /// clients come more often than people decide.
+    async fn grant_for(self: &Arc<Self>, wanted: &Wanted) -> Result<Option<Grant>, Failure> {
+        let wish = wanted.clone();
+        let found = self.look(move |tx| {
+            let now = tx.latest(observe::now())?;
+            Ok(first(open(tx, &wish)?, &wish, now))
+        });
+        match found.await? {
+            None => Ok(None),
+            Some(Found { is_new: true, .. }) => {
+                let wish = wanted.clone();
+                self.change(move |tx, now| take(tx, &wish, now)).await
+            }
+            Some(Found { grant, events, .. }) => {
+                let records = events.iter().map(|it| record(it, 0, wanted.session));
+                match self.append(records.collect()).await {
+                    true => Ok(Some(grant)),
+                    false => Err(Failure::Closed),
+                }
             }
         }
     }
@@ -247,41 +269,45 @@ fn open(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Grant>, Failure> {
         .collect())
 }
 
-/// A grant that lets the session in; those for a single session come last.
-fn find(
+/// A grant that lets a session in.
+struct Found {
+    grant: Grant,
+    events: Vec<Event>,
+    /// It is not as it is stored any more.
+    is_new: bool,
+}
+
+/// The first of these that lets the session in; those for a single session come last.
+fn first(mut open: Vec<Grant>, wanted: &Wanted, now: Timestamp) -> Option<Found> {
+    open.sort_by_key(|grant| (grant.request.kind == Kind::OneTime, grant.id));
+    open.into_iter().find_map(|mut grant| {
+        let before = (grant.state, grant.used_by.clone());
+        let events = grant.use_by(wanted.session, now).ok()?;
+        Some(Found {
+            is_new: before != (grant.state, grant.used_by.clone()),
+            events,
+            grant,
+        })
+    })
+}
+
+/// The same, and stored: of two sessions that come at once, one gets it.
+fn take(
     tx: &Tx<'_>,
     wanted: &Wanted,
     now: Timestamp,
 ) -> Result<(Option<Grant>, Happened), Failure> {
-    let mut open = open(tx, wanted)?;
-    open.sort_by_key(|grant| (is_single(grant.request.kind), grant.id));
-    for mut grant in open {
-        let before = (grant.state, grant.used_by.clone());
-        let Ok(events) = grant.use_by(wanted.session, now) else {
-            continue;
-        };
-        if before == (grant.state, grant.used_by.clone()) {
-            // Nothing to store; that it was used is for the audit log.
-            let records: Vec<Record> = events
-                .iter()
-                .map(|event| record(event, 0, wanted.session))
-                .collect();
-            let happened = Happened {
-                records,
-                ..Happened::default()
-            };
-            return Ok((Some(grant), happened));
-        }
-        let stored = tx.grant(grant.id)?.ok_or(Failure::Unknown)?;
-        tx.update_grant(&grant, stored.version)?;
-        let happened = Happened {
-            events: tx.append_events(events)?,
-            session: wanted.session.0,
-            ..Happened::default()
-        };
-        return Ok((Some(grant), happened));
-    }
-    Ok((None, Happened::default()))
+    let Some(found) = first(open(tx, wanted)?, wanted, now) else {
+        return Ok((None, Happened::default()));
+    };
+    let stored = tx.grant(found.grant.id)?.ok_or(Failure::Unknown)?;
+    tx.update_grant(&found.grant, stored.version)?;
+    let happened = Happened {
+        events: tx.append_events(found.events)?,
+        session: wanted.session.0,
+        ..Happened::default()
+    };
+    Ok((Some(found.grant), happened))
 }
 
 fn over(wanted: &Wanted, request: GrantId, state: State) -> Refusal {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use velum_core::audit::record::{Body, Record, SessionId};
-use velum_core::grant::{Event, Kind, Refused, State};
+use velum_core::grant::{Event, Refused, State};
 use velum_core::time::Timestamp;
 use velum_detectors::Detectors;
 
@@ -256,9 +256,4 @@ pub(super) fn record(event: &Event, sequence: u64, session: SessionId) -> Record
             alarm: event.alarm,
         },
     }
-}
-
-/// Is it for one session alone?
-pub(super) fn is_single(kind: Kind) -> bool {
-    kind == Kind::OneTime
 }

@@ -198,13 +198,20 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn clock(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
-        let known: i64 = self
-            .0
-            .query_row("SELECT latest_ns FROM clock", [], |row| row.get(0))?;
-        let latest = now.max(moment(known));
+        let latest = self.latest(now)?;
         self.0
             .execute("UPDATE clock SET latest_ns = $1", params![nanos(latest)])?;
         Ok(latest)
+    }
+
+    /// The same without remembering it.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn latest(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let sql = "SELECT latest_ns FROM clock";
+        let known: i64 = self.0.query_row(sql, [], |row| row.get(0))?;
+        Ok(now.max(moment(known)))
     }
 }
 
