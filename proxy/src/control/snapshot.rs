@@ -176,9 +176,8 @@ fn resource(
                 Arc::new(policies::policy(policy, &scope)?),
             );
             detectors.insert(identity.name.clone(), Arc::new(detectors_of(policy)?));
-            if let Some(needed) = &access.grant {
-                grants.insert(identity.name.clone(), grant_rule(needed));
-            }
+            let needed = access.grant.as_ref().map(grant_rule);
+            grants.extend(needed.map(|rule| (identity.name.clone(), rule)));
         }
     }
     let address = address(&resource.address);
