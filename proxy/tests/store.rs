@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -39,6 +40,11 @@ fn main() -> ExitCode {
 
 /// Requests and decides in several threads, and prints a line for each that was acknowledged.
 fn write_until_killed(folder: &Path) -> ExitCode {
+    // A writer that fails is no writer that was killed.
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("{panic}");
+        std::process::abort();
+    }));
     let begun = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("after 1970");
@@ -204,7 +210,8 @@ fn one_round(folder: &Path, after: Duration) -> Vec<String> {
     let reader = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
     std::thread::sleep(after);
     child.kill().expect("a kill");
-    child.wait().expect("its end");
+    let status = child.wait().expect("its end");
+    assert_eq!(status.signal(), Some(9), "it has ended by itself: {status}");
     let mut said = reader.join().expect("the reader");
     said.insert(0, first);
     said

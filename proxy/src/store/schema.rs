@@ -87,17 +87,18 @@ const MIGRATIONS: &[&str] = &["
 /// The version that this program knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Is this a store, or about to become one, and not one of a later program?
-pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// Is this a store, or about to become one, and not one of a later program? Looks at one state of
+/// the file, as another program may be making it a store.
+pub(super) fn check(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let foreign = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::Foreign(path.to_owned()),
         _ => StoreError::Database(error),
     };
-    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let application = number("application_id").map_err(foreign)?;
-    let version = number("user_version")?;
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tx = connection.transaction().map_err(foreign)?;
+    let number = |name: &str| tx.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let count = "SELECT count(*) FROM sqlite_schema";
+    let tables: i64 = tx.query_row(count, [], |row| row.get(0)).map_err(foreign)?;
+    let (application, version) = (number("application_id")?, number("user_version")?);
     let is_new = application == 0 && version == 0 && tables == 0;
     if application != APPLICATION && !is_new {
         return Err(StoreError::Foreign(path.to_owned()));
