@@ -14,6 +14,7 @@
 //! * [`policy`] and [`mask`]: which cell is masked, and what stands in its place.
 //! * [`inspect`]: the trait that detection engines implement.
 //! * [`audit`]: the records that a session leaves behind.
+//! * [`grant`]: who may reach what, for how long, because whom decided so.
 #![forbid(unsafe_code)]
 
 pub mod audit;
@@ -21,6 +22,7 @@ pub mod bytes;
 pub mod catalog;
 pub mod cell;
 pub mod error;
+pub mod grant;
 pub mod identity;
 pub mod inspect;
 pub mod limits;

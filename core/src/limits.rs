@@ -77,6 +77,8 @@ pub const ANALYSES_BYTES: usize = 8 * 1024 * 1024;
 /// Steps of one analysis of what flows into a statement's output; a step is the look at a node,
 /// a column or a source.
 pub const LINEAGE_STEPS: usize = 500_000;
+/// Reason of a request or rationale of a decision.
+pub const GRANT_TEXT_BYTES: usize = 4 * 1024;
 
 const _: () = assert!(WINDOW_SMALL_BYTES >= STARTUP_MESSAGE_BYTES);
 const _: () = assert!(WINDOW_SMALL_BYTES >= AUTH_MESSAGE_BYTES);

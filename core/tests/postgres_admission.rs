@@ -5,6 +5,7 @@ mod support;
 
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use support::*;
 use velum_core::audit::record::{Body, Status};
 use velum_core::policy::guard::{Guard, Predicates, ProbeBudget};
@@ -305,4 +306,43 @@ fn a_refused_parse_of_the_unnamed_statement_leaves_none() {
     harness.client(&concat(&[parse("named", REFUSED), sync()]));
     let (tag, body) = frames(&harness.to_server).remove(0);
     assert!(tag == b'P' && body.starts_with(b"velum "));
+}
+
+/// One text may run, and what belongs to the session: nothing else, by no way of the protocol.
+#[test]
+fn of_granted_statements_only_the_exact_text_runs() {
+    const GRANTED: &str = "SELECT id FROM patients";
+    let hash: [u8; 32] = Sha256::digest(GRANTED).into();
+    let guard = Guard {
+        statements: Some([hash].into()),
+        ..Guard::default()
+    };
+    let policy = || masking_policy().guarded(guard.clone());
+    let mut harness = Harness::ready(policy(), Dashed);
+    harness.client(&query("BEGIN"));
+    harness.server(&concat(&[complete("BEGIN"), ready(b'T')]));
+    assert_eq!(tags(&harness.take_client()), "CZ");
+    harness.client(&query(GRANTED));
+    assert!(contains(&harness.to_server, GRANTED.as_bytes()));
+    for other in [
+        "SELECT id FROM patients ",
+        "select id from patients",
+        "SELECT id FROM patients; SELECT 1",
+        "PREPARE p AS SELECT id FROM patients",
+        "SELECT 1",
+        "no SQL at all",
+    ] {
+        let mut harness = Harness::ready(policy(), Dashed);
+        harness.client(&query(other));
+        assert!(
+            contains(&harness.to_server, b"refused by the gateway"),
+            "{other}"
+        );
+        harness.server(&concat(&[syntax_error(), ready(b'I')]));
+        let text = told(&harness.take_client());
+        assert!(
+            text.contains("C42501") && text.contains("not granted"),
+            "{other}: {text}"
+        );
+    }
 }

@@ -4,12 +4,15 @@
 //! writes. [`planes`] holds everything that crosses between them. [`demo`] shows the whole to a
 //! newcomer, on a throw-away PostgreSQL that the tests use too.
 //!
+//! * [`api`]: requests, decisions and keys over HTTP.
 //! * [`audit`]: the log on disk.
 //! * [`cli`]: the command line.
 //! * [`config`]: `velum.toml`, checked whole.
 //! * [`leak_suite`]: what any proxy must hold back, and whether one does.
 //! * [`control`]: the thread that decides, loads and writes.
+//! * [`grants`]: who may come in, and who said so; [`store`]: that on disk.
 
+pub mod api;
 pub mod audit;
 pub mod cli;
 pub mod config;
@@ -18,8 +21,10 @@ pub mod demo;
 pub mod doctor;
 pub mod drive;
 pub mod epoll;
+pub mod grants;
 pub mod leak_suite;
 pub mod observe;
 pub mod planes;
 pub mod relay;
 pub mod ring;
+pub mod store;

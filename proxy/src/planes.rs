@@ -1,7 +1,7 @@
 //! What crosses threads.
 //!
 //! ```text
-//!               Snapshot (ArcSwap, by epoch) · CatalogSlot · DurableMark      + Wake
+//!               Snapshot, ActiveGrants (ArcSwap, by epoch) · CatalogSlot · DurableMark  + Wake
 //!   control  ───────────────────────────────────────────────────────────▶  data threads 0..N-1
 //!   thread   ◀───────────────────────────────────────────────────────────  (one ring each)
 //!               Batch of audit records · ControlRequest           (both bounded)
@@ -12,12 +12,14 @@
 //! [`cancel`] is the one table that all data threads write.
 
 pub mod cancel;
+pub mod grants;
 pub mod room;
 pub mod snapshot;
 pub mod uplink;
 pub mod wake;
 
 pub use cancel::{CancelMap, CancelTarget};
+pub use grants::{ActiveGrants, Admission, GrantAnswer, GrantQuestion, GrantRule, Missing};
 pub use room::Room;
 pub use snapshot::{
     Ahead, CatalogSlot, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, Loaded,

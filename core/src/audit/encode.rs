@@ -18,10 +18,14 @@ use std::sync::Arc;
 use super::record::{Body, Channel, Effect, Record, SessionId, Status};
 use super::token::Token;
 use crate::bytes::{Reader, Truncated};
+use crate::grant::EventKind;
 use crate::time::Timestamp;
 
 /// Grows with every change of the layout; older ones stay readable.
 const VERSION: u8 = 1;
+/// Kinds of what people decide.
+const GRANT: u8 = 20;
+const ADMINISTRATION: u8 = 21;
 /// Bytes of the length in front.
 const LENGTH_BYTES: usize = 4;
 
@@ -137,6 +141,8 @@ fn kind(body: &Body) -> u8 {
         // From 32 on: the log about itself.
         Body::SigningKey { .. } => 32,
         Body::CheckpointOverruled { .. } => 33,
+        Body::Grant { .. } => GRANT,
+        Body::Administration { .. } => ADMINISTRATION,
     }
 }
 
@@ -214,6 +220,40 @@ impl Encoder<'_> {
                 }
             }
             Body::CheckpointOverruled { cause } => self.str(cause),
+            Body::Grant { .. } | Body::Administration { .. } => self.decision(body),
+        }
+    }
+
+    /// What people decide.
+    fn decision(&mut self, body: &Body) {
+        match body {
+            Body::Grant {
+                grant,
+                event,
+                sequence,
+                actor,
+                why,
+                what,
+                alarm,
+            } => {
+                self.str(&grant.to_string());
+                self.u8(event.code());
+                self.u64(*sequence);
+                self.str(actor);
+                self.str(why);
+                self.str(what);
+                self.u8(u8::from(*alarm));
+            }
+            Body::Administration {
+                actor,
+                event,
+                subject,
+            } => {
+                self.str(actor);
+                self.str(event);
+                self.str(subject);
+            }
+            _ => {}
         }
     }
 
@@ -372,7 +412,27 @@ impl<'a> Decoder<'a> {
             33 => Body::CheckpointOverruled {
                 cause: self.string()?,
             },
+            GRANT => self.grant()?,
+            ADMINISTRATION => Body::Administration {
+                actor: self.string()?,
+                event: self.string()?,
+                subject: self.string()?,
+            },
             _ => return Err(DecodeError::Invalid("kind")),
+        })
+    }
+
+    fn grant(&mut self) -> Result<Body, DecodeError> {
+        let grant = self.str()?.parse();
+        let event = EventKind::from_code(self.u8()?);
+        Ok(Body::Grant {
+            grant: grant.map_err(|_| DecodeError::Invalid("grant"))?,
+            event: event.ok_or(DecodeError::Invalid("event"))?,
+            sequence: self.u64()?,
+            actor: self.string()?,
+            why: self.string()?,
+            what: self.string()?,
+            alarm: self.flag("alarm")?,
         })
     }
 

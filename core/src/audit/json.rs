@@ -82,6 +82,40 @@ fn body(object: &mut Object, body: &Body) {
             object.text("event", "checkpoint_overruled");
             object.text("cause", cause);
         }
+        Body::Grant { .. } | Body::Administration { .. } => decision(object, body),
+    }
+}
+
+/// What people decide.
+fn decision(object: &mut Object, body: &Body) {
+    match body {
+        Body::Grant {
+            grant,
+            event,
+            sequence,
+            actor,
+            why,
+            what,
+            alarm,
+        } => {
+            object.text("event", &format!("grant_{}", event.as_str()));
+            object.text("grant", &grant.to_string());
+            object.raw("event_sequence", &sequence.to_string());
+            object.text("actor", actor);
+            object.text("why", why);
+            object.text("what", what);
+            object.raw("alarm", &alarm.to_string());
+        }
+        Body::Administration {
+            actor,
+            event,
+            subject,
+        } => {
+            object.text("event", event);
+            object.text("actor", actor);
+            object.text("subject", subject);
+        }
+        _ => {}
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 pub use super::encode::DecodeError;
 use super::token::Token;
+use crate::grant::{EventKind, GrantId};
 use crate::time::Timestamp;
 
 /// A session's random name, drawn by the proxy.
@@ -161,6 +162,35 @@ pub enum Body {
     CheckpointOverruled {
         /// What did not fit.
         cause: String,
+    },
+    /// Somebody asked for access, decided about it, or ended it; or a session was let in by it.
+    /// The record's identity and resource are those of the grant.
+    Grant {
+        /// Its name.
+        grant: GrantId,
+        /// What happened.
+        event: EventKind,
+        /// The event's number in the store, by which one that was recorded twice is known; 0 for
+        /// what is not stored.
+        sequence: u64,
+        /// Who did it; empty: nobody, time passed.
+        actor: String,
+        /// Reason or rationale, with what detectors found in it masked.
+        why: String,
+        /// Kind, scope, window, chain, ticket and approvals.
+        what: String,
+        /// Somebody has to hear of it at once.
+        alarm: bool,
+    },
+    /// Somebody changed who may use the gateway's own interfaces, or used a way in that is meant
+    /// for the first start alone.
+    Administration {
+        /// Who.
+        actor: String,
+        /// `key_created`, `key_revoked`, `bootstrap_key_used`
+        event: String,
+        /// What it was done to.
+        subject: String,
     },
 }
 

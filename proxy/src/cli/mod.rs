@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done, 1 the check found something, 2 misuse or bad input.
 
+mod access;
 mod audit;
 mod check_config;
 mod corpus;
@@ -16,6 +17,7 @@ mod ordered;
 mod policy;
 mod progress;
 mod scan;
+mod store;
 mod tune;
 mod witness;
 
@@ -81,6 +83,12 @@ enum Command {
     #[command(subcommand)]
     Policy(policy::Policy),
     Discover(discover::Discover),
+    Grants(access::grants::Grants),
+    Keys(access::keys::Keys),
+    Identities(access::identities::Identities),
+    /// The store of grants and keys.
+    #[command(subcommand)]
+    Store(store::Command),
     /// Read, verify and prove the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -104,6 +112,10 @@ pub fn run() -> ExitCode {
         Command::Doctor { config, json } => doctor::run(&config, json),
         Command::Policy(command) => policy::run(&command),
         Command::Discover(arguments) => discover::run(&arguments),
+        Command::Grants(arguments) => access::grants::run(&arguments),
+        Command::Keys(arguments) => access::keys::run(&arguments),
+        Command::Identities(arguments) => access::identities::run(&arguments),
+        Command::Store(command) => store::run(&command),
         Command::Audit(command) => audit::run(command),
         Command::Witness(arguments) => witness::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),

@@ -52,6 +52,21 @@ pub(super) fn check(root: &Section<'_>, sections: &Sections<'_>) {
     for identity in sections.identities {
         proofs(root, identity, sections);
         catalogs(root, identity, sections);
+        deciders(root, identity);
+    }
+}
+
+/// Whoever needs a grant needs somebody who can give it.
+fn deciders(root: &Section<'_>, identity: &Placed<Identity>) {
+    let needs = |access: &&Access| access.grant.is_some();
+    if let Some(access) = identity.value.access.iter().find(needs)
+        && !root.has("api")
+    {
+        root.reporter.report_with_hint(
+            identity.span.clone(),
+            format!("`{}` needs a grant that nobody could give", access.resource),
+            "add `[api]` with `listen = \"127.0.0.1:6480\"`: decisions are made there",
+        );
     }
 }
 
@@ -72,7 +87,7 @@ fn unique<T>(root: &Section<'_>, what: &str, all: &[Placed<T>], name: impl Fn(&T
 fn references(section: &Section<'_>, root: &Section<'_>) {
     let resources = names(root, "resource");
     let policies = names(root, "policy");
-    for (resource, policy) in section.pairs("access") {
+    for (resource, policy) in section.references("access", "policy") {
         for (kind, word, known) in [
             ("resource", &resource, &resources),
             ("policy", &policy, &policies),

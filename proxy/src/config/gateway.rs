@@ -94,7 +94,8 @@ pub(super) fn listener(section: &Section<'_>) -> Option<Listener> {
     })
 }
 
-fn address(section: &Section<'_>, text: &Spanned<String>) -> Option<SocketAddr> {
+/// Address and port.
+pub(super) fn address(section: &Section<'_>, text: &Spanned<String>) -> Option<SocketAddr> {
     match text.get_ref().parse() {
         Ok(address) => Some(address),
         Err(_) => {

@@ -2,8 +2,9 @@
 
 use velum_core::wire::postgres::handshake::ScramVerifier;
 
+use super::api;
 use super::model::*;
-use super::reader::Section;
+use super::reader::{Named, Section};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
@@ -25,14 +26,7 @@ pub(super) fn identity(section: &Section<'_>) -> Option<Identity> {
     let method = section.required_choice("auth", &methods);
     let knowledge = knowledge(section, method);
     let certificate_name = section.string("certificate_name");
-    let access: Vec<_> = section
-        .pairs("access")
-        .into_iter()
-        .map(|(resource, policy)| Access {
-            resource: resource.into_inner(),
-            policy: policy.into_inner(),
-        })
-        .collect();
+    let access = access(section);
     if access.is_empty() && (section.has("access") || name.is_some()) {
         section.reporter.report_with_hint(
             section.span.clone(),
@@ -61,6 +55,30 @@ pub(super) fn identity(section: &Section<'_>) -> Option<Identity> {
         certificate_name,
         access,
     })
+}
+
+/// The name of a policy, or a table with `policy` and what it takes besides.
+fn access(section: &Section<'_>) -> Vec<Access> {
+    let mut all = Vec::new();
+    for (resource, value) in section.named("access") {
+        let (policy, grant) = match value {
+            Named::Text(policy) => (Some(policy), None),
+            Named::Section(section) => {
+                let policy = section.required_string("policy");
+                let grant = api::needed(&section);
+                section.finish();
+                (policy, grant)
+            }
+        };
+        if let Some(policy) = policy {
+            all.push(Access {
+                resource: resource.into_inner(),
+                policy: policy.into_inner(),
+                grant,
+            });
+        }
+    }
+    all
 }
 
 /// The password or the verifier: exactly one where SCRAM is used, none elsewhere.

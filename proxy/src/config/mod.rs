@@ -7,12 +7,13 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `identity`, `resource`, `policy`: one section each; `strategy`: what a policy's
-//!   rules do.
+//! * `gateway`, `api`, `identity`, `resource`, `policy`: one section each; `strategy`: what a
+//!   policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
 
 pub(crate) mod against;
+mod api;
 pub mod coverage;
 mod cross;
 mod gateway;
@@ -161,6 +162,13 @@ fn build<'t>(
     let resources = collect(&root, "resource", resource::resource);
     let policies = collect(&root, "policy", policy::policy);
     let limits = gateway::limits(root.section("limits").as_ref());
+    let api_section = root.section("api");
+    let api = api_section.as_ref().map(|section| {
+        let read = api::api(section);
+        section.finish();
+        read
+    });
+    let grants = api::grants(root.section("grants").as_ref());
     root.finish();
 
     let sections = cross::Sections {
@@ -180,6 +188,11 @@ fn build<'t>(
         resources: values(resources),
         policies: values(policies),
         limits,
+        api: match api {
+            Some(read) => Some(read?),
+            None => None,
+        },
+        grants,
     })
 }
 

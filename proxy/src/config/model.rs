@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use velum_core::grant::Terms;
 use velum_core::policy::guard::ProbeBudget;
 
 use super::secret::Secret;
@@ -32,6 +33,10 @@ pub struct Config {
     pub policies: Vec<Policy>,
     /// `[limits]`
     pub limits: Limits,
+    /// `[api]`, if there is one.
+    pub api: Option<Api>,
+    /// `[grants]`: who has to agree to new requests.
+    pub grants: Terms,
 }
 
 /// How the data plane waits for the kernel.
@@ -161,6 +166,49 @@ pub struct Access {
     pub resource: String,
     /// Name of the policy.
     pub policy: String,
+    /// Somebody has to agree first; `None`: it is a standing access.
+    pub grant: Option<GrantNeeded>,
+}
+
+/// What an access needs besides a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantNeeded {
+    /// What happens to a client without one.
+    pub on_missing: OnMissing,
+    /// How long it is kept waiting.
+    pub wait: Duration,
+    /// For how long a request that is made in its place asks.
+    pub wanted: Duration,
+}
+
+/// What happens to a client without a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnMissing {
+    /// It is refused.
+    Refuse,
+    /// It is refused, with the number of a request that was made in its place.
+    Request,
+    /// It waits until somebody decides about such a request.
+    Wait,
+}
+
+/// `[api]`
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The certificate; there unless it listens on a loopback address.
+    pub tls: Option<ServerTls>,
+    /// Where people reach it, without a slash at the end; for messages.
+    pub url: Option<String>,
+    /// What one caller may ask, on average.
+    pub requests_per_minute: u32,
+    /// Longest body of a request.
+    pub body_bytes: usize,
+    /// Connections at once.
+    pub connections: usize,
+    /// From the first byte of a request to its answer.
+    pub request_timeout: Duration,
 }
 
 /// `[[identity]]`
@@ -567,6 +615,12 @@ impl Config {
         let here = accesses.filter(|access| access.resource == resource.name);
         let names: BTreeSet<&str> = here.map(|access| access.policy.as_str()).collect();
         names.into_iter().filter_map(|name| self.policy(name))
+    }
+
+    /// True if anything here is about grants or the API: both need the store.
+    pub fn uses_store(&self) -> bool {
+        let mut accesses = self.identities.iter().flat_map(|it| &it.access);
+        self.api.is_some() || accesses.any(|access| access.grant.is_some())
     }
 
     /// The policy of this name.

@@ -11,6 +11,14 @@ use toml::de::{DeTable, DeValue};
 use super::Environment;
 use super::problem::{Reporter, closest, one_of};
 
+/// A value in a table whose keys are names.
+pub(super) enum Named<'t> {
+    /// A string.
+    Text(Spanned<String>),
+    /// A table.
+    Section(Section<'t>),
+}
+
 /// A table of the file.
 pub(super) struct Section<'t> {
     /// As the file names it, such as `listener.tls`.
@@ -187,24 +195,68 @@ impl<'t> Section<'t> {
         sections
     }
 
-    /// Keys and string values of a table whose keys are names.
-    pub(super) fn pairs(&self, key: &'static str) -> Vec<(Spanned<String>, Spanned<String>)> {
+    /// Keys and values of a table whose keys are names: strings, or tables below this one.
+    pub(super) fn named(&self, key: &'static str) -> Vec<(Spanned<String>, Named<'t>)> {
         let Some(section) = self.section(key) else {
             return Vec::new();
         };
-        let mut pairs = Vec::new();
+        let mut all = Vec::new();
         for (name, value) in section.table {
-            match value.get_ref().as_str() {
-                Some(text) => pairs.push((
+            let text = value.get_ref().as_str();
+            let text = text.map(|text| Spanned::new(value.span(), text.to_owned()));
+            let table = value.get_ref().as_table();
+            let read = match (text, table) {
+                (Some(text), _) => Some(Named::Text(text)),
+                (None, Some(table)) => {
+                    let below = section.below(name.get_ref(), table, value.span());
+                    Some(Named::Section(below))
+                }
+                (None, None) => self.wrong_type(name.get_ref(), value, "a string"),
+            };
+            let name = Spanned::new(name.span(), name.get_ref().clone().into_owned());
+            all.extend(read.map(|read| (name, read)));
+        }
+        all
+    }
+
+    /// The names of such a table with the string of each: the value itself, or what stands under
+    /// `inner` in it. What is of another type is left out: [`Section::named`] reports it.
+    pub(super) fn references(
+        &self,
+        key: &'static str,
+        inner: &str,
+    ) -> Vec<(Spanned<String>, Spanned<String>)> {
+        let table = self.value(key).and_then(|value| value.get_ref().as_table());
+        let mut pairs = Vec::new();
+        for (name, value) in table.into_iter().flatten() {
+            let value = match value.get_ref().as_table() {
+                Some(table) => table.get(inner),
+                None => Some(value),
+            };
+            if let Some(value) = value
+                && let Some(text) = value.get_ref().as_str()
+            {
+                pairs.push((
                     Spanned::new(name.span(), name.get_ref().clone().into_owned()),
                     Spanned::new(value.span(), text.to_owned()),
-                )),
-                None => {
-                    self.wrong_type::<()>(name.get_ref(), value, "a string");
-                }
+                ));
             }
         }
         pairs
+    }
+
+    /// Keys and string values of a table whose keys are names.
+    pub(super) fn pairs(&self, key: &'static str) -> Vec<(Spanned<String>, Spanned<String>)> {
+        let strings = self.named(key).into_iter();
+        let text = |(name, value): (Spanned<String>, Named<'_>)| match value {
+            Named::Text(text) => Some((name, text)),
+            Named::Section(section) => {
+                let message = format!("`{}` must be a string, this is a table", name.get_ref());
+                section.reporter.report(section.span.clone(), message);
+                None
+            }
+        };
+        strings.filter_map(text).collect()
     }
 
     /// Reports every key that nobody asked for.

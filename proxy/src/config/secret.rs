@@ -174,6 +174,18 @@ impl Section<'_> {
     }
 }
 
+/// A secret in a file that nobody else on the machine can read.
+///
+/// # Errors
+/// Why it cannot be used, and what to do.
+pub(crate) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let read = read_secret_file(path).map(Zeroizing::new);
+    read.map_err(|Unreadable { message, hint }| match hint {
+        Some(hint) => format!("{message}: {hint}"),
+        None => message,
+    })
+}
+
 fn read_secret_file(path: &Path) -> Result<Vec<u8>, Unreadable> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| Unreadable {

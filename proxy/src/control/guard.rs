@@ -53,6 +53,7 @@ fn scoped(scope: &Scope) -> Result<Guard, Unusable> {
         commands: listed.unwrap_or(default.commands),
         tables: tables.transpose()?,
         functions: functions.transpose()?,
+        statements: None,
         read_only: scope.read_only,
         role: scope.role.clone(),
         statement_timeout_ms: scope.statement_timeout_ms,

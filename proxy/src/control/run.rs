@@ -10,20 +10,24 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use velum_core::audit::record::{Body, Record, SessionId};
+use velum_core::error::{Refusal, SqlState};
 
 use super::loader::Loader;
 use super::snapshot::{self, Keys};
 use super::start::{StartError, choice, control_uses_ring};
+use crate::api::{self, Api};
 use crate::audit::log::{Log, LogFailed};
 use crate::audit::medium::{Medium, PlainDisk, RingDisk};
 use crate::audit::publisher::Publisher;
 use crate::audit::recover::{Recovered, STARTED};
 use crate::audit::writer::{Command, Writer};
-use crate::config::model::Audit;
+use crate::config::model::{self, Audit};
 use crate::config::{Config, Secret};
 use crate::drive::{DataPlane, Driver};
+use crate::grants::Desk;
 use crate::observe::{self, Field};
 use crate::planes::{ControlRequest, Receivers, Shared, State};
+use crate::store::StoreHandle;
 
 /// Commands that may wait for the writer.
 const COMMANDS: usize = 16;
@@ -60,6 +64,7 @@ pub(super) struct Parts {
     pub(super) publisher: Publisher,
     /// The record of the key that signs checkpoints.
     pub(super) signing_key: Body,
+    pub(super) store: Option<StoreHandle>,
     pub(super) ready: oneshot::Sender<Result<Vec<SocketAddr>, StartError>>,
 }
 
@@ -94,6 +99,7 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         log,
         publisher,
         signing_key,
+        store,
         ready,
     } = parts;
     let Receivers { batches, requests } = receivers;
@@ -107,6 +113,13 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         let _starter_is_gone = ready.send(Err(StartError::LogFailed(reason)));
         return Ended::Failed;
     }
+    let desk = match open_desk(store, &commands, &shared, &config).await {
+        Ok(desk) => desk,
+        Err(error) => {
+            let _starter_is_gone = ready.send(Err(error));
+            return close(&commands, writer).await;
+        }
+    };
     let loader = Rc::new(Loader::new(Arc::clone(&shared), Arc::clone(&config)));
     // Not dropped when it is late: a load that has begun must end.
     let first_load = tokio::task::spawn_local(Rc::clone(&loader).refresh());
@@ -129,10 +142,38 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         shared,
         loader,
         commands,
+        desk,
     };
     let ended = control.run(orders, requests, writer, joined).await;
     drop(lock);
     ended
+}
+
+/// The desk, with its clock running and its API listening; `None` without a store.
+async fn open_desk(
+    store: Option<StoreHandle>,
+    commands: &mpsc::Sender<Command>,
+    shared: &Arc<Shared>,
+    config: &Arc<Config>,
+) -> Result<Option<Arc<Desk>>, StartError> {
+    let Some(store) = store else {
+        return Ok(None);
+    };
+    let desk = Desk::new(
+        store,
+        commands.clone(),
+        Arc::clone(shared),
+        Arc::clone(config),
+    );
+    let opened = desk.open().await;
+    opened.map_err(|failure| StartError::Grants(failure.to_string()))?;
+    if let Some(config) = &config.api {
+        let listener = api::bind(config).await;
+        let listener = listener.map_err(|error| StartError::Api(config.listen, error))?;
+        tokio::task::spawn_local(api::run(listener, Api::new(Arc::clone(&desk))));
+    }
+    tokio::task::spawn_local(Arc::clone(&desk).keep_time());
+    Ok(Some(desk))
 }
 
 /// What has to be on disk before anybody can connect, and the sequence that it begins with.
@@ -189,6 +230,8 @@ struct Control {
     shared: Arc<Shared>,
     loader: Rc<Loader>,
     commands: mpsc::Sender<Command>,
+    /// There if the configuration uses the store.
+    desk: Option<Arc<Desk>>,
 }
 
 type WriterTask = JoinHandle<Result<(), LogFailed>>;
@@ -246,15 +289,30 @@ impl Control {
     }
 
     fn answer(&self, request: ControlRequest) {
-        let ControlRequest::Catalog {
-            resource,
-            database,
-            slot,
-        } = request;
-        let loader = Rc::clone(&self.loader);
-        tokio::task::spawn_local(async move {
-            loader.load(&resource, &database, &slot).await;
-        });
+        match request {
+            ControlRequest::Catalog {
+                resource,
+                database,
+                slot,
+            } => {
+                let loader = Rc::clone(&self.loader);
+                tokio::task::spawn_local(async move {
+                    loader.load(&resource, &database, &slot).await;
+                });
+            }
+            ControlRequest::Grant(question) => match &self.desk {
+                Some(desk) => {
+                    tokio::task::spawn_local(Arc::clone(desk).answer(*question));
+                }
+                // No configuration asks for grants without a desk; nobody is let in by mistake.
+                None => {
+                    let text = "the gateway has no store for grants";
+                    let refusal = Refusal::new(SqlState::IO_ERROR, text);
+                    question.answer.give(Err(refusal));
+                    self.shared.wake_all();
+                }
+            },
+        }
     }
 
     async fn drain(&self) {
@@ -288,6 +346,9 @@ impl Control {
         }
         self.config = Arc::new(config);
         self.loader.configure(Arc::clone(&self.config));
+        if let Some(desk) = &self.desk {
+            desk.configure(Arc::clone(&self.config));
+        }
         self.shared.publish(snapshot);
         tokio::task::spawn_local(Rc::clone(&self.loader).refresh());
         Ok(())
@@ -359,10 +420,28 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
         ),
         ("audit.origin", old.audit.origin != new.audit.origin),
         ("audit.key and the signing keys", keys(old) != keys(new)),
+        (
+            "whether there are an API and grants",
+            old.uses_store() != new.uses_store(),
+        ),
+        (
+            "[api]",
+            old.api.as_ref().map(fixed) != new.api.as_ref().map(fixed),
+        ),
     ];
     checks
         .into_iter()
         .find_map(|(what, differs)| differs.then_some(what))
+}
+
+/// What of the API is fixed at the start; certificates and rates are not.
+fn fixed(api: &model::Api) -> (SocketAddr, usize, usize, Duration) {
+    (
+        api.listen,
+        api.body_bytes,
+        api.connections,
+        api.request_timeout,
+    )
 }
 
 fn record(body: Body) -> Record {

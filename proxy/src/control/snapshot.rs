@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::pki_types::ServerName;
 use velum_core::audit::token::TokenKey;
+use velum_core::policy::Policy;
 use velum_core::wire::postgres::handshake::{Account, Credential, ScramVerifier};
 use velum_detectors::{Detectors, UnknownDetector};
 use zeroize::Zeroizing;
@@ -15,8 +16,8 @@ use zeroize::Zeroizing;
 use crate::config::model::{self, AuditMode, Config};
 use crate::planes::snapshot::Catalogs;
 use crate::planes::{
-    Ahead, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, ResourceSnapshot, Reuse,
-    Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
+    Ahead, DatabaseMapping, GrantRule, Limits, ListenerSnapshot, ListenerTls, Missing,
+    ResourceSnapshot, Reuse, Snapshot, UpstreamAddress, UpstreamTls, UpstreamUser,
 };
 use crate::relay::tls::server_end_point;
 
@@ -154,29 +155,7 @@ fn resource(
     resource: &model::Resource,
     known: Option<&ResourceSnapshot>,
 ) -> Result<ResourceSnapshot, Unusable> {
-    let mut policies = HashMap::new();
-    let mut detectors = HashMap::new();
-    for identity in &config.identities {
-        for access in identity
-            .access
-            .iter()
-            .filter(|access| access.resource == resource.name)
-        {
-            let Some(policy) = config.policy(&access.policy) else {
-                continue;
-            };
-            let scope = Scope {
-                resource: &resource.name,
-                identity: &identity.name,
-                vault,
-            };
-            policies.insert(
-                identity.name.clone(),
-                Arc::new(policies::policy(policy, &scope)?),
-            );
-            detectors.insert(identity.name.clone(), Arc::new(detectors_of(policy)?));
-        }
-    }
+    let (policies, detectors, grants) = by_identity(config, vault, resource)?;
     let address = address(&resource.address);
     let database = match &resource.database {
         model::NameOrAny::Any => DatabaseMapping::Pass,
@@ -212,10 +191,64 @@ fn resource(
         connections_most: resource.connections_most,
         room: known.map_or_else(Default::default, |it| Arc::clone(&it.room)),
         policies,
+        grants,
         catalogs,
         detectors,
         scram_keys: ArcSwapOption::empty(),
     })
+}
+
+type ByIdentity = (
+    HashMap<String, Arc<Policy>>,
+    HashMap<String, Arc<Detectors>>,
+    HashMap<String, GrantRule>,
+);
+
+/// What each identity sees of a resource, what looks at content for it, and whether it needs a
+/// grant.
+fn by_identity(
+    config: &Config,
+    vault: &Arc<Vault>,
+    resource: &model::Resource,
+) -> Result<ByIdentity, Unusable> {
+    let mut policies = HashMap::new();
+    let mut detectors = HashMap::new();
+    let mut grants = HashMap::new();
+    for identity in &config.identities {
+        for access in identity
+            .access
+            .iter()
+            .filter(|access| access.resource == resource.name)
+        {
+            let Some(policy) = config.policy(&access.policy) else {
+                continue;
+            };
+            let scope = Scope {
+                resource: &resource.name,
+                identity: &identity.name,
+                vault,
+            };
+            policies.insert(
+                identity.name.clone(),
+                Arc::new(policies::policy(policy, &scope)?),
+            );
+            detectors.insert(identity.name.clone(), Arc::new(detectors_of(policy)?));
+            let needed = access.grant.as_ref().map(grant_rule);
+            grants.extend(needed.map(|rule| (identity.name.clone(), rule)));
+        }
+    }
+    Ok((policies, detectors, grants))
+}
+
+fn grant_rule(needed: &model::GrantNeeded) -> GrantRule {
+    GrantRule {
+        on_missing: match needed.on_missing {
+            model::OnMissing::Refuse => Missing::Refuse,
+            model::OnMissing::Request => Missing::Request,
+            model::OnMissing::Wait => Missing::Wait(needed.wait),
+        },
+        wanted: needed.wanted,
+    }
 }
 
 fn address(address: &model::ResourceAddress) -> UpstreamAddress {

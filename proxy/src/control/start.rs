@@ -26,6 +26,7 @@ use crate::drive::{self, StartError as DriveError};
 use crate::observe;
 use crate::planes::Shared;
 use crate::ring;
+use crate::store::{Store, StoreError, StoreHandle};
 
 /// Orders that may wait for the control thread.
 const ORDERS: usize = 16;
@@ -39,6 +40,12 @@ pub enum StartError {
     Key(PathBuf, io::Error),
     /// The log cannot be appended to.
     Log(RecoverError),
+    /// The store cannot be opened.
+    Store(StoreError),
+    /// The API cannot listen.
+    Api(SocketAddr, io::Error),
+    /// What the store knows of grants cannot be put in force.
+    Grants(String),
     /// The data plane does not start.
     DataPlane(DriveError),
     /// The log failed before the gateway was up.
@@ -53,8 +60,12 @@ impl fmt::Display for StartError {
             StartError::Configuration(error) => error.fmt(f),
             StartError::Key(path, error) => write!(f, "{}: {error}", path.display()),
             StartError::Log(error) => error.fmt(f),
+            StartError::Store(error) => error.fmt(f),
+            StartError::Api(address, error) => {
+                write!(f, "the API cannot listen on {address}: {error}")
+            }
             StartError::DataPlane(error) => error.fmt(f),
-            StartError::LogFailed(reason) => f.write_str(reason),
+            StartError::LogFailed(reason) | StartError::Grants(reason) => f.write_str(reason),
             StartError::System(error) => error.fmt(f),
         }
     }
@@ -81,6 +92,7 @@ impl Gateway {
         let count = config.gateway.threads.unwrap_or_else(cores);
         let (shared, receivers) = Shared::new(snapshot, count).map_err(StartError::System)?;
         let (log, publisher, signing_key) = open_log(&config)?;
+        let store = store(&config)?;
         let (orders, obeyed) = mpsc::channel(ORDERS);
         let (ready, is_ready) = oneshot::channel();
         let parts = Parts {
@@ -92,6 +104,7 @@ impl Gateway {
             log,
             publisher,
             signing_key,
+            store,
             ready,
         };
         let thread = std::thread::Builder::new()
@@ -180,6 +193,16 @@ pub(super) fn choice(driver: Driver) -> drive::Choice {
 /// May the control thread run on io_uring? Where epoll was asked for, it does not either.
 pub(super) fn control_uses_ring(driver: Driver) -> bool {
     driver != Driver::Epoll && ring::probe().is_ok()
+}
+
+/// The store, if the configuration uses it.
+fn store(config: &Config) -> Result<Option<StoreHandle>, StartError> {
+    if !config.uses_store() {
+        return Ok(None);
+    }
+    let store = Store::open(&config.gateway.data_directory).map_err(StartError::Store)?;
+    let handle = StoreHandle::spawn(store).map_err(StartError::System)?;
+    Ok(Some(handle))
 }
 
 fn cores() -> usize {

@@ -18,6 +18,7 @@ use velum_detectors::Detectors;
 use zeroize::Zeroizing;
 
 use super::Room;
+use super::grants::GrantRule;
 
 /// A configuration in force.
 pub struct Snapshot {
@@ -149,6 +150,8 @@ pub struct ResourceSnapshot {
     pub stamps_identity: bool,
     /// What each identity sees, by the identity's name. Who is not here is not let in.
     pub policies: HashMap<String, Arc<Policy>>,
+    /// Which of these identities need a grant besides.
+    pub grants: HashMap<String, GrantRule>,
     /// The catalog is asked for changes before every statement.
     pub checks_statements: bool,
     /// May connections outlive their clients?
@@ -392,6 +395,7 @@ pub(crate) mod tests {
             password: None,
             parameters: Vec::new(),
             policies: HashMap::new(),
+            grants: HashMap::new(),
             checks_statements: false,
             stamps_identity: false,
             reuse: None,

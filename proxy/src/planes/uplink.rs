@@ -8,7 +8,9 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use velum_core::policy::guard::Ledger;
 
-use super::{CancelMap, CatalogSlot, ResourceSnapshot, Snapshot, Wake};
+use super::{
+    ActiveGrants, CancelMap, CatalogSlot, GrantQuestion, ResourceSnapshot, Snapshot, Wake,
+};
 
 /// Batches that may wait for the control thread, of each data thread.
 pub const BATCHES_PER_THREAD: usize = 16;
@@ -42,6 +44,8 @@ pub enum ControlRequest {
         /// Where the result goes.
         slot: Arc<CatalogSlot>,
     },
+    /// Is there a grant for this client?
+    Grant(Box<GrantQuestion>),
 }
 
 /// How many of a data thread's records are on disk, in the count of [`Batch::last_sequence`].
@@ -86,6 +90,8 @@ pub struct ThreadLink {
 pub struct Shared {
     /// The configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
+    /// The grants that hold.
+    pub grants: ArcSwap<ActiveGrants>,
     /// Live sessions by cancel key.
     pub cancels: Arc<CancelMap>,
     /// The data threads.
@@ -144,6 +150,7 @@ impl Shared {
         };
         let shared = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
+            grants: ArcSwap::default(),
             cancels: Arc::new(CancelMap::new()),
             ledger: Arc::default(),
             threads: (0..threads).map(link).collect::<io::Result<_>>()?,
@@ -179,6 +186,12 @@ impl Shared {
     /// Puts a new configuration in force, and has sessions end that it gives another policy.
     pub fn publish(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
+        self.wake_all();
+    }
+
+    /// Puts another set of grants in force, and has sessions end whose grant is not in it.
+    pub fn publish_grants(&self, grants: ActiveGrants) {
+        self.grants.store(Arc::new(grants));
         self.wake_all();
     }
 

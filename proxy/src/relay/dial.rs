@@ -30,11 +30,21 @@ use crate::planes::{
     CatalogSlot, ControlRequest, DatabaseMapping, ResourceSnapshot, UpstreamAddress, UpstreamUser,
 };
 
+/// On what a session is let in.
+#[derive(Clone, Copy)]
+pub(super) struct Basis {
+    /// Of the policy that the configuration gives it, which may be wider than the session's.
+    pub(super) sha256: [u8; 32],
+    /// Somebody has agreed to it.
+    pub(super) has_grant: bool,
+}
+
 /// An authenticated client whose database is being dialled.
 pub(super) struct Dialing {
     startup: ClientStartup,
     resource: Arc<ResourceSnapshot>,
     policy: Arc<Policy>,
+    basis: Basis,
     database: String,
     role: String,
     slot: Arc<CatalogSlot>,
@@ -69,6 +79,7 @@ impl Dialing {
         startup: ClientStartup,
         resource: Arc<ResourceSnapshot>,
         policy: Arc<Policy>,
+        basis: Basis,
         counted: Counted,
     ) -> Self {
         let database = match &resource.database {
@@ -91,7 +102,9 @@ impl Dialing {
             .scram_keys
             .load_full()
             .map(|keys| ScramKeys::clone(&keys));
-        let likeness = resource.reuse.map(|_| Likeness {
+        // What came by a grant ends with it.
+        let reuse = resource.reuse.filter(|_| !basis.has_grant);
+        let likeness = reuse.map(|_| Likeness {
             resource: Arc::clone(&resource),
             identity: startup.identity.name.clone(),
             database: database.clone(),
@@ -112,6 +125,7 @@ impl Dialing {
             startup,
             resource,
             policy,
+            basis,
             database,
             role,
         }
@@ -355,7 +369,8 @@ impl Dialing {
             self.origin.take(),
             self.counted.take(),
             cx,
-        );
+        )
+        .on(self.basis);
         let newest = cx.shared.snapshot.load_full();
         if !open.is_granted_by(&newest) {
             about.supersede(&newest, cx);

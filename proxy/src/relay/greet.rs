@@ -10,9 +10,10 @@ use velum_core::wire::postgres::handshake::{
 };
 use velum_core::wire::postgres::message;
 
+use super::ask::Asking;
 use super::cancel::Cancelling;
 use super::context::{Context, random};
-use super::dial::Dialing;
+use super::dial::{Basis, Dialing};
 use super::legs::{Fill, Legs, Shaken};
 use super::link::{About, Counted, Phase, Turn, refused};
 use super::tls::Tls;
@@ -172,21 +173,48 @@ fn cancel(process_id: u32, key: &[u8], cx: &mut Context) -> Turn {
 fn admit(startup: ClientStartup, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Turn {
     let counted = Counted::new(&cx.shared, |shared| &shared.counters.sessions);
     match choose(&startup, about, &counted) {
-        Ok((resource, policy)) => {
+        Ok(choice) => {
             // AuthenticationOk travels while the database is being dialled.
             legs.flush(Peer::Client, cx);
-            about.deadline = Some(cx.after_ms(about.snapshot.limits.connect_timeout_ms));
-            Turn::To(Phase::Dialing(Box::new(Dialing::new(
-                startup, resource, policy, counted,
-            ))))
+            enter(startup, choice, counted, about, legs, cx)
         }
-        Err(refusal) => {
-            let record = refused(about, &startup.identity.name, refusal.code, cx);
-            cx.journal.append(&[record], None, cx.now);
-            message::refuse(&mut legs.client.outbox, &refusal);
-            Turn::End
-        }
+        Err(refusal) => refuse(&startup, &refusal, about, legs, cx),
     }
+}
+
+/// On to the database, or to whoever knows whether there is a grant.
+fn enter(
+    startup: ClientStartup,
+    (resource, policy): Choice,
+    counted: Counted,
+    about: &mut About,
+    legs: &mut Legs,
+    cx: &mut Context,
+) -> Turn {
+    if let Some(rule) = resource.grants.get(&startup.identity.name).copied() {
+        let choice = (resource, policy);
+        return Asking::begin(startup, choice, rule, counted, about, legs, cx);
+    }
+    about.deadline = Some(cx.after_ms(about.snapshot.limits.connect_timeout_ms));
+    let basis = Basis {
+        sha256: policy.sha256,
+        has_grant: false,
+    };
+    let dialing = Dialing::new(startup, resource, policy, basis, counted);
+    Turn::To(Phase::Dialing(Box::new(dialing)))
+}
+
+fn refuse(
+    startup: &ClientStartup,
+    refusal: &Refusal,
+    about: &About,
+    legs: &mut Legs,
+    cx: &mut Context,
+) -> Turn {
+    let record = refused(about, &startup.identity.name, refusal.code, cx);
+    cx.journal.append(&[record], None, cx.now);
+    message::refuse(&mut legs.client.outbox, refusal);
+    Turn::End
 }
 
 type Choice = (

@@ -1,9 +1,10 @@
 //! One client connection from accept to close: which phase it is in, and how it ends.
 //!
 //! ```text
-//!  Greeting ──▶ Dialing ──▶ Open ──▶ Ending ──▶ (closed)
-//!     └─────▶ Cancelling ─────│──────▲
-//!                             └─▶ Kept ──▶ (Dialing of another client)
+//!  Greeting ──▶ Asking ──▶ Dialing ──▶ Open ──▶ Ending ──▶ (closed)
+//!     │  └─────────────────────▲         │         ▲
+//!     └─────▶ Cancelling ────────────────│─────────┘
+//!                                        └─▶ Kept ──▶ (Dialing of another client)
 //! ```
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use velum_core::error::{Peer, Refusal, SqlState};
 use velum_core::limits::PRE_AUTH_DEADLINE_MS;
 use velum_core::wire::postgres::{message, reuse};
 
+use super::ask::{self, Asking, Held};
 use super::cancel::Cancelling;
 use super::context::{Context, random};
 use super::dial::Dialing;
@@ -24,7 +26,7 @@ use super::kept::Kept;
 use super::legs::{Legs, other};
 use super::op::{Done, LinkId, Op};
 use super::pump::Open;
-use crate::planes::{CancelTarget, ListenerTls, Shared, Snapshot};
+use crate::planes::{ActiveGrants, CancelTarget, ListenerTls, Shared, Snapshot};
 
 /// What a peer gets to read the last bytes and to close on its part.
 const LINGER_MS: u64 = 2_000;
@@ -45,6 +47,8 @@ pub(super) enum Turn {
 pub(super) enum Phase {
     /// The client proves who it is.
     Greeting(Box<Greeting>),
+    /// It waits for a grant.
+    Asking(Box<Asking>),
     /// Connecting and logging in to the database.
     Dialing(Box<Dialing>),
     /// Relaying.
@@ -98,6 +102,8 @@ pub(super) struct About {
     pub(super) snapshot: Arc<Snapshot>,
     /// Why the session has to end as soon as no transaction is open.
     pub(super) leave: Option<Leave>,
+    /// The grant without which it has to end at once.
+    pub(super) grant: Option<Held>,
     /// Nothing may go on after this.
     pub(super) deadline: Option<Instant>,
 }
@@ -106,6 +112,12 @@ impl About {
     /// The client's address for records.
     pub(super) fn client_address(&self) -> String {
         self.peer.map(|peer| peer.to_string()).unwrap_or_default()
+    }
+
+    /// When [`Link::expire`] has to be called.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let until = self.grant.and_then(|grant| grant.until);
+        self.deadline.into_iter().chain(until).min()
     }
 
     /// The session's policy is in force no longer: it has as long as a drain leaves it.
@@ -171,6 +183,7 @@ impl Link {
                 tls: None,
                 snapshot: cx.shared.snapshot.load_full(),
                 leave: None,
+                grant: None,
                 deadline: None,
             },
             legs: Legs::new(id),
@@ -185,6 +198,7 @@ impl Link {
         loop {
             let turn = match &mut self.phase {
                 Phase::Greeting(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
+                Phase::Asking(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
                 Phase::Dialing(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
                 Phase::Open(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
                 Phase::Cancelling(phase) => phase.turn(&mut self.about, &mut self.legs, cx),
@@ -223,8 +237,13 @@ impl Link {
         self.advance(cx);
     }
 
-    /// The deadline has passed.
+    /// The deadline has passed, or the grant's time is up.
     pub(super) fn expire(&mut self, cx: &mut Context) {
+        if let Some(held) = self.about.grant
+            && held.until.is_some_and(|until| until <= cx.now)
+        {
+            return self.bereave(ask::expired(held.id), cx);
+        }
         self.about.deadline = None;
         match &mut self.phase {
             Phase::Open(_) if let Some(leave) = self.about.leave => {
@@ -235,6 +254,7 @@ impl Link {
                 self.terminate(refusal, cx);
             }
             Phase::Kept(_) => self.retire(cx),
+            Phase::Asking(_) => self.terminate(ask::unanswered(), cx),
             // PostgreSQL says nothing either when authentication_timeout has passed.
             _ => self.close(cx),
         }
@@ -244,7 +264,7 @@ impl Link {
     pub(super) fn drain(&mut self, cx: &mut Context) {
         self.about.leave = Some(Leave::GoingDown);
         match self.phase {
-            Phase::Greeting(_) | Phase::Dialing(_) => {
+            Phase::Greeting(_) | Phase::Asking(_) | Phase::Dialing(_) => {
                 self.terminate(Leave::GoingDown.refusal(), cx);
             }
             Phase::Kept(_) => self.retire(cx),
@@ -306,12 +326,34 @@ impl Link {
         true
     }
 
+    /// Other grants are in force: a session whose own is not among them ends at once, also in the
+    /// middle of a result.
+    pub(super) fn review(&mut self, grants: &ActiveGrants, cx: &mut Context) {
+        if let Some(held) = self.about.grant
+            && !grants.holds(held.id)
+        {
+            let is_over = held.until.is_some_and(|until| until <= cx.now);
+            let refusal = match is_over {
+                true => ask::expired(held.id),
+                false => ask::over(held.id),
+            };
+            self.bereave(refusal, cx);
+        }
+    }
+
+    fn bereave(&mut self, refusal: Refusal, cx: &mut Context) {
+        self.about.grant = None;
+        self.terminate(refusal, cx);
+    }
+
     /// Ends the link from outside.
     pub(super) fn terminate(&mut self, refusal: Refusal, cx: &mut Context) {
         match &mut self.phase {
             Phase::Open(open) => open.terminate(&self.about, &mut self.legs, refusal, cx),
             Phase::Greeting(_) => {}
-            Phase::Dialing(_) => message::refuse(&mut self.legs.client.outbox, &refusal),
+            Phase::Asking(_) | Phase::Dialing(_) => {
+                message::refuse(&mut self.legs.client.outbox, &refusal);
+            }
             Phase::Kept(_) => reuse::leave(&mut self.legs.server.outbox),
             Phase::Cancelling(_) | Phase::Ending | Phase::Closing => return,
         }

@@ -11,7 +11,7 @@ use velum_detectors::Detectors;
 use zeroize::Zeroizing;
 
 use super::context::Context;
-use super::dial::ask;
+use super::dial::{Basis, ask};
 use super::journal::{Wait, Waiter};
 use super::kept::{self, Kept, Origin};
 use super::legs::{Fill, Legs, other};
@@ -25,6 +25,7 @@ pub(super) struct Open {
     resource: Arc<ResourceSnapshot>,
     identity: String,
     policy: Arc<Policy>,
+    basis: Basis,
     slot: Arc<CatalogSlot>,
     database: String,
     /// Index of the upstream's address.
@@ -75,6 +76,10 @@ impl Open {
         cx: &Context,
     ) -> Self {
         Self {
+            basis: Basis {
+                sha256: setup.policy.sha256,
+                has_grant: false,
+            },
             policy: Arc::clone(&setup.policy),
             seen: Arc::clone(&setup.catalog),
             database: setup.database.clone(),
@@ -96,11 +101,20 @@ impl Open {
         }
     }
 
-    /// Does the configuration give this identity the policy that the session began with?
+    /// The same on another basis than the policy alone.
+    pub(super) fn on(mut self, basis: Basis) -> Self {
+        self.basis = basis;
+        self
+    }
+
+    /// Does the configuration give this identity the policy that the session began with, and no
+    /// grant that it would have needed?
     pub(super) fn is_granted_by(&self, snapshot: &Snapshot) -> bool {
         let resource = snapshot.resources.get(&*self.resource.name);
         let policy = resource.and_then(|resource| resource.policies.get(&self.identity));
-        policy.is_some_and(|policy| policy.sha256 == self.policy.sha256)
+        let needs_grant = resource.is_some_and(|it| it.grants.contains_key(&self.identity));
+        policy.is_some_and(|policy| policy.sha256 == self.basis.sha256)
+            && (self.basis.has_grant || !needs_grant)
     }
 
     pub(super) fn turn(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Turn {

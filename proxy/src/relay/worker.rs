@@ -32,6 +32,8 @@ pub struct Worker {
     state: State,
     /// Of the configuration that sessions were held to last.
     epoch: u64,
+    /// Of the grants that they were held to last.
+    grants: u64,
     /// When draining ends.
     drained_by: Option<Instant>,
 }
@@ -49,6 +51,7 @@ impl Worker {
         Self {
             thread,
             epoch: shared.snapshot.load().epoch,
+            grants: shared.grants.load().epoch,
             cx: Context::new(shared, thread),
             links: Slab::new(),
             serial: 0,
@@ -115,6 +118,11 @@ impl Worker {
             return;
         }
         self.with(id, |link, cx| link.complete(done, cx));
+        self.cancel_orphans();
+    }
+
+    /// Statements of sessions that have ended are cancelled.
+    fn cancel_orphans(&mut self) {
         while let Some(target) = self.cx.orphans.pop() {
             self.serial += 1;
             let serial = self.serial;
@@ -162,6 +170,11 @@ impl Worker {
         if std::mem::replace(&mut self.epoch, snapshot.epoch) != snapshot.epoch {
             self.each(|link, cx| link.revise(&snapshot, cx));
         }
+        let grants = self.cx.shared.grants.load_full();
+        if std::mem::replace(&mut self.grants, grants.epoch) != grants.epoch {
+            self.each(|link, cx| link.review(&grants, cx));
+        }
+        self.cancel_orphans();
     }
 
     /// Ends a round: deadlines, and records up. Gives the time until the next round is due even
@@ -177,7 +190,7 @@ impl Worker {
                     return;
                 }
                 link.armed = None;
-                if link.about.deadline.is_some_and(|deadline| deadline <= now) {
+                if link.about.due().is_some_and(|due| due <= now) {
                     link.expire(cx);
                 }
             });
@@ -186,6 +199,7 @@ impl Worker {
             self.drained_by = None;
             self.each(|link, cx| link.terminate(Leave::GoingDown.refusal(), cx));
         }
+        self.cancel_orphans();
         self.hand_over();
         if self.cx.journal.is_lost() {
             self.follow(State::LogFailed);
@@ -246,7 +260,7 @@ impl Worker {
             return;
         };
         act(link, &mut self.cx);
-        if let Some(deadline) = link.about.deadline
+        if let Some(deadline) = link.about.due()
             && link.armed.is_none_or(|armed| deadline < armed)
         {
             link.armed = Some(deadline);

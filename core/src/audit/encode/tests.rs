@@ -1,6 +1,7 @@
 #![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 use super::*;
+use crate::grant::GrantId;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -53,8 +54,35 @@ fn body() -> BoxedStrategy<Body> {
         (text(), proptest::option::of(text()))
             .prop_map(|(key, previous)| Body::SigningKey { key, previous }),
         text().prop_map(|cause| Body::CheckpointOverruled { cause }),
+        grant(),
+        (text(), text(), text()).prop_map(|(actor, event, subject)| Body::Administration {
+            actor,
+            event,
+            subject,
+        }),
     ]
     .boxed()
+}
+
+fn grant() -> impl Strategy<Value = Body> {
+    (
+        any::<(u64, u32, u64, bool)>(),
+        select(EventKind::ALL.to_vec()),
+        text(),
+        text(),
+        text(),
+    )
+        .prop_map(
+            |((time, chance, sequence, alarm), event, actor, why, what)| Body::Grant {
+                grant: GrantId::new(Timestamp(time), chance),
+                event,
+                sequence,
+                actor,
+                why,
+                what,
+                alarm,
+            },
+        )
 }
 
 fn intent() -> impl Strategy<Value = Body> {

@@ -50,6 +50,9 @@ impl Policy {
     /// Refuses a function that is called by its number, unless those of large objects are allowed.
     pub fn deny_call(&self, is_large_object: bool) -> Option<Denial> {
         let guard = self.guard.as_ref()?;
+        if guard.statements.is_some() {
+            return Some(self.deny(Reason::Statement));
+        }
         let is_allowed = is_large_object && guard.allows_function("lo_open");
         let name = "called by its number".to_owned();
         (!is_allowed).then(|| self.deny(Reason::Function(name)))

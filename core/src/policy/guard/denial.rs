@@ -20,6 +20,8 @@ pub enum Reason {
     Unclear(Unresolved),
     /// A command.
     Command(Class),
+    /// A text that is not one of those that were granted.
+    Statement,
     /// It may write, and the policy lets nothing be written.
     ReadOnly,
     /// Files, programs and other servers, by COPY.
@@ -100,6 +102,7 @@ impl Denial {
             Reason::TooLong { bytes } => format!("a text of {bytes} bytes is too long to be read"),
             Reason::Unclear(unresolved) => unclear(*unresolved).to_owned(),
             Reason::Command(class) => format!("{} is not allowed", class.words()),
+            Reason::Statement => "this statement is not granted".to_owned(),
             Reason::ReadOnly => "nothing may be written".to_owned(),
             Reason::ServerFile => "files and programs of the server are out of reach".to_owned(),
             Reason::Function(name) => {
@@ -150,6 +153,7 @@ impl Denial {
             Reason::Unread(_) => "A statement has to be read to be allowed: check its syntax.",
             Reason::TooLong { .. } => "Send values as parameters, or rows by COPY FROM STDIN.",
             Reason::Unclear(_) => "Name tables and columns that exist, in a simpler statement.",
+            Reason::Statement => "Send the text that was granted, byte for byte.",
             Reason::ReadOnly => "The policy's scope says `read_only = true`.",
             Reason::ServerFile => "Use COPY FROM STDIN or COPY TO STDOUT.",
             Reason::Function(_) => "Ask for its name in `functions` of the policy's scope.",

@@ -51,6 +51,9 @@ pub struct Guard {
     /// Names of functions that may be called although they may know more than their arguments.
     /// `None`: any may, and what comes out is masked.
     pub functions: Option<Vec<Glob>>,
+    /// SHA-256 of the texts that may run, exactly as a client sends them; `None`: any. Whatever
+    /// only holds other statements, or belongs to the session, always may.
+    pub statements: Option<BTreeSet<[u8; 32]>>,
     /// Nothing may be written, by whatever it takes.
     pub read_only: bool,
     /// The role of the session, which is not the client's to choose then.
@@ -94,6 +97,7 @@ impl Default for Guard {
                 .collect(),
             tables: None,
             functions: None,
+            statements: None,
             read_only: false,
             role: None,
             statement_timeout_ms: None,

@@ -229,6 +229,7 @@ fn what(body: &Body) -> String {
         Body::Gateway { event } => format!("gateway {event}"),
         Body::SigningKey { key, previous } => signed(key, previous.as_deref()),
         Body::CheckpointOverruled { cause } => format!("accepted all the same: {cause}"),
+        Body::Grant { .. } | Body::Administration { .. } => decision(body),
     }
 }
 
@@ -236,6 +237,37 @@ fn signed(key: &str, previous: Option<&str>) -> String {
     match previous {
         Some(previous) => format!("signed by {key}, and for the last time by {previous}"),
         None => format!("signed by {key}"),
+    }
+}
+
+/// What people decide.
+fn decision(body: &Body) -> String {
+    match body {
+        Body::Grant {
+            grant,
+            event,
+            actor,
+            why,
+            what,
+            ..
+        } => {
+            let actor = if actor.is_empty() { "-" } else { actor };
+            format!(
+                "{grant} {} by {} ({what}): {}",
+                event.as_str(),
+                actor.escape_debug(),
+                why.escape_debug()
+            )
+        }
+        Body::Administration {
+            actor,
+            event,
+            subject,
+        } => {
+            let (subject, actor) = (subject.escape_debug(), actor.escape_debug());
+            format!("{event} {subject} by {actor}")
+        }
+        _ => String::new(),
     }
 }
 

@@ -53,6 +53,9 @@ impl<I: Inspect> Session<I> {
         if self.rules.policy().guard.is_none() {
             return Ok(None);
         }
+        if let Some(refusal) = self.deny_text(statement) {
+            return Ok(Some(refusal));
+        }
         if self.awaits_catalog {
             return Err(Halt::Step(Step::AwaitCatalog));
         }
@@ -108,6 +111,16 @@ impl<I: Inspect> Session<I> {
             return Ok(None);
         }
         Ok(Some(policy.deny(Reason::Spent(guard.probes)).to_refusal()))
+    }
+
+    /// Refuses a text that is not one of those that alone may run.
+    fn deny_text(&self, statement: &Statement) -> Option<Refusal> {
+        let policy = self.rules.policy();
+        let granted = policy.guard.as_ref()?.statements.as_ref()?;
+        let hash = statement.text.sha256();
+        let is_granted = hash.is_some_and(|hash| granted.contains(&hash));
+        let is_refused = !is_granted && !self.is_frame(statement);
+        is_refused.then(|| policy.deny(Reason::Statement).to_refusal())
     }
 
     /// Does all of it only begin, end or hold what others do?

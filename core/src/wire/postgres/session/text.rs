@@ -3,6 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::audit::record::Effect;
 use crate::audit::token::{Token, TokenKey};
 use crate::catalog::Catalog;
@@ -18,8 +20,8 @@ const RAW_BYTES: usize = limits::TREE.text_bytes;
 pub(super) struct StatementText {
     /// As the server reads it, as far as it is kept.
     raw: Rc<[u8]>,
-    /// The client has sent another one.
-    is_rewritten: bool,
+    /// What the client has sent in the place of this one, and how long that is.
+    own: Option<(Rc<[u8]>, usize)>,
     /// How long it is; 0 if nobody has seen it.
     pub(super) bytes: usize,
     /// Literals and unknown names replaced by tokens.
@@ -49,7 +51,7 @@ impl StatementText {
         } = analysed(text);
         Self {
             raw: text[..text.len().min(RAW_BYTES)].into(),
-            is_rewritten: false,
+            own: None,
             bytes: text.len(),
             record: sql::tokenise(text, key, limits::RECORD_STATEMENT_BYTES, |name| {
                 catalog.has_word(name)
@@ -70,21 +72,31 @@ impl StatementText {
         Self {
             record: own.record,
             token: own.token,
-            is_rewritten: true,
+            own: Some((own.raw, own.bytes)),
             ..Self::new(text, key, catalog)
         }
     }
 
     /// What the server is to read, if that is not what the client has sent.
     pub(super) fn rewritten(&self) -> Option<Rc<[u8]>> {
-        self.is_rewritten.then(|| Rc::clone(&self.raw))
+        self.own.as_ref().map(|_| Rc::clone(&self.raw))
+    }
+
+    /// SHA-256 of the text that the client has sent, if all of it is kept.
+    pub(super) fn sha256(&self) -> Option<[u8; 32]> {
+        let (raw, bytes) = match &self.own {
+            Some((raw, bytes)) => (raw, *bytes),
+            None => (&self.raw, self.bytes),
+        };
+        let is_whole = bytes > 0 && raw.len() == bytes;
+        is_whole.then(|| Sha256::digest(raw).into())
     }
 
     /// One that nobody has seen, as `record` calls it.
     pub(super) fn out_of_sight(record: &str) -> Self {
         Self {
             raw: Rc::default(),
-            is_rewritten: false,
+            own: None,
             bytes: 0,
             record: record.into(),
             token: Token([0; 12]),
@@ -112,7 +124,8 @@ impl StatementText {
     /// Bytes that it holds.
     pub(super) fn state_bytes(&self) -> usize {
         let probes: usize = self.copies.iter().map(Copy::state_bytes).sum();
-        self.raw.len() + self.record.len() + probes
+        let own = self.own.as_ref().map_or(0, |(raw, _)| raw.len());
+        self.raw.len() + own + self.record.len() + probes
     }
 
     /// A FunctionCall.

@@ -1,0 +1,136 @@
+//! Who calls. Other ways in (tokens of an identity provider, sessions of a console) belong here,
+//! beside keys: whatever the way, a [`Principal`] comes out.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use velum_core::audit::record::{Body, Record, SessionId};
+use velum_core::time::Timestamp;
+
+use super::principal::Principal;
+use super::problem::Problem;
+use super::server::Peer;
+use super::{Api, secret};
+use crate::grants::desk::Happened;
+use crate::grants::masked;
+use crate::observe;
+use crate::store::keys::ApiKey;
+
+/// Wrong credentials that an address may show in a minute.
+const WRONG_PER_MINUTE: u32 = 30;
+
+/// Who sends this request.
+///
+/// # Errors
+/// 401 without a credential that is in force, 429 for those who ask or guess too often.
+pub async fn authenticate(parts: &Parts, api: &Api) -> Result<Principal, Problem> {
+    let peer = parts.extensions.get::<Peer>();
+    let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    let header = parts.headers.get(header::AUTHORIZATION);
+    let text = header.and_then(|value| value.to_str().ok());
+    let bearer = text.and_then(|text| text.strip_prefix("Bearer "));
+    let principal = match bearer {
+        Some(token) => by_key(token.trim(), parts, api).await?,
+        None => None,
+    };
+    let Some(principal) = principal else {
+        let caller = format!("address:{address}");
+        return Err(
+            match api.rates.take(&caller, WRONG_PER_MINUTE, Instant::now()) {
+                Ok(()) if bearer.is_some() => Problem::unauthenticated("the key is not in force"),
+                Ok(()) => Problem::unauthenticated("this takes a key"),
+                Err(seconds) => Problem::rate(seconds),
+            },
+        );
+    };
+    let config = api.desk.config();
+    let per_minute = config.api.as_ref().map_or(1, |api| api.requests_per_minute);
+    let taken = api
+        .rates
+        .take(&principal.caller, per_minute, Instant::now());
+    taken.map_err(Problem::rate)?;
+    Ok(principal)
+}
+
+impl FromRequestParts<Arc<Api>> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        authenticate(parts, api).await
+    }
+}
+
+/// The owner of a key; `None` if the text is no key in force.
+async fn by_key(text: &str, parts: &Parts, api: &Api) -> Result<Option<Principal>, Problem> {
+    let Some((id, secret)) = secret::parts(text) else {
+        return Ok(None);
+    };
+    let id = id.to_owned();
+    let found = api.desk.look(move |tx| Ok(tx.key(&id)?)).await?;
+    let Some(key) = found.filter(|key| secret::opens(key, secret)) else {
+        return Ok(None);
+    };
+    if !is_in_force(&key, observe::now()) {
+        return Ok(None);
+    }
+    let principal = principal(&key);
+    note(key, &principal, parts, api).await?;
+    Ok(Some(principal))
+}
+
+/// Neither taken back nor too old.
+pub(super) fn is_in_force(key: &ApiKey, now: Timestamp) -> bool {
+    key.revoked_at.is_none() && now < key.expires_at
+}
+
+fn principal(key: &ApiKey) -> Principal {
+    let bearer = &key.bearer;
+    Principal {
+        id: bearer.owner.clone(),
+        caller: format!("key:{}", key.id),
+        roles: bearer.roles.clone(),
+        groups: bearer.groups.clone(),
+        identities: bearer.identities.clone(),
+        chain: bearer.chain.clone(),
+    }
+}
+
+/// When the key was used; and, for one that was made for the first start alone, every use.
+async fn note(key: ApiKey, principal: &Principal, parts: &Parts, api: &Api) -> Result<(), Problem> {
+    let is_bootstrap = key.bearer.is_bootstrap;
+    let now = observe::now();
+    let is_fresh = key
+        .last_used_at
+        .is_some_and(|last| now < last.after_ms(60_000));
+    if is_fresh && !is_bootstrap {
+        return Ok(());
+    }
+    let record = Record {
+        time: now,
+        session: SessionId(0),
+        identity: "".into(),
+        resource: "".into(),
+        body: Body::Administration {
+            actor: principal.id.clone(),
+            event: "bootstrap_key_used".to_owned(),
+            subject: masked(
+                &api.desk.detectors,
+                &format!("{} {}", parts.method, parts.uri.path()),
+            ),
+        },
+    };
+    let noted = api.desk.change(move |tx, now| {
+        tx.note_use(&key, now)?;
+        let records = if is_bootstrap { vec![record] } else { vec![] };
+        let happened = Happened {
+            records,
+            ..Happened::default()
+        };
+        Ok(((), happened))
+    });
+    Ok(noted.await?)
+}

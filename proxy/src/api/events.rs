@@ -1,0 +1,131 @@
+//! `/api/v1/events`: what happens, as it happens.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use futures_util::stream;
+use tokio::sync::watch;
+
+use super::Api;
+use super::auth::is_in_force;
+use super::grants::{grant_id, visible};
+use super::principal::Principal;
+use super::problem::Problem;
+use super::views::{All, EventView};
+use crate::grants::Failure;
+use crate::observe;
+use crate::store::events::Numbered;
+
+/// Events that are fetched at once.
+const AT_ONCE: u32 = 100;
+/// How often something is sent where nothing happens, so that nobody on the way hangs up.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// All that happened to one grant.
+#[utoipa::path(get, path = "/api/v1/grants/{id}/events", tag = "grants",
+    params(("id" = String, Path)),
+    responses((status = 200, body = All<EventView>), (status = "4XX", body = Problem)))]
+pub(super) async fn of_grant(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<All<EventView>>, Problem> {
+    let id = grant_id(&id)?;
+    visible(&api, &principal, id).await?;
+    let events = api.desk.look(move |tx| Ok(tx.events_of(id)?)).await?;
+    let items = events.iter().map(EventView::from).collect();
+    Ok(Json(All { items }))
+}
+
+/// A stream of server-sent events, from now on or behind `Last-Event-ID`. Who only asks hears of
+/// their own identities. It ends when the key does.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events",
+    params(("Last-Event-ID" = Option<u64>, Header)),
+    responses((status = 200, body = EventView, content_type = "text/event-stream"),
+        (status = "4XX", body = Problem)))]
+pub(super) async fn stream(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let after = match headers.get("last-event-id") {
+        Some(value) => {
+            let number = value.to_str().ok().and_then(|text| text.parse().ok());
+            number.ok_or_else(|| Problem::bad("`Last-Event-ID` is the number of an event"))?
+        }
+        None => api.desk.look(|tx| Ok(tx.last_event()?)).await?,
+    };
+    let listener = Listener {
+        news: api.desk.news(),
+        api,
+        principal,
+        after,
+        queue: VecDeque::new(),
+    };
+    let events = stream::unfold(listener, |mut listener| async move {
+        let event = listener.next().await?;
+        Some((Ok(event), listener))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+struct Listener {
+    api: Arc<Api>,
+    principal: Principal,
+    after: u64,
+    queue: VecDeque<Numbered>,
+    news: watch::Receiver<u64>,
+}
+
+impl Listener {
+    /// The next event that the caller may hear of; `None` ends the stream.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            while let Some(numbered) = self.queue.pop_front() {
+                if self.principal.sees(&numbered.event.identity) {
+                    return sent(&numbered);
+                }
+            }
+            self.news.borrow_and_update();
+            let fetched = self.fetch().await.ok()?;
+            match fetched.last() {
+                Some(last) => {
+                    self.after = last.sequence;
+                    self.queue.extend(fetched);
+                }
+                None => self.news.changed().await.ok()?,
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<Vec<Numbered>, Failure> {
+        let after = self.after;
+        let key = self
+            .principal
+            .caller
+            .strip_prefix("key:")
+            .map(str::to_owned);
+        let now = observe::now();
+        let look = self.api.desk.look(move |tx| {
+            if let Some(id) = key {
+                let key = tx.key(&id)?.filter(|key| is_in_force(key, now));
+                key.ok_or(Failure::Unknown)?;
+            }
+            Ok(tx.events_after(after, AT_ONCE)?)
+        });
+        look.await
+    }
+}
+
+fn sent(numbered: &Numbered) -> Option<Event> {
+    let data = serde_json::to_string(&EventView::from(numbered)).ok()?;
+    let event = Event::default().id(numbered.sequence.to_string());
+    Some(event.event(numbered.event.kind.as_str()).data(data))
+}

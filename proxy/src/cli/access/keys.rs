@@ -1,0 +1,222 @@
+//! `velum keys`
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{Connection, length, output};
+use crate::api::principal::Role;
+use crate::api::secret;
+use crate::api::views::{All, KeyView};
+use crate::cli::{DONE, FOUND, MISUSE, complain, print};
+use crate::config::{self, ConfigError};
+use crate::observe;
+use crate::store::keys::Bearer;
+use crate::store::{Store, StoreError};
+
+/// The first key holds so long: to make others by.
+const BOOTSTRAP_MS: u64 = 7 * 24 * 3_600_000;
+
+/// Keys of the API.
+#[derive(Args)]
+pub(in crate::cli) struct Keys {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a key. It is shown once.
+    Create(Create),
+    /// List all keys.
+    List,
+    /// Take a key back.
+    Revoke {
+        /// Its name.
+        id: String,
+        /// Why.
+        #[arg(long)]
+        rationale: String,
+    },
+    /// Make the first key, of an administrator, in the store itself. Only while there is none.
+    Bootstrap {
+        /// The gateway's configuration: it says where the store is.
+        #[arg(long, default_value = crate::cli::CONFIG)]
+        config: PathBuf,
+        /// Whose key it is.
+        #[arg(long, default_value = "bootstrap")]
+        owner: String,
+    },
+}
+
+#[derive(Args)]
+struct Create {
+    /// The person or machine that it speaks for.
+    #[arg(long)]
+    owner: String,
+    /// What they may do.
+    #[arg(long = "role", value_enum, required = true)]
+    roles: Vec<Role>,
+    /// A group that counts for who may approve.
+    #[arg(long = "group")]
+    groups: Vec<String>,
+    /// An identity that a requester may ask for; `*` is any.
+    #[arg(long = "identity")]
+    identities: Vec<String>,
+    /// On whose behalf the owner acts.
+    #[arg(long = "on-behalf-of")]
+    chain: Vec<String>,
+    /// How long it holds, such as 30d [default: 90d].
+    #[arg(long = "for", value_name = "LENGTH", value_parser = length)]
+    seconds: Option<u64>,
+}
+
+/// Asks the API; or makes the first key.
+pub(in crate::cli) fn run(keys: &Keys) -> u8 {
+    if let Command::Bootstrap { config, owner } = &keys.command {
+        return bootstrap(config, owner, keys.connection.json);
+    }
+    super::run(&keys.connection, |client| match &keys.command {
+        Command::Create(create) => {
+            let mut body = json!({
+                "owner": create.owner,
+                "roles": create.roles,
+                "groups": create.groups,
+                "identities": create.identities,
+                "chain": create.chain,
+            });
+            if let Some(seconds) = create.seconds {
+                body["seconds"] = seconds.into();
+            }
+            let key: KeyView = client.post("/api/v1/keys", &body, None)?;
+            output::show(client, &key, || shown_once(&key))
+        }
+        Command::Revoke { id, rationale } => {
+            let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
+            let body = json!({ "rationale": rationale });
+            let key: KeyView = client.post(&format!("/api/v1/keys/{id}/revoke"), &body, None)?;
+            output::show(client, &key, || list(&[key_row(&key)]))
+        }
+        Command::List | Command::Bootstrap { .. } => {
+            let all: All<KeyView> = client.get("/api/v1/keys")?;
+            let rows: Vec<_> = all.items.iter().map(key_row).collect();
+            output::show(client, &all, || list(&rows))
+        }
+    })
+}
+
+fn key_row(key: &KeyView) -> Vec<String> {
+    output::key_row(key)
+}
+
+fn list(rows: &[Vec<String>]) -> String {
+    let header = [
+        "key",
+        "owner",
+        "roles",
+        "groups",
+        "identities",
+        "in force",
+        "last used",
+    ];
+    output::table(&header, rows.to_vec(), "no keys")
+}
+
+/// The key on a line of its own, so that it can be piped on.
+fn shown_once(key: &KeyView) -> String {
+    match &key.key {
+        Some(text) => {
+            let about = format!(
+                "key {} of {}, until {}; it is not shown again\n",
+                key.id,
+                output::plain(&key.owner),
+                key.expires_at
+            );
+            complain(&about);
+            format!("{text}\n")
+        }
+        None => "the key was made before, and is not shown again\n".to_owned(),
+    }
+}
+
+fn bootstrap(config: &Path, owner: &str, json: bool) -> u8 {
+    let config = match config::load(config) {
+        Ok(config) => config,
+        Err(error) => {
+            complain(&format!("{error}\n"));
+            return match error {
+                ConfigError::Mistakes(_) => FOUND,
+                ConfigError::Unreadable { .. } => MISUSE,
+            };
+        }
+    };
+    match first_key(&config.gateway.data_directory, owner) {
+        Ok(Some(key)) => {
+            let text = match json {
+                true => format!("{}\n", json!(key)),
+                false => shown_once(&key),
+            };
+            let _closed = print(&text);
+            DONE
+        }
+        Ok(None) => {
+            complain(
+                "the store has keys already; somebody who has one with the role admin makes \
+                 others: velum keys create\n",
+            );
+            FOUND
+        }
+        Err(error) => {
+            complain(&format!("{error}\n"));
+            MISUSE
+        }
+    }
+}
+
+/// The first key of a store; `None` if it is not the first.
+fn first_key(directory: &Path, owner: &str) -> Result<Option<KeyView>, StoreError> {
+    let mut store = Store::open(directory)?;
+    let now = observe::now();
+    let bearer = Bearer {
+        owner: owner.to_owned(),
+        roles: [Role::Admin].into(),
+        groups: BTreeSet::new(),
+        identities: Some(BTreeSet::new()),
+        chain: Vec::new(),
+        created_by: "velum keys bootstrap".to_owned(),
+        is_bootstrap: true,
+    };
+    let drawn = secret::draw(bearer, now, now.after_ms(BOOTSTRAP_MS));
+    let (key, text) = drawn.map_err(|error| {
+        StoreError::Unusable(directory.to_owned(), std::io::Error::other(error))
+    })?;
+    store.transact(|tx| {
+        if !tx.keys()?.is_empty() {
+            return Ok(None);
+        }
+        tx.insert_key(&key)?;
+        let mut view = KeyView::from(&key);
+        view.key = Some(text.to_string());
+        Ok(Some(view))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+
+    #[test]
+    fn there_is_one_first_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = first_key(folder.path(), "ann").unwrap().unwrap();
+        assert!(first.is_bootstrap && first.key.is_some());
+        assert_eq!(first.roles, [Role::Admin].into());
+        assert!(first_key(folder.path(), "eve").unwrap().is_none());
+    }
+}

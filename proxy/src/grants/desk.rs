@@ -1,0 +1,259 @@
+//! The way to the store for everybody who decides, and what follows a move: the audit log, the
+//! data threads, whoever listens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use velum_core::audit::record::{Body, Record, SessionId};
+use velum_core::grant::{Event, Refused, State};
+use velum_core::time::Timestamp;
+use velum_detectors::Detectors;
+
+use super::moves::{self, Failure};
+use crate::audit::writer::Command;
+use crate::config::Config;
+use crate::observe::{self, Field};
+use crate::planes::{ActiveGrants, Shared};
+use crate::store::events::Numbered;
+use crate::store::{StoreHandle, Tx};
+
+/// How often it is looked whether a grant is due. The wall clock may step at any time, so that
+/// nobody sleeps until then.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What happened in a transaction, besides what its caller wants to know.
+#[derive(Default)]
+pub struct Happened {
+    /// Events that the transaction has stored.
+    pub events: Vec<Numbered>,
+    /// Records that it calls for besides.
+    pub records: Vec<Record>,
+    /// The session that the events are about; 0: none.
+    pub session: u128,
+}
+
+impl From<Vec<Numbered>> for Happened {
+    fn from(events: Vec<Numbered>) -> Self {
+        Self {
+            events,
+            ..Self::default()
+        }
+    }
+}
+
+/// See the module's text.
+pub struct Desk {
+    store: StoreHandle,
+    audit: mpsc::Sender<Command>,
+    pub(super) shared: Arc<Shared>,
+    config: ArcSwap<Config>,
+    /// Of reasons and rationales.
+    pub(crate) detectors: Detectors,
+    /// The set of grants that was published last, and when the next step of one is due.
+    published: Mutex<u64>,
+    due: ArcSwap<Option<Timestamp>>,
+    /// The number of the last event.
+    news: watch::Sender<u64>,
+}
+
+impl Desk {
+    /// The desk of a gateway. Call [`Desk::open`] before anybody else does.
+    pub fn new(
+        store: StoreHandle,
+        audit: mpsc::Sender<Command>,
+        shared: Arc<Shared>,
+        config: Arc<Config>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            audit,
+            shared,
+            config: ArcSwap::new(config),
+            detectors: Detectors::standard(),
+            published: Mutex::new(0),
+            due: ArcSwap::default(),
+            news: watch::Sender::new(0),
+        })
+    }
+
+    /// Brings the audit log up to what the store knows, lets the time pass that has passed since
+    /// the last start, and puts the grants that hold in force.
+    ///
+    /// # Errors
+    /// Those of the store and the log.
+    pub async fn open(self: &Arc<Self>) -> Result<(), Failure> {
+        let left = self.look(|tx| Ok(tx.events_not_audited()?)).await?;
+        self.follow(left.into()).await?;
+        self.change(|tx, now| Ok(((), moves::tick(tx, now)?.into())))
+            .await?;
+        self.publish().await
+    }
+
+    /// A reload.
+    pub fn configure(&self, config: Arc<Config>) {
+        self.config.store(config);
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// What the threads share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Changes with every event; holds the number of the last.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Looks something up, on one state of the store.
+    ///
+    /// # Errors
+    /// Those of `look`.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Tx<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let looked = self.store.run(move |store| store.look(look)).await;
+        looked.map_err(|_| Failure::Closed)?
+    }
+
+    /// Changes something in one transaction, and returns when what happened is audited and in
+    /// force. Goes on to its end even if its caller has gone.
+    ///
+    /// # Errors
+    /// Those of `job`, after which nothing has changed.
+    pub async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        job: impl FnOnce(&Tx<'_>, Timestamp) -> Result<(T, Happened), Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let desk = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let changed = desk.store.run(move |store| {
+                store.transact(|tx| {
+                    let now = tx.clock(observe::now())?;
+                    job(tx, now)
+                })
+            });
+            let (result, happened) = changed.await.map_err(|_| Failure::Closed)??;
+            desk.follow(happened).await?;
+            Ok(result)
+        });
+        task.await.map_err(|_| Failure::Closed)?
+    }
+
+    /// Sees to it that grants end, begin and are reviewed in time, as long as the gateway runs.
+    pub async fn keep_time(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let due = **self.due.load();
+            if due.is_none_or(|due| observe::now() < due) {
+                continue;
+            }
+            let ticked = self
+                .change(|tx, now| Ok(((), moves::tick(tx, now)?.into())))
+                .await;
+            if let Err(error) = ticked {
+                // Data threads know themselves when a grant ends; what begins waits.
+                observe::event(
+                    "grants-not-kept",
+                    &[("cause", Field::Name(&error.to_string()))],
+                );
+                tokio::time::sleep(10 * LOOK).await;
+            }
+        }
+    }
+
+    /// Audits what happened, puts it in force, and tells of it.
+    async fn follow(self: &Arc<Self>, happened: Happened) -> Result<(), Failure> {
+        let Happened {
+            events,
+            records,
+            session,
+        } = happened;
+        let session = SessionId(session);
+        let of_events = events
+            .iter()
+            .map(|it| record(&it.event, it.sequence, session));
+        let records: Vec<Record> = of_events.chain(records).collect();
+        if !records.is_empty() && !self.append(records).await {
+            return Err(Failure::Closed);
+        }
+        let Some(last) = events.last().map(|last| last.sequence) else {
+            return Ok(());
+        };
+        for Numbered { event, .. } in events.iter().filter(|it| it.event.alarm) {
+            let id = event.grant.to_string();
+            let fields = [
+                ("grant", Field::Name(&id)),
+                ("identity", Field::Name(&event.identity)),
+                ("resource", Field::Name(&event.resource)),
+            ];
+            observe::event("break-glass", &fields);
+        }
+        let sequences: Vec<u64> = events.iter().map(|it| it.sequence).collect();
+        let marked = self
+            .store
+            .run(move |store| store.transact(|tx| tx.mark_audited(&sequences)));
+        marked.await.map_err(|_| Failure::Closed)??;
+        self.publish().await?;
+        self.news.send_modify(|news| *news = last.max(*news));
+        Ok(())
+    }
+
+    /// Writes records; true once they are on disk.
+    pub(super) async fn append(&self, records: Vec<Record>) -> bool {
+        let (done, is_done) = oneshot::channel();
+        let sent = self.audit.send(Command::Append(records, done)).await;
+        sent.is_ok() && is_done.await.is_ok()
+    }
+
+    /// Puts the grants that hold in force.
+    async fn publish(&self) -> Result<(), Failure> {
+        // One after the other, so that an older set never follows a newer one.
+        let mut epoch = self.published.lock().await;
+        let open = self.look(|tx| Ok(tx.open_grants()?)).await?;
+        let now = observe::now();
+        let due = open
+            .iter()
+            .filter_map(|stored| stored.grant.next_due())
+            .min();
+        let holds = open.iter().map(|stored| &stored.grant).filter(|grant| {
+            let is_usable = matches!(grant.usable(None, now), Ok(()) | Err(Refused::UsedUp));
+            grant.state == State::Active && is_usable
+        });
+        let until = holds.map(|grant| (grant.id, grant.interval.and_then(|it| it.until)));
+        *epoch += 1;
+        let grants = ActiveGrants {
+            epoch: *epoch,
+            until: until.collect(),
+        };
+        self.due.store(Arc::new(due));
+        self.shared.publish_grants(grants);
+        Ok(())
+    }
+}
+
+/// The record of an event; `sequence` is 0 for one that is not stored.
+pub(super) fn record(event: &Event, sequence: u64, session: SessionId) -> Record {
+    Record {
+        time: event.at,
+        session,
+        identity: event.identity.as_str().into(),
+        resource: event.resource.as_str().into(),
+        body: Body::Grant {
+            grant: event.grant,
+            event: event.kind,
+            sequence,
+            actor: event.who.clone(),
+            why: event.why.clone(),
+            what: event.what.clone(),
+            alarm: event.alarm,
+        },
+    }
+}

@@ -1,0 +1,114 @@
+//! A policy as narrow as a grant.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use velum_core::grant::Scope;
+use velum_core::policy::guard::Guard;
+use velum_core::policy::{Glob, Policy};
+use velum_core::sql::effects::Class;
+
+/// A scope that a session cannot be held to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unenforceable(String);
+
+impl fmt::Display for Unenforceable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unenforceable {}
+
+/// Can a session be held to this? What cannot is refused when it is asked for, and again when a
+/// client comes: nobody is let in by half of a scope.
+///
+/// # Errors
+/// What cannot, and why.
+pub fn is_enforceable(scope: &Scope) -> Result<(), Unenforceable> {
+    if scope.columns.is_some() {
+        let what = "sessions are not held to columns; name tables, or a policy that masks the rest";
+        return Err(Unenforceable(what.to_owned()));
+    }
+    for name in scope.tables.iter().flatten() {
+        table(name)?;
+    }
+    for name in scope.commands.iter().flatten() {
+        class(name)?;
+    }
+    Ok(())
+}
+
+/// The policy with no more than a grant's scope in it.
+///
+/// # Errors
+/// See [`is_enforceable`].
+pub(super) fn narrowed(policy: &Arc<Policy>, scope: &Scope) -> Result<Arc<Policy>, Unenforceable> {
+    is_enforceable(scope)?;
+    if *scope == Scope::policy(scope.policy.as_str()) {
+        return Ok(Arc::clone(policy));
+    }
+    let mut guard = match &policy.guard {
+        Some(guard) => guard.clone(),
+        // It guarded nothing: what is added is all that does.
+        None => Guard::open(),
+    };
+    if let Some(names) = &scope.tables {
+        let known = guard.tables.as_ref();
+        let is_known = |schema: &str, table: &str| {
+            let matches = |(of, at): &(Glob, Glob)| {
+                of.matches(schema.as_bytes()) && at.matches(table.as_bytes())
+            };
+            known.is_none_or(|known| known.iter().any(matches))
+        };
+        let both = names.iter().filter(|name| {
+            let parts = name.split_once('.');
+            parts.is_some_and(|(schema, table)| is_known(schema, table))
+        });
+        let named: Result<Vec<_>, _> = both.map(|name| table(name)).collect();
+        guard.tables = Some(named?);
+    }
+    if let Some(names) = &scope.commands {
+        let named: Result<Vec<Class>, _> = names.iter().map(|name| class(name)).collect();
+        let named = named?;
+        guard.commands.retain(|class| named.contains(class));
+    }
+    guard.statements = scope.statement.map(|hash| [hash.0].into());
+    let mut narrow = Policy::clone(policy);
+    narrow.sha256 = digest(&policy.sha256, scope);
+    Ok(Arc::new(narrow.guarded(guard)))
+}
+
+fn digest(policy: &[u8; 32], scope: &Scope) -> [u8; 32] {
+    // A scope of sets and names is always JSON.
+    let document = serde_json::to_vec(scope).unwrap_or_default();
+    let digest = Sha256::new().chain_update(policy).chain_update(document);
+    digest.finalize().into()
+}
+
+fn table(name: &str) -> Result<(Glob, Glob), Unenforceable> {
+    let wrong = |why: &str| Unenforceable(format!("table `{name}`: {why}"));
+    let parts = name.split_once('.');
+    let (schema, table) = parts.ok_or_else(|| wrong("write `schema.table`"))?;
+    let exact = |part: &str| {
+        let glob = Glob::new(part).map_err(|error| wrong(&error.to_string()))?;
+        match glob.is_exact() {
+            true => Ok(glob),
+            false => Err(wrong("a grant names tables one by one, without patterns")),
+        }
+    };
+    Ok((exact(schema)?, exact(table)?))
+}
+
+fn class(name: &str) -> Result<Class, Unenforceable> {
+    Class::all()
+        .find(|class| class.key() == name)
+        .ok_or_else(|| {
+            let known: Vec<&str> = Class::all().map(Class::key).collect();
+            Unenforceable(format!(
+                "there is no command `{name}`; known: {}",
+                known.join(", ")
+            ))
+        })
+}
