@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 pub use super::encode::DecodeError;
 use super::token::Token;
+use crate::identity::Assertion;
 use crate::time::Timestamp;
 
 /// A session's random name, drawn by the proxy.
@@ -79,6 +80,8 @@ pub enum Body {
         database: String,
         /// SHA-256 of the policy in force.
         policy: [u8; 32],
+        /// Who vouches for the identity, where somebody does.
+        assertion: Option<Asserted>,
     },
     /// The session is over.
     SessionClosed {
@@ -139,6 +142,9 @@ pub enum Body {
         client_address: String,
         /// What the client was told.
         sqlstate: [u8; 5],
+        /// What the client was not told, see [`crate::identity::Rejection::as_str`]; empty if there
+        /// is no more to say.
+        reason: String,
     },
     /// A configuration came into force.
     ConfigurationLoaded {
@@ -150,6 +156,27 @@ pub enum Body {
         /// `started`, `draining`, `stopped`
         event: String,
     },
+}
+
+/// What an issuer says about whoever has shown its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asserted {
+    /// Who says so.
+    pub issuer: String,
+    /// Whom it calls.
+    pub subject: String,
+    /// In whose name, over whom, by whom; empty where nobody acts for anybody else.
+    pub chain: Vec<String>,
+}
+
+impl From<&Assertion> for Asserted {
+    fn from(assertion: &Assertion) -> Self {
+        Self {
+            issuer: assertion.issuer.clone(),
+            subject: assertion.subject.clone(),
+            chain: assertion.chain_texts(),
+        }
+    }
 }
 
 impl Body {

@@ -1,6 +1,7 @@
 //! A table of mistakes, and the shape of what is shown.
 
 mod cells;
+mod tokens;
 mod transforms;
 
 use std::io::Write;

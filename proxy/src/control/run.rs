@@ -20,6 +20,7 @@ use crate::audit::recover::{Recovered, STARTED};
 use crate::audit::writer::{Command, Writer};
 use crate::config::Config;
 use crate::drive::{DataPlane, Driver};
+use crate::identity::keeper::Keeper;
 use crate::observe::{self, Field};
 use crate::planes::{ControlRequest, Receivers, Shared, State};
 
@@ -102,10 +103,14 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     }
     let loader = Rc::new(Loader::new(Arc::clone(&shared), Arc::clone(&config)));
     // Not dropped when it is late: a load that has begun must end.
+    let keeper = Keeper::new(Arc::clone(&shared));
     let first_load = tokio::task::spawn_local(Rc::clone(&loader).refresh());
-    if tokio::time::timeout(FIRST_LOAD, first_load).await.is_err() {
+    let first_keys = tokio::task::spawn_local(Rc::clone(&keeper).first());
+    let first = async { (first_load.await, first_keys.await) };
+    if tokio::time::timeout(FIRST_LOAD, first).await.is_err() {
         observe::event("catalogs-late", &[]);
     }
+    let keys_kept = tokio::task::spawn_local(Rc::clone(&keeper).run());
     let plane = match DataPlane::start(&shared, choice(config.gateway.driver)) {
         Ok(plane) => plane,
         Err(error) => {
@@ -121,9 +126,11 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         keys,
         shared,
         loader,
+        keeper,
         commands,
     };
     let ended = control.run(orders, requests, writer, joined).await;
+    keys_kept.abort();
     drop(lock);
     ended
 }
@@ -175,6 +182,7 @@ struct Control {
     keys: Keys,
     shared: Arc<Shared>,
     loader: Rc<Loader>,
+    keeper: Rc<Keeper>,
     commands: mpsc::Sender<Command>,
 }
 
@@ -233,15 +241,20 @@ impl Control {
     }
 
     fn answer(&self, request: ControlRequest) {
-        let ControlRequest::Catalog {
-            resource,
-            database,
-            slot,
-        } = request;
-        let loader = Rc::clone(&self.loader);
-        tokio::task::spawn_local(async move {
-            loader.load(&resource, &database, &slot).await;
-        });
+        match request {
+            ControlRequest::Catalog {
+                resource,
+                database,
+                slot,
+            } => {
+                let loader = Rc::clone(&self.loader);
+                tokio::task::spawn_local(async move {
+                    loader.load(&resource, &database, &slot).await;
+                });
+            }
+            // Whoever asked hears of a load that is under way as well.
+            ControlRequest::Keys { issuer } => drop(self.keeper.load(&issuer)),
+        }
     }
 
     async fn drain(&self) {
@@ -276,6 +289,7 @@ impl Control {
         self.config = Arc::new(config);
         self.loader.configure(Arc::clone(&self.config));
         self.shared.publish(snapshot);
+        self.keeper.configure();
         tokio::task::spawn_local(Rc::clone(&self.loader).refresh());
         Ok(())
     }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use velum_core::policy::guard::Ledger;
 
 use super::{CancelMap, CatalogSlot, ResourceSnapshot, Snapshot, Wake};
+use crate::identity::Issuer;
 
 /// Batches that may wait for the control thread, of each data thread.
 pub const BATCHES_PER_THREAD: usize = 16;
@@ -41,6 +42,11 @@ pub enum ControlRequest {
         database: String,
         /// Where the result goes.
         slot: Arc<CatalogSlot>,
+    },
+    /// Fetch this issuer's keys: into its slot, then wake all threads.
+    Keys {
+        /// Whose.
+        issuer: Arc<Issuer>,
     },
 }
 

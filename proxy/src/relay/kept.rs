@@ -136,6 +136,8 @@ impl Kept {
         loop {
             let next = match &mut self.stage {
                 Stage::Leaving(greeting) => {
+                    // It was the client's; the next one has its own.
+                    about.token_ends = None;
                     if !legs.shut(Peer::Client, cx) {
                         return Turn::Rest;
                     }

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::error::{Peer, Refusal, SqlState};
+use velum_core::identity::Rejection;
 use velum_core::limits::PRE_AUTH_DEADLINE_MS;
 use velum_core::wire::postgres::{message, reuse};
 
@@ -100,12 +101,19 @@ pub(super) struct About {
     pub(super) leave: Option<Leave>,
     /// Nothing may go on after this.
     pub(super) deadline: Option<Instant>,
+    /// The token that let the client in is worth nothing after this.
+    pub(super) token_ends: Option<Instant>,
 }
 
 impl About {
     /// The client's address for records.
     pub(super) fn client_address(&self) -> String {
         self.peer.map(|peer| peer.to_string()).unwrap_or_default()
+    }
+
+    /// When [`Link::expire`] is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.deadline.into_iter().chain(self.token_ends).min()
     }
 
     /// The session's policy is in force no longer: it has as long as a drain leaves it.
@@ -135,11 +143,9 @@ impl Link {
         cx: &mut Context,
     ) -> Self {
         let snapshot = cx.shared.snapshot.load_full();
-        let tls = snapshot
-            .listeners
-            .get(listener)
-            .and_then(|listener| listener.tls.clone());
-        let greeting = Greeting::new(tls.as_ref(), &snapshot, &cx.shared);
+        let listener = snapshot.listeners.get(listener);
+        let tls = listener.and_then(|listener| listener.tls.clone());
+        let greeting = Greeting::new(listener, &snapshot, &cx.shared);
         let mut link = Self::new(id, serial, Some(peer), cx);
         link.about.tls = tls;
         link.about.snapshot = snapshot;
@@ -172,6 +178,7 @@ impl Link {
                 snapshot: cx.shared.snapshot.load_full(),
                 leave: None,
                 deadline: None,
+                token_ends: None,
             },
             legs: Legs::new(id),
             phase: Phase::Ending,
@@ -223,8 +230,12 @@ impl Link {
         self.advance(cx);
     }
 
-    /// The deadline has passed.
+    /// The deadline has passed, or the token has expired.
     pub(super) fn expire(&mut self, cx: &mut Context) {
+        if self.about.token_ends.is_some_and(|ends| ends <= cx.now) {
+            self.about.token_ends = None;
+            return self.terminate(Leave::TokenExpired.refusal(), cx);
+        }
         self.about.deadline = None;
         match &mut self.phase {
             Phase::Open(_) if let Some(leave) = self.about.leave => {
@@ -298,6 +309,7 @@ impl Link {
         self.about = newcomer.about.clone();
         self.armed = None;
         newcomer.about.deadline = None;
+        newcomer.about.token_ends = None;
         self.legs.client = std::mem::take(&mut newcomer.legs.client);
         self.legs.up = std::mem::take(&mut newcomer.legs.up);
         let from = newcomer.legs.id;
@@ -327,6 +339,7 @@ impl Link {
     fn end(&mut self, cx: &mut Context) {
         self.leave_shelf(cx);
         self.phase = Phase::Ending;
+        self.about.token_ends = None;
         self.about.deadline = Some(cx.after_ms(LINGER_MS));
     }
 
@@ -369,6 +382,7 @@ impl Link {
             }
             self.phase = Phase::Closing;
             self.about.deadline = None;
+            self.about.token_ends = None;
             cx.ops.push_back((self.legs.id, Op::Close));
         }
     }
@@ -381,6 +395,8 @@ pub(super) enum Leave {
     GoingDown,
     /// The configuration in force gives it another policy, or none.
     PolicyChanged,
+    /// What proved who it is holds no longer.
+    TokenExpired,
 }
 
 impl Leave {
@@ -396,6 +412,11 @@ impl Leave {
                 "terminating connection because its policy has changed",
             )
             .with_hint("Connect again to go on under the policy that is in force now."),
+            Leave::TokenExpired => Refusal::new(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection because its token has expired",
+            )
+            .with_hint("Connect again with a fresh token."),
         }
     }
 }
@@ -410,6 +431,15 @@ pub(super) fn refused(about: &About, identity: &str, code: SqlState, cx: &Contex
         body: Body::ConnectionRefused {
             client_address: about.client_address(),
             sqlstate: code.0,
+            reason: String::new(),
         },
     }
+}
+
+/// The same with what the client was not told.
+pub(super) fn because(mut record: Record, rejection: Rejection) -> Record {
+    if let Body::ConnectionRefused { reason, .. } = &mut record.body {
+        rejection.as_str().clone_into(reason);
+    }
+    record
 }

@@ -177,7 +177,7 @@ impl Worker {
                     return;
                 }
                 link.armed = None;
-                if link.about.deadline.is_some_and(|deadline| deadline <= now) {
+                if link.about.due().is_some_and(|due| due <= now) {
                     link.expire(cx);
                 }
             });
@@ -246,7 +246,7 @@ impl Worker {
             return;
         };
         act(link, &mut self.cx);
-        if let Some(deadline) = link.about.deadline
+        if let Some(deadline) = link.about.due()
             && link.armed.is_none_or(|armed| deadline < armed)
         {
             link.armed = Some(deadline);
