@@ -112,8 +112,8 @@ impl Drop for Provider {
     }
 }
 
-/// The folder of the Node packages; installs them if need be.
-fn installed() -> &'static Path {
+/// The folder of Node and Python packages; installs them if need be.
+pub fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let top = Path::new(env!("CARGO_MANIFEST_DIR"))

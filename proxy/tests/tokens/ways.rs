@@ -1,16 +1,20 @@
 //! How tokens come in, and what somebody without one learns.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use postgres_protocol::message::frontend;
 use serde_json::{Value, json};
 use velum_proxy::demo::cluster::Cluster;
 
 use super::forge::{Signer, key_set, with};
-use super::support::client::{Client, Frame, Login};
+use super::provider::installed;
+use super::support::bed::upstream;
+use super::support::client::{Client, Frame, Login, frame_bytes, rows};
 use super::support::clinic;
-use super::support::gateway::{Driver, Gateway};
-use super::{TOLD, gateway, gateway_with, identity, last_reason, let_in, log_in, records};
+use super::support::gateway::{Driver, Gateway, Setup};
+use super::{SOON, TOLD, gateway, gateway_with, identity, last_reason, let_in, log_in, records};
 
 const ISSUER: &str = "https://issuer.example";
 
@@ -84,8 +88,8 @@ pub fn oauthbearer(cluster: &Cluster, driver: Driver) {
     );
     initial_response(&mut client, &issuer.token(&json!({"sub": "bearer"})));
     client.log_in("").expect("let in");
-    let rows = client.simple("SELECT 1").expect("an answer");
-    assert_eq!(super::support::client::rows(&rows), [[Some(b"1".to_vec())]]);
+    let answer = client.simple("SELECT 1").expect("an answer");
+    assert_eq!(rows(&answer), [[Some(b"1".to_vec())]]);
 
     let (mut client, _) = greeted(&login);
     initial_response(
@@ -106,6 +110,52 @@ pub fn oauthbearer(cluster: &Cluster, driver: Driver) {
     let (code, message) = client.frame().expect("an error").error().expect("an error");
     assert_eq!(format!("{code}: {message}"), format!("{TOLD} \"bearer\""));
     assert_eq!(last_reason(&gateway, 1), "the token has expired");
+}
+
+/// The real thing: libpq 18 as psycopg brings it.
+pub fn libpq18(cluster: &Cluster, driver: Driver) {
+    let issuer = Issuer::new();
+    let gateway = gateway(cluster, driver, &issuer.sections());
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tokens/programs/libpq18.py");
+    let said = |token: &str| {
+        let output = Command::new(installed().join("venv/bin/python"))
+            .arg(&program)
+            .env("TOKEN", token)
+            .env("ISSUER", ISSUER)
+            .env("PGHOST", "localhost")
+            .env("PGHOSTADDR", "127.0.0.1")
+            .env("PGPORT", gateway.port().to_string())
+            .env("PGUSER", "bearer")
+            .env("PGDATABASE", clinic::DATABASE)
+            .env("PGSSLMODE", "verify-full")
+            .env("PGSSLROOTCERT", gateway.authority_file())
+            .output()
+            .expect("python runs");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let asked = format!("asked for {ISSUER}/.well-known/openid-configuration");
+    let good = said(&issuer.token(&json!({"sub": "bearer"})));
+    assert_eq!(
+        good.lines().collect::<Vec<_>>(),
+        [&asked, &format!("in as {}", clinic::ROLE)]
+    );
+    let expired = said(&issuer.token(&json!({"sub": "bearer", "exp": 1})));
+    let told = "password authentication failed for user \"bearer\"";
+    assert!(
+        expired.starts_with(&asked) && expired.contains(told),
+        "{expired}"
+    );
+    // Each time it first asks, without a token, whom to ask for one.
+    let reasons = records(&gateway, "connection_refused", 3);
+    let reasons: Vec<_> = reasons
+        .iter()
+        .map(|record| record["reason"].clone())
+        .collect();
+    let nothing = "there is no token";
+    assert_eq!(reasons.iter().filter(|it| **it == nothing).count(), 2);
+    assert!(reasons.contains(&json!("the token has expired")));
 }
 
 /// Without TLS a token is asked for only on a loopback listener that says so.
@@ -171,4 +221,38 @@ pub fn chains(cluster: &Cluster, driver: Driver) {
         .pop_back()
         .expect("a record");
     assert_eq!(opened["chain"], json!(["loader", "planner", "agent-7"]));
+}
+
+/// A connection to the database that is kept for the next session does not end with the token of
+/// the last one, and that session ends with its own.
+pub fn kept(cluster: &Cluster, driver: Driver) {
+    let issuer = Issuer::new();
+    let mut setup = Setup::clinic(driver, upstream(cluster));
+    let sections = issuer.sections();
+    setup
+        .rules
+        .push_str(&sections.replace("scope =", "clock_skew_ms = 0\nscope ="));
+    setup.upstream_tls.push_str("\nreuse = \"session\"");
+    setup.threads = 1;
+    let gateway = Gateway::start(&setup);
+    let short = || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let exp = now.expect("a clock").as_secs() + 3;
+        let_in(&gateway, "loader", &issuer.token(&json!({ "exp": exp })))
+    };
+    let backend = |client: &mut Client| {
+        let rows = rows(&client.simple("SELECT pg_backend_pid()").expect("an answer"));
+        rows[0][0].clone().expect("a process id")
+    };
+    let mut first = short();
+    let before = backend(&mut first);
+    first.send(&frame_bytes(b'X', b"")).expect("sent");
+    first.until_closed(SOON).expect("closed");
+    // Both clocks go on; nothing is to be seen until then.
+    std::thread::sleep(Duration::from_secs(4));
+    let mut second = short();
+    assert_eq!(backend(&mut second), before, "another connection was made");
+    let frames = second.until_closed(SOON).expect("closed");
+    let told = frames.iter().rev().find_map(Frame::error);
+    assert_eq!(told.map(|(code, _)| code).as_deref(), Some("57P01"));
 }

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use velum_core::identity::Rejection;
 use velum_core::time::Timestamp;
 
-use super::bearer::{Principal, authenticate, authenticate_now, token_of};
+use super::bearer::{Principal, authenticate, authenticate_soon, token_of};
 use super::keys::KeySet;
 use super::verify::{Unverified, verify};
 use super::*;
 use crate::config::{self, Config, Environment};
 use crate::observe;
+use crate::planes::{ControlRequest, Shared};
 
 const ISSUER: &str = "https://issuer.example";
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -321,7 +322,7 @@ fn groups_give_roles_to_who_calls_the_api() {
     let principal = |changes: Value| -> Result<Principal, Rejection> {
         let token = rsa.token(&with(&claims(), &changes));
         let header = format!("Bearer {token}");
-        authenticate_now(&issuers, token_of(&header).unwrap().as_bytes())
+        authenticate(&issuers, token_of(&header).unwrap().as_bytes())
     };
     let lead = principal(json!({"groups": ["leads", "others"]})).unwrap();
     assert_eq!(lead.roles.iter().collect::<Vec<_>>(), ["approver"]);
@@ -342,9 +343,42 @@ fn groups_give_roles_to_who_calls_the_api() {
     }
     assert_eq!(token_of("bEARER  x.y.z"), Some("x.y.z"));
     let unknown = Signer::rsa("unknown").token(&claims());
-    let asks = authenticate(&issuers, unknown.as_bytes());
-    assert!(matches!(
-        asks,
-        Err(Unverified::NeedsKeys(_, Rejection::KeyUnknown))
-    ));
+    let refused = authenticate(&issuers, unknown.as_bytes());
+    assert_eq!(refused, Err(Rejection::KeyUnknown));
+}
+
+/// The control thread is asked once, and who waits goes on with what it has fetched.
+#[test]
+fn who_can_wait_has_keys_fetched() {
+    let (old, new) = (Signer::rsa("old"), Signer::rsa("new"));
+    let mut snapshot = crate::planes::snapshot::tests::empty();
+    snapshot.issuers = Arc::new(issuers(&key_set(&[&old]), Instant::now()));
+    let (shared, mut receivers) = Shared::new(snapshot, 1).unwrap();
+    let token = new.token(&claims());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let (waited, fetched) = runtime.unwrap().block_on(async {
+        let keys = key_set(&[&old, &new]);
+        let control = async {
+            let Some(ControlRequest::Keys { issuer }) = receivers.requests.recv().await else {
+                panic!("nothing was asked for")
+            };
+            assert!(issuer.slot.begin());
+            let keys = KeySet::read(keys.as_bytes()).unwrap();
+            issuer.slot.succeed(keys, Instant::now(), HOUR)
+        };
+        tokio::join!(authenticate_soon(&shared, token.as_bytes()), control)
+    });
+    assert!(!fetched, "nothing had failed before");
+    assert_eq!(waited.unwrap().assertion.subject, "loader");
+    let other = Signer::rsa("other").token(&claims());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let refused = runtime
+        .unwrap()
+        .block_on(authenticate_soon(&shared, other.as_bytes()));
+    assert_eq!(refused, Err(Rejection::KeyUnknown), "once a minute");
+    assert!(receivers.requests.try_recv().is_err());
 }
