@@ -41,10 +41,7 @@ impl Relay {
     pub fn new(asked: Asked, detectors: &Arc<Detectors>) -> Self {
         let setup = SessionSetup {
             id: SessionId(1),
-            identity: Identity {
-                name: "bench".to_owned(),
-                method: Method::Trust,
-            },
+            identity: Identity::new("bench", Method::Trust),
             resource: "bench".to_owned(),
             database: "bench".to_owned(),
             role: "bench".to_owned(),

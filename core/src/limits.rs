@@ -23,6 +23,10 @@ pub const KNOWN_VALUE_BYTES: usize = 256;
 pub const STARTUP_MESSAGE_BYTES: usize = 10_000;
 /// Longest message before authentication is complete (SASL, password).
 pub const AUTH_MESSAGE_BYTES: usize = 16 * 1024;
+/// Longest token that proves who somebody is.
+pub const TOKEN_BYTES: usize = 16 * 1024;
+/// Longest message that brings one: its frame, and what OAUTHBEARER writes around it.
+pub const TOKEN_MESSAGE_BYTES: usize = TOKEN_BYTES + 512;
 /// SQL text, and every other message that has to be judged whole. Drivers send literals of
 /// 50 MiB in their own tests.
 pub const MESSAGE_WHOLE_BYTES: usize = 64 * 1024 * 1024;
@@ -82,6 +86,7 @@ pub const GRANT_TEXT_BYTES: usize = 4 * 1024;
 
 const _: () = assert!(WINDOW_SMALL_BYTES >= STARTUP_MESSAGE_BYTES);
 const _: () = assert!(WINDOW_SMALL_BYTES >= AUTH_MESSAGE_BYTES);
+const _: () = assert!(WINDOW_BULK_BYTES >= TOKEN_MESSAGE_BYTES);
 const _: () = assert!(WINDOW_BULK_BYTES >= 2 * ROW_WHOLE_BYTES);
 const _: () = assert!(ROW_WHOLE_BYTES < ROW_HELD_BYTES && ROW_HELD_BYTES <= MESSAGE_WHOLE_BYTES);
 const _: () = assert!(STREAM_BLOCK_BYTES + FINDING_SPAN_BYTES <= ROW_WHOLE_BYTES);

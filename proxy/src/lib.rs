@@ -8,6 +8,7 @@
 //! * [`audit`]: the log on disk.
 //! * [`cli`]: the command line.
 //! * [`config`]: `velum.toml`, checked whole.
+//! * [`identity`]: tokens of issuers, and the keys that verify them.
 //! * [`leak_suite`]: what any proxy must hold back, and whether one does.
 //! * [`control`]: the thread that decides, loads and writes.
 //! * [`grants`]: who may come in, and who said so; [`store`]: that on disk.
@@ -22,6 +23,7 @@ pub mod doctor;
 pub mod drive;
 pub mod epoll;
 pub mod grants;
+pub mod identity;
 pub mod leak_suite;
 pub mod observe;
 pub mod planes;

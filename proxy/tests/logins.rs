@@ -5,11 +5,15 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
+use rustix::process::Signal;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use support::client::{Client, Login, rows};
 use support::clinic;
 use support::gateway::{Driver, Gateway, Setup, UpstreamRole};
@@ -55,6 +59,8 @@ fn main() -> ExitCode {
         ("upstream_certificate", upstream_certificate),
         ("client_scram_plus", scram_plus),
         ("client_certificate", client_certificate),
+        ("client_workload", client_workload),
+        ("client_certificate_revoked", client_revoked),
         ("client_direct_tls", direct_tls),
         ("client_gss_request_is_declined", gss_request),
         ("client_newer_protocol_is_negotiated", newer_protocol),
@@ -242,6 +248,93 @@ fn client_certificate(cluster: &Cluster, driver: Driver) {
     with(&gateway.client_certificate("pipeline")).expect("the right certificate");
     with(&gateway.client_certificate("somebody")).expect_err("another name was let in");
     psql(&gateway, "pipeline", &[]).expect_err("no certificate was let in");
+}
+
+fn with_files(gateway: &Gateway, user: &str, files: &(PathBuf, PathBuf)) -> Result<(), String> {
+    let certificate = files.0.display().to_string();
+    let key = files.1.display().to_string();
+    let files = [
+        ("PGSSLCERT", certificate.as_str()),
+        ("PGSSLKEY", key.as_str()),
+    ];
+    psql(gateway, user, &files)
+}
+
+/// A workload is its certificate's only URI, and of the trust domain that the listener believes.
+fn client_workload(cluster: &Cluster, driver: Driver) {
+    let id = "spiffe://prod.example/ns/ehr/sa/loader";
+    let mut setup = setup(cluster, driver, "by_scram", &plain());
+    setup.client_certificates = true;
+    setup.trust_domain = Some("prod.example".to_owned());
+    setup.rules.push_str(&format!(
+        "\n[[identity]]\nname = \"loader\"\nauth = \"spiffe\"\nspiffe_id = \"{id}\"\n\
+         access = {{ {} = \"exempt\" }}\n",
+        clinic::DATABASE
+    ));
+    let gateway = Gateway::start(&setup);
+    let with = |common_name: &str, uris: &[&str]| {
+        let signed = gateway
+            .authority()
+            .workload(common_name, uris)
+            .expect("signed");
+        with_files(&gateway, "loader", &gateway.certificate_files(&signed))
+    };
+    with("anything", &[id]).expect("the workload");
+    for (common_name, uris) in [
+        (id, &[][..]),
+        ("loader", &[]),
+        ("x", &["spiffe://prod.example/ns/ehr/sa/loader2"]),
+        ("x", &["spiffe://prod.example/ns/ehr/sa/load"]),
+        ("x", &["spiffe://dev.example/ns/ehr/sa/loader"]),
+        ("x", &[id, "spiffe://prod.example/ns/ehr/sa/other"]),
+        ("x", &[id, "https://prod.example"]),
+        ("x", &["SPIFFE://prod.example/ns/ehr/sa/loader"]),
+    ] {
+        let told = with(common_name, uris).expect_err("let in");
+        assert!(
+            told.contains("certificate authentication failed"),
+            "{uris:?}: {told}"
+        );
+    }
+    psql(&gateway, "loader", &[]).expect_err("no certificate was let in");
+}
+
+/// A list of revoked certificates holds from a reload on.
+fn client_revoked(cluster: &Cluster, driver: Driver) {
+    let mut setup = setup(cluster, driver, "by_scram", &plain());
+    setup.client_certificates = true;
+    setup.rules.push_str(&format!(
+        "\n[[identity]]\nname = \"pipeline\"\nauth = \"certificate\"\n\
+         access = {{ {} = \"exempt\" }}\n",
+        clinic::DATABASE
+    ));
+    let gateway = Gateway::start(&setup);
+    let client = || gateway.authority().client("pipeline").expect("signed");
+    let (lost, kept) = (client(), client());
+    let with =
+        |signed: &Signed| with_files(&gateway, "pipeline", &gateway.certificate_files(signed));
+    with(&lost).expect("not revoked yet");
+    let der = CertificateDer::from_pem_slice(lost.certificate_pem.as_bytes()).expect("PEM");
+    let (_, certificate) = x509_parser::parse_x509_certificate(&der).expect("a certificate");
+    let list = gateway.authority().revoke(&[certificate.raw_serial()]);
+    gateway.put("revoked.pem", &list.expect("signed"));
+    let file = gateway.config_file();
+    let text = std::fs::read_to_string(&file).expect("a configuration");
+    let authority = "client_ca = \"authority.pem\"";
+    let revoking = format!("{authority}, client_crl = \"revoked.pem\"");
+    gateway.put("velum.toml", &text.replace(authority, &revoking));
+    gateway.signal(Signal::HUP);
+    let began = Instant::now();
+    while !gateway.log().contains(" reloaded ") {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{}",
+            gateway.log()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    with(&lost).expect_err("a revoked certificate was let in");
+    with(&kept).expect("another one of that name");
 }
 
 /// TLS from the first byte, with the protocol's name in ALPN; without the name it is refused.

@@ -10,12 +10,15 @@
 //! Integers are big-endian; a string or a list is its length as u32 and then its bytes or items;
 //! a flag is 0 or 1; an optional value is a flag and, if it is 1, the value. A record has exactly
 //! one encoding, and only that one is decoded.
+//!
+//! What a kind of record got later stands at its end, and is left out where it says nothing, so
+//! that records that were written before decode as they did.
 #![deny(clippy::indexing_slicing)]
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::record::{Body, Channel, Effect, Record, SessionId, Status};
+use super::record::{Asserted, Body, Channel, Effect, Record, SessionId, Status};
 use super::token::Token;
 use crate::bytes::{Reader, Truncated};
 use crate::grant::EventKind;
@@ -183,6 +186,7 @@ impl Encoder<'_> {
                 role,
                 database,
                 policy,
+                assertion,
             } => {
                 self.str(method);
                 self.str(client_address);
@@ -191,6 +195,9 @@ impl Encoder<'_> {
                 self.str(role);
                 self.str(database);
                 self.out.extend_from_slice(policy);
+                if let Some(assertion) = assertion {
+                    self.asserted(assertion);
+                }
             }
             Body::SessionClosed {
                 reason,
@@ -206,9 +213,13 @@ impl Encoder<'_> {
             Body::ConnectionRefused {
                 client_address,
                 sqlstate,
+                reason,
             } => {
                 self.str(client_address);
                 self.out.extend_from_slice(sqlstate);
+                if !reason.is_empty() {
+                    self.str(reason);
+                }
             }
             Body::ConfigurationLoaded { sha256 } => self.out.extend_from_slice(sha256),
             Body::Gateway { event } => self.str(event),
@@ -254,6 +265,15 @@ impl Encoder<'_> {
                 self.str(subject);
             }
             _ => {}
+        }
+    }
+
+    fn asserted(&mut self, assertion: &Asserted) {
+        self.str(&assertion.issuer);
+        self.str(&assertion.subject);
+        self.length(assertion.chain.len());
+        for party in &assertion.chain {
+            self.str(party);
         }
     }
 
@@ -381,6 +401,7 @@ impl<'a> Decoder<'a> {
                 role: self.string()?,
                 database: self.string()?,
                 policy: self.array()?,
+                assertion: self.asserted()?,
             },
             2 => Body::SessionClosed {
                 reason: self.string()?,
@@ -395,6 +416,7 @@ impl<'a> Decoder<'a> {
             6 => Body::ConnectionRefused {
                 client_address: self.string()?,
                 sqlstate: self.array()?,
+                reason: self.reason()?,
             },
             7 => Body::ConfigurationLoaded {
                 sha256: self.array()?,
@@ -434,6 +456,27 @@ impl<'a> Decoder<'a> {
             what: self.string()?,
             alarm: self.flag("alarm")?,
         })
+    }
+
+    fn asserted(&mut self) -> Result<Option<Asserted>, DecodeError> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Asserted {
+            issuer: self.string()?,
+            subject: self.string()?,
+            chain: self.list(Self::string)?,
+        }))
+    }
+
+    fn reason(&mut self) -> Result<String, DecodeError> {
+        if self.rest.is_empty() {
+            return Ok(String::new());
+        }
+        match self.str()? {
+            "" => Err(DecodeError::Invalid("reason")),
+            reason => Ok(reason.to_owned()),
+        }
     }
 
     fn intent(&mut self) -> Result<Body, DecodeError> {

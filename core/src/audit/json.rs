@@ -1,6 +1,6 @@
 //! Records as JSON lines, for people and for other systems.
 
-use super::record::{Body, Channel, Effect, Record, Status};
+use super::record::{Asserted, Body, Channel, Effect, Record, Status};
 use super::token::Token;
 use crate::time::Timestamp;
 
@@ -28,6 +28,7 @@ fn body(object: &mut Object, body: &Body) {
             role,
             database,
             policy,
+            assertion,
         } => {
             object.text("event", "session_opened");
             object.text("method", method);
@@ -37,6 +38,9 @@ fn body(object: &mut Object, body: &Body) {
             object.text("role", role);
             object.text("database", database);
             object.text("policy", &hex(policy));
+            if let Some(assertion) = assertion {
+                asserted(object, assertion);
+            }
         }
         Body::SessionClosed {
             reason,
@@ -57,10 +61,14 @@ fn body(object: &mut Object, body: &Body) {
         Body::ConnectionRefused {
             client_address,
             sqlstate,
+            reason,
         } => {
             object.text("event", "connection_refused");
             object.text("client_address", client_address);
             object.text("sqlstate", &String::from_utf8_lossy(sqlstate));
+            if !reason.is_empty() {
+                object.text("reason", reason);
+            }
         }
         Body::ConfigurationLoaded { sha256 } => {
             object.text("event", "configuration_loaded");
@@ -117,6 +125,18 @@ fn decision(object: &mut Object, body: &Body) {
         }
         _ => {}
     }
+}
+
+fn asserted(object: &mut Object, assertion: &Asserted) {
+    object.text("issuer", &assertion.issuer);
+    object.text("subject", &assertion.subject);
+    let quoted = |party: &String| {
+        let mut text = String::new();
+        quote(&mut text, party);
+        text
+    };
+    let chain: Vec<_> = assertion.chain.iter().map(quoted).collect();
+    object.raw("chain", &format!("[{}]", chain.join(",")));
 }
 
 fn intent(object: &mut Object, body: &Body) {

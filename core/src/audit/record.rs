@@ -5,6 +5,7 @@ use std::sync::Arc;
 pub use super::encode::DecodeError;
 use super::token::Token;
 use crate::grant::{EventKind, GrantId};
+use crate::identity::Assertion;
 use crate::time::Timestamp;
 
 /// A session's random name, drawn by the proxy.
@@ -80,6 +81,8 @@ pub enum Body {
         database: String,
         /// SHA-256 of the policy in force.
         policy: [u8; 32],
+        /// Who vouches for the identity, where somebody does.
+        assertion: Option<Asserted>,
     },
     /// The session is over.
     SessionClosed {
@@ -140,6 +143,9 @@ pub enum Body {
         client_address: String,
         /// What the client was told.
         sqlstate: [u8; 5],
+        /// What the client was not told, see [`crate::identity::Rejection::as_str`]; empty if there
+        /// is no more to say.
+        reason: String,
     },
     /// A configuration came into force.
     ConfigurationLoaded {
@@ -192,6 +198,27 @@ pub enum Body {
         /// What it was done to.
         subject: String,
     },
+}
+
+/// What an issuer says about whoever has shown its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asserted {
+    /// Who says so.
+    pub issuer: String,
+    /// Whom it calls.
+    pub subject: String,
+    /// In whose name, over whom, by whom; empty where nobody acts for anybody else.
+    pub chain: Vec<String>,
+}
+
+impl From<&Assertion> for Asserted {
+    fn from(assertion: &Assertion) -> Self {
+        Self {
+            issuer: assertion.issuer.clone(),
+            subject: assertion.subject.clone(),
+            chain: assertion.chain_texts(),
+        }
+    }
 }
 
 impl Body {

@@ -10,6 +10,8 @@ const PATTERN_BYTES: usize = 255;
 pub struct Glob {
     /// ASCII lower case, runs of `*` collapsed.
     pattern: Box<[u8]>,
+    /// Letters match in their own case only.
+    keeps_case: bool,
 }
 
 /// Why a pattern does not compile.
@@ -65,6 +67,21 @@ impl Glob {
         compiled.dedup_by(|b, a| *a == b'*' && *b == b'*');
         Ok(Self {
             pattern: compiled.into_boxed_slice(),
+            keeps_case: false,
+        })
+    }
+
+    /// The same for texts in which the case of letters counts.
+    ///
+    /// # Errors
+    /// See [`GlobError`].
+    pub fn in_case(pattern: &str) -> Result<Self, GlobError> {
+        Self::new(pattern)?;
+        let mut compiled = pattern.as_bytes().to_vec();
+        compiled.dedup_by(|b, a| *a == b'*' && *b == b'*');
+        Ok(Self {
+            pattern: compiled.into_boxed_slice(),
+            keeps_case: true,
         })
     }
 
@@ -72,6 +89,14 @@ impl Glob {
     pub fn any() -> Self {
         Self {
             pattern: Box::new(*b"*"),
+            keeps_case: false,
+        }
+    }
+
+    fn fold(&self, byte: u8) -> u8 {
+        match self.keeps_case {
+            true => byte,
+            false => byte.to_ascii_lowercase(),
         }
     }
 
@@ -95,9 +120,7 @@ impl Glob {
                     name = skip_character(name);
                     continue;
                 }
-                (Some((wanted, rest)), Some((byte, others)))
-                    if *wanted == byte.to_ascii_lowercase() =>
-                {
+                (Some((wanted, rest)), Some((byte, others))) if *wanted == self.fold(*byte) => {
                     pattern = rest;
                     name = others;
                     continue;

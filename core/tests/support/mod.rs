@@ -163,10 +163,7 @@ impl<I: Inspect> Harness<I> {
         let (policy, catalog) = (Arc::new(policy), Arc::new(catalog()));
         let setup = SessionSetup {
             id: SessionId(1),
-            identity: Identity {
-                name: "bot".into(),
-                method: Method::Scram,
-            },
+            identity: Identity::new("bot", Method::Scram),
             resource: "ehr".into(),
             database: "ehr".into(),
             role: "velum".into(),

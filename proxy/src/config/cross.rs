@@ -10,6 +10,7 @@ use super::reader::Section;
 /// All sections that refer to each other.
 pub(super) struct Sections<'s> {
     pub(super) listeners: &'s [Placed<Listener>],
+    pub(super) issuers: &'s [Placed<Issuer>],
     pub(super) identities: &'s [Placed<Identity>],
     pub(super) resources: &'s [Placed<Resource>],
     pub(super) policies: &'s [Placed<Policy>],
@@ -25,6 +26,12 @@ pub(super) fn check(root: &Section<'_>, sections: &Sections<'_>) {
     }
     unique(root, "listener address", sections.listeners, |listener| {
         listener.address.to_string()
+    });
+    unique(root, "issuer", sections.issuers, |issuer| {
+        issuer.name.clone()
+    });
+    unique(root, "address of an issuer", sections.issuers, |issuer| {
+        issuer.url.clone()
     });
     unique(root, "identity", sections.identities, |identity| {
         identity.name.clone()
@@ -119,7 +126,7 @@ fn names(root: &Section<'_>, key: &'static str) -> Vec<String> {
 fn proofs(root: &Section<'_>, identity: &Placed<Identity>, sections: &Sections<'_>) {
     let name = &identity.value.name;
     let listeners = || sections.listeners.iter().map(|placed| &placed.value);
-    match identity.value.auth {
+    match &identity.value.auth {
         Auth::Trust => {
             let open = listeners().find(|listener| !listener.address.ip().is_loopback());
             if let Some(listener) = open {
@@ -148,7 +155,68 @@ fn proofs(root: &Section<'_>, identity: &Placed<Identity>, sections: &Sections<'
                 );
             }
         }
+        Auth::Spiffe(id) => {
+            let domain = Some(id.trust_domain());
+            let able = listeners().any(|listener| {
+                let tls = listener.tls.as_ref();
+                tls.is_some_and(|tls| tls.trust_domain.as_deref() == domain)
+            });
+            if !able && !sections.listeners.is_empty() {
+                root.reporter.report_with_hint(
+                    identity.span.clone(),
+                    format!("no listener believes the trust domain of `{}`", id.as_str()),
+                    format!(
+                        "add `client_ca = \"…\"` and `trust_domain = \"{}\"` to its `tls`",
+                        id.trust_domain()
+                    ),
+                );
+            }
+        }
+        Auth::Oidc(oidc) => tokens(root, identity, oidc, sections),
         Auth::Scram(_) => {}
+    }
+}
+
+/// A token needs an issuer, one that means it for us, and a way in that nobody else reads.
+fn tokens(root: &Section<'_>, identity: &Placed<Identity>, oidc: &Oidc, sections: &Sections<'_>) {
+    let name = &identity.value.name;
+    let report = |message: String, hint: String| {
+        root.reporter
+            .report_with_hint(identity.span.clone(), message, hint);
+    };
+    let known = names(root, "issuer");
+    if !known.contains(&oidc.issuer) {
+        let candidates = || known.iter().map(String::as_str);
+        let hint = match closest(&oidc.issuer, candidates()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("known: {}", one_of(candidates())),
+        };
+        report(format!("there is no issuer `{}`", oidc.issuer), hint);
+    }
+    let issuer = sections
+        .issuers
+        .iter()
+        .find(|it| it.value.name == oidc.issuer);
+    for audience in issuer.iter().flat_map(|issuer| {
+        let ours = &issuer.value.audiences;
+        oidc.audiences.iter().filter(|it| !ours.contains(it))
+    }) {
+        report(
+            format!(
+                "`{audience}` is none of the audiences of the issuer `{}`",
+                oidc.issuer
+            ),
+            "add it to the issuer's `audiences`".to_owned(),
+        );
+    }
+    let listeners = || sections.listeners.iter().map(|placed| &placed.value);
+    let is_open =
+        |listener: &Listener| listener.tls_mode != TlsMode::Off || listener.tokens_in_clear;
+    if !listeners().any(is_open) && !sections.listeners.is_empty() {
+        report(
+            format!("`{name}` shows a token, but no listener offers TLS"),
+            "give a listener `tls`; on loopback, `tokens_in_clear = true` will do".to_owned(),
+        );
     }
 }
 

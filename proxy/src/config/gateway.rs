@@ -87,10 +87,19 @@ pub(super) fn listener(section: &Section<'_>) -> Option<Listener> {
         Some(tls_section) => Some(tls::server(tls_section)?),
         None => None,
     };
+    let tokens_in_clear = section.boolean("tokens_in_clear");
+    if let (true, Some(open)) = (tokens_in_clear, address.filter(|it| !it.ip().is_loopback())) {
+        section.reporter.report_with_hint(
+            section.span.clone(),
+            format!("`tokens_in_clear`, but {open} is not a loopback address"),
+            "whoever reads a token can use it: give the listener `tls`",
+        );
+    }
     Some(Listener {
         address: address?,
         tls_mode,
         tls,
+        tokens_in_clear,
     })
 }
 

@@ -1,9 +1,11 @@
 //! `[[identity]]`
 
+use velum_core::identity::spiffe::SpiffeId;
 use velum_core::wire::postgres::handshake::ScramVerifier;
 
 use super::api;
 use super::model::*;
+use super::oidc;
 use super::reader::{Named, Section};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,6 +13,8 @@ enum Method {
     Scram,
     Certificate,
     Both,
+    Oidc,
+    Spiffe,
     Trust,
 }
 
@@ -21,10 +25,14 @@ pub(super) fn identity(section: &Section<'_>) -> Option<Identity> {
         ("scram", Method::Scram),
         ("certificate", Method::Certificate),
         ("scram+certificate", Method::Both),
+        ("oidc", Method::Oidc),
+        ("spiffe", Method::Spiffe),
         ("trust", Method::Trust),
     ];
     let method = section.required_choice("auth", &methods);
     let knowledge = knowledge(section, method);
+    let tokens = oidc::oidc(section, method == Some(Method::Oidc));
+    let spiffe_id = spiffe_id(section, method == Some(Method::Spiffe));
     let certificate_name = section.string("certificate_name");
     let access = access(section);
     if access.is_empty() && (section.has("access") || name.is_some()) {
@@ -42,6 +50,8 @@ pub(super) fn identity(section: &Section<'_>) -> Option<Identity> {
             .report_with_hint(name.span(), message, "name it, or use auth = \"trust\"");
     }
     let auth = match (method?, knowledge) {
+        (Method::Spiffe, _) => Auth::Spiffe(spiffe_id?),
+        (Method::Oidc, _) => Auth::Oidc(tokens?),
         (Method::Scram, knowledge) => Auth::Scram(knowledge?),
         (Method::Both, knowledge) => Auth::ScramAndCertificate(knowledge?),
         (Method::Certificate, _) => Auth::Certificate,
@@ -81,6 +91,29 @@ fn access(section: &Section<'_>) -> Vec<Access> {
     all
 }
 
+/// `spiffe_id`: there with SPIFFE, and with nothing else.
+fn spiffe_id(section: &Section<'_>, is_wanted: bool) -> Option<SpiffeId> {
+    if !is_wanted {
+        if let Some(value) = section.value("spiffe_id") {
+            let message = "`spiffe_id` means nothing without `auth = \"spiffe\"`";
+            section.reporter.report(value.span(), message);
+        }
+        return None;
+    }
+    let text = section.required_string("spiffe_id")?;
+    match SpiffeId::read(text.get_ref()) {
+        Ok(id) => Some(id),
+        Err(error) => {
+            section.reporter.report_with_hint(
+                text.span(),
+                error.to_string(),
+                "write it as its certificate has it: `spiffe://prod.example/ns/ehr/sa/loader`",
+            );
+            None
+        }
+    }
+}
+
 /// The password or the verifier: exactly one where SCRAM is used, none elsewhere.
 fn knowledge(section: &Section<'_>, method: Option<Method>) -> Option<Knowledge> {
     let password = section.secret("password");
@@ -88,7 +121,7 @@ fn knowledge(section: &Section<'_>, method: Option<Method>) -> Option<Knowledge>
     let given = (section.has("password"), section.has("verifier"));
     let wanted = match method? {
         Method::Scram | Method::Both => true,
-        Method::Certificate | Method::Trust => false,
+        Method::Certificate | Method::Spiffe | Method::Oidc | Method::Trust => false,
     };
     let mistake = match (wanted, given) {
         (true, (false, false)) => "SCRAM needs a `password` or a `verifier`",

@@ -7,8 +7,8 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `identity`, `resource`, `policy`: one section each; `strategy`: what a
-//!   policy's rules do.
+//! * `gateway`, `api`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
+//!   keys of an identity that proves itself by tokens; `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
 
@@ -18,7 +18,9 @@ pub mod coverage;
 mod cross;
 mod gateway;
 mod identity;
+mod issuer;
 pub mod model;
+mod oidc;
 mod policy;
 pub mod problem;
 pub mod profile;
@@ -158,6 +160,7 @@ fn build<'t>(
     let gateway = gateway::gateway(root.section("gateway").as_ref(), environment);
     let listeners = collect(&root, "listener", gateway::listener);
     let audit = gateway::audit(&root);
+    let issuers = collect(&root, "issuer", issuer::issuer);
     let identities = collect(&root, "identity", identity::identity);
     let resources = collect(&root, "resource", resource::resource);
     let policies = collect(&root, "policy", policy::policy);
@@ -173,6 +176,7 @@ fn build<'t>(
 
     let sections = cross::Sections {
         listeners: &listeners,
+        issuers: &issuers,
         identities: &identities,
         resources: &resources,
         policies: &policies,
@@ -184,6 +188,7 @@ fn build<'t>(
         gateway,
         listeners: values(listeners),
         audit: audit?,
+        issuers: values(issuers),
         identities: values(identities),
         resources: values(resources),
         policies: values(policies),

@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use velum_core::grant::Terms;
+use velum_core::identity::spiffe::SpiffeId;
+use velum_core::identity::token::Algorithm;
 use velum_core::policy::guard::ProbeBudget;
 
 use super::secret::Secret;
+use crate::identity::keys::KeySet;
 
 /// A whole configuration without mistakes.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// `[audit]`
     pub audit: Audit,
+    /// `[[issuer]]`, names and addresses unique.
+    pub issuers: Vec<Issuer>,
     /// `[[identity]]`, names unique.
     pub identities: Vec<Identity>,
     /// `[[resource]]`, names unique.
@@ -89,6 +94,8 @@ pub struct Listener {
     pub tls_mode: TlsMode,
     /// The certificate; there unless `tls_mode` is off.
     pub tls: Option<ServerTls>,
+    /// Tokens may come without TLS; only on loopback.
+    pub tokens_in_clear: bool,
 }
 
 /// The gateway's own end of TLS.
@@ -100,6 +107,8 @@ pub struct ServerTls {
     pub leaf: Vec<u8>,
     /// Client certificates are asked for and verified.
     pub verifies_clients: bool,
+    /// Whose workloads the client authorities may name.
+    pub trust_domain: Option<String>,
 }
 
 /// What has to be on disk before a result byte leaves.
@@ -155,8 +164,88 @@ pub enum Auth {
     Certificate,
     /// By both.
     ScramAndCertificate(Knowledge),
+    /// By a TLS client certificate of a workload.
+    Spiffe(SpiffeId),
+    /// By a token of an issuer.
+    Oidc(Oidc),
     /// Not at all; only on loopback listeners.
     Trust,
+}
+
+/// Whose tokens prove an identity, and what they have to claim.
+#[derive(Clone, Debug)]
+pub struct Oidc {
+    /// Name of the issuer.
+    pub issuer: String,
+    /// One of these has to be in the token's audience; empty: the issuer's list is enough.
+    pub audiences: Vec<String>,
+    /// All have to hold; at least one.
+    pub claims: Vec<(String, ClaimValue)>,
+    /// Sessions end when the token expires.
+    pub ends_with_token: bool,
+    /// How it comes in.
+    pub token_by: TokenBy,
+}
+
+/// What a claim has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimValue {
+    /// This text.
+    Text(String),
+    /// A text that the pattern fits.
+    Glob(String),
+    /// This number.
+    Whole(u64),
+    /// This.
+    Bool(bool),
+}
+
+/// How a token comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenBy {
+    /// As a password in clear, over TLS.
+    Password,
+    /// By SASL OAUTHBEARER.
+    OauthBearer,
+}
+
+/// `[[issuer]]`
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// What identities refer to.
+    pub name: String,
+    /// What `iss` has to be, byte by byte; its configuration is below it.
+    pub url: String,
+    /// One of these has to be in `aud`; at least one.
+    pub audiences: Vec<String>,
+    /// How its tokens may be signed; at least one.
+    pub algorithms: Vec<Algorithm>,
+    /// How far clocks may be apart.
+    pub clock_skew: Duration,
+    /// Where its keys come from.
+    pub keys: IssuerKeys,
+    /// Path of the claim that has groups.
+    pub groups_claim: String,
+    /// The scope that clients are told to ask for.
+    pub scope: String,
+    /// What members of groups may do by the API: group, role.
+    pub roles: Vec<(String, String)>,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug)]
+pub enum IssuerKeys {
+    /// A file that is read with the configuration.
+    Fixed(KeySet),
+    /// The issuer itself, as OpenID Connect Discovery says.
+    Fetched {
+        /// With which authorities.
+        tls: Arc<rustls::ClientConfig>,
+        /// They are fetched again after so long at the latest.
+        ttl: Duration,
+        /// They serve for so long where they cannot be.
+        kept: Duration,
+    },
 }
 
 /// Which policy holds for an identity at a resource.
@@ -607,6 +696,11 @@ impl Config {
     /// The resource of this name.
     pub fn resource(&self, name: &str) -> Option<&Resource> {
         self.resources.iter().find(|resource| resource.name == name)
+    }
+
+    /// The issuer of this name.
+    pub fn issuer(&self, name: &str) -> Option<&Issuer> {
+        self.issuers.iter().find(|issuer| issuer.name == name)
     }
 
     /// The policies that any identity has at a resource, by name.

@@ -259,6 +259,21 @@ impl<'t> Section<'t> {
         strings.filter_map(text).collect()
     }
 
+    /// Keys and values of a table whose keys are names, as they stand.
+    pub(super) fn entries(
+        &self,
+        key: &'static str,
+    ) -> Vec<(Spanned<String>, &'t Spanned<DeValue<'t>>)> {
+        let Some(section) = self.section(key) else {
+            return Vec::new();
+        };
+        let name = |name: &Spanned<std::borrow::Cow<'t, str>>| {
+            Spanned::new(name.span(), name.get_ref().clone().into_owned())
+        };
+        let entries = section.table.iter();
+        entries.map(|(key, value)| (name(key), value)).collect()
+    }
+
     /// Reports every key that nobody asked for.
     pub(super) fn finish(&self) {
         let known = self.known.borrow();

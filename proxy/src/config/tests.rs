@@ -2,6 +2,7 @@
 
 mod cells;
 mod grants;
+mod tokens;
 mod transforms;
 
 use std::io::Write;

@@ -7,9 +7,13 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime,
+};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use velum_core::identity::spiffe::is_trust_domain;
 
 use super::model::{ServerTls, UpstreamTlsMode};
 use super::reader::Section;
@@ -18,7 +22,7 @@ use super::secret::Secret;
 /// PostgreSQL's protocol name in ALPN.
 const ALPN: &[u8] = b"postgresql";
 
-/// Reads `tls = { certificate, key, client_ca }` of a listener.
+/// Reads `tls = { certificate, key, client_ca, client_crl, trust_domain }` of a listener.
 pub(super) fn server(section: &Section<'_>) -> Option<ServerTls> {
     let chain = section
         .require("certificate")
@@ -29,6 +33,8 @@ pub(super) fn server(section: &Section<'_>) -> Option<ServerTls> {
     let client_ca = section
         .has("client_ca")
         .then(|| certificates(section, "client_ca"));
+    let crls = revocations(section);
+    let trust_domain = trust_domain(section);
     section.finish();
     let (chain, key) = (chain?, key?);
     let client_ca = match client_ca {
@@ -37,16 +43,69 @@ pub(super) fn server(section: &Section<'_>) -> Option<ServerTls> {
     };
     let verifies_clients = client_ca.is_some();
     let leaf = chain.first()?.to_vec();
-    match server_config(chain, key, client_ca) {
+    match server_config(chain, key, client_ca, crls?) {
         Ok(config) => Some(ServerTls {
             config: Arc::new(config),
             leaf,
             verifies_clients,
+            trust_domain: trust_domain?,
         }),
         Err(reason) => {
             section.reporter.report(section.span.clone(), reason);
             None
         }
+    }
+}
+
+/// The lists of `client_crl`, a file or several in PEM. `None`: one cannot be used.
+fn revocations(section: &Section<'_>) -> Option<Vec<CertificateRevocationListDer<'static>>> {
+    let mut lists = Vec::new();
+    for file in section.strings("client_crl") {
+        let path = section.environment.directory.join(file.get_ref());
+        let read = std::fs::read(&path).map_err(|error| error.to_string());
+        let read = read.and_then(|text| {
+            let lists: Result<Vec<_>, _> =
+                CertificateRevocationListDer::pem_slice_iter(&text).collect();
+            let lists = lists.map_err(|error| format!("not PEM: {error}"))?;
+            match lists.is_empty() {
+                true => Err("holds no PEM revocation list".to_owned()),
+                false => Ok(lists),
+            }
+        });
+        match read {
+            Ok(read) => lists.extend(read),
+            Err(reason) => {
+                let message = format!("{}: {reason}", path.display());
+                section.reporter.report(file.span(), message);
+                return None;
+            }
+        }
+    }
+    without_authority(section, "client_crl");
+    Some(lists)
+}
+
+/// `Some(None)`: there is none.
+fn trust_domain(section: &Section<'_>) -> Option<Option<String>> {
+    without_authority(section, "trust_domain");
+    let Some(domain) = section.string("trust_domain") else {
+        return Some(None);
+    };
+    if !is_trust_domain(domain.get_ref()) {
+        section.reporter.report_with_hint(
+            domain.span(),
+            format!("`{}` is no name of a trust domain", domain.get_ref()),
+            "write what stands behind `spiffe://` in the IDs, such as `prod.example`",
+        );
+        return None;
+    }
+    Some(Some(domain.into_inner()))
+}
+
+fn without_authority(section: &Section<'_>, key: &'static str) {
+    if let (false, Some(value)) = (section.has("client_ca"), section.value(key)) {
+        let message = format!("`{key}` means nothing without `client_ca`");
+        section.reporter.report(value.span(), message);
     }
 }
 
@@ -88,6 +147,25 @@ pub(super) fn client(
     };
     match client_config(mode, roots, identity) {
         Ok(config) => Some(Some(Arc::new(config))),
+        Err(reason) => {
+            section.reporter.report(section.span.clone(), reason);
+            None
+        }
+    }
+}
+
+/// Reads `ca` of an issuer: with which authorities its own certificate is verified.
+pub(super) fn issuer(section: &Section<'_>) -> Option<Arc<rustls::ClientConfig>> {
+    let roots = match section.has("ca") {
+        true => Some(roots(section, "ca", certificates(section, "ca")?)?),
+        false => None,
+    };
+    let config = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())
+        .and_then(|builder| Ok(builder.with_webpki_verifier(authorities(roots)?)));
+    match config {
+        Ok(config) => Some(Arc::new(config.with_no_client_auth())),
         Err(reason) => {
             section.reporter.report(section.span.clone(), reason);
             None
@@ -167,6 +245,7 @@ fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     client_ca: Option<RootCertStore>,
+    crls: Vec<CertificateRevocationListDer<'static>>,
 ) -> Result<rustls::ServerConfig, String> {
     let builder = rustls::ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -174,10 +253,7 @@ fn server_config(
     let builder = match client_ca {
         // A client without a certificate may still be one that proves itself otherwise.
         Some(roots) => builder.with_client_cert_verifier(
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
-                .allow_unauthenticated()
-                .build()
-                .map_err(|error| format!("`client_ca`: {error}"))?,
+            client_verifier(roots, crls).map_err(|error| format!("`client_ca`: {error}"))?,
         ),
         None => builder.with_no_client_auth(),
     };
@@ -186,6 +262,23 @@ fn server_config(
         .map_err(|error| format!("certificate and key do not fit: {error}"))?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(config)
+}
+
+/// With lists, every certificate of a chain has to be on none, and each needs a list that says so
+/// and is not out of date.
+fn client_verifier(
+    roots: RootCertStore,
+    crls: Vec<CertificateRevocationListDer<'static>>,
+) -> Result<Arc<dyn ClientCertVerifier>, VerifierBuilderError> {
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+        .allow_unauthenticated();
+    match crls.is_empty() {
+        true => builder.build(),
+        false => builder
+            .with_crls(crls)
+            .enforce_revocation_expiration()
+            .build(),
+    }
 }
 
 type ClientIdentity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -229,7 +322,7 @@ fn authorities(roots: Option<RootCertStore>) -> Result<Arc<WebPkiServerVerifier>
         }
     };
     if roots.is_empty() {
-        return Err("no authority to verify the database with: give `tls_ca`".to_owned());
+        return Err("no authority to verify the other side with: give `tls_ca` or `ca`".to_owned());
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()

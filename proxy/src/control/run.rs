@@ -25,6 +25,7 @@ use crate::config::model::{self, Audit};
 use crate::config::{Config, Secret};
 use crate::drive::{DataPlane, Driver};
 use crate::grants::Desk;
+use crate::identity::keeper::Keeper;
 use crate::observe::{self, Field};
 use crate::planes::{ControlRequest, Receivers, Shared, State};
 use crate::store::StoreHandle;
@@ -122,10 +123,14 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     };
     let loader = Rc::new(Loader::new(Arc::clone(&shared), Arc::clone(&config)));
     // Not dropped when it is late: a load that has begun must end.
+    let keeper = Keeper::new(Arc::clone(&shared));
     let first_load = tokio::task::spawn_local(Rc::clone(&loader).refresh());
-    if tokio::time::timeout(FIRST_LOAD, first_load).await.is_err() {
+    let first_keys = tokio::task::spawn_local(Rc::clone(&keeper).first());
+    let first = async { (first_load.await, first_keys.await) };
+    if tokio::time::timeout(FIRST_LOAD, first).await.is_err() {
         observe::event("catalogs-late", &[]);
     }
+    let keys_kept = tokio::task::spawn_local(Rc::clone(&keeper).run());
     let plane = match DataPlane::start(&shared, choice(config.gateway.driver)) {
         Ok(plane) => plane,
         Err(error) => {
@@ -141,10 +146,12 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         keys,
         shared,
         loader,
+        keeper,
         commands,
         desk,
     };
     let ended = control.run(orders, requests, writer, joined).await;
+    keys_kept.abort();
     drop(lock);
     ended
 }
@@ -229,6 +236,7 @@ struct Control {
     keys: Keys,
     shared: Arc<Shared>,
     loader: Rc<Loader>,
+    keeper: Rc<Keeper>,
     commands: mpsc::Sender<Command>,
     /// There if the configuration uses the store.
     desk: Option<Arc<Desk>>,
@@ -312,6 +320,8 @@ impl Control {
                     self.shared.wake_all();
                 }
             },
+            // Whoever asked hears of a load that is under way as well.
+            ControlRequest::Keys { issuer } => drop(self.keeper.load(&issuer)),
         }
     }
 
@@ -350,6 +360,7 @@ impl Control {
             desk.configure(Arc::clone(&self.config));
         }
         self.shared.publish(snapshot);
+        self.keeper.configure();
         tokio::task::spawn_local(Rc::clone(&self.loader).refresh());
         Ok(())
     }

@@ -9,11 +9,14 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::pki_types::ServerName;
 use velum_core::audit::token::TokenKey;
 use velum_core::policy::Policy;
-use velum_core::wire::postgres::handshake::{Account, Credential, ScramVerifier};
+use velum_core::wire::postgres::handshake::{
+    Account, Credential, Discovery, Exchange, ScramVerifier, TokenWay,
+};
 use velum_detectors::{Detectors, UnknownDetector};
 use zeroize::Zeroizing;
 
 use crate::config::model::{self, AuditMode, Config};
+use crate::identity::{Issuers, configuration_url};
 use crate::planes::snapshot::Catalogs;
 use crate::planes::{
     Ahead, DatabaseMapping, GrantRule, Limits, ListenerSnapshot, ListenerTls, Missing,
@@ -59,8 +62,10 @@ pub fn build(
 ) -> Result<Snapshot, Unusable> {
     let mut accounts = HashMap::new();
     for identity in &config.identities {
-        accounts.insert(identity.name.clone(), account(identity)?);
+        accounts.insert(identity.name.clone(), account(config, identity)?);
     }
+    let known = previous.map(|snapshot| &*snapshot.issuers);
+    let issuers = Issuers::new(config, known).map_err(|error| Unusable(error.to_string()))?;
     let mut resources = HashMap::new();
     for resource in &config.resources {
         let known = previous.and_then(|snapshot| snapshot.resources.get(&resource.name));
@@ -70,7 +75,9 @@ pub fn build(
     Ok(Snapshot {
         epoch: previous.map_or(1, |snapshot| snapshot.epoch + 1),
         listeners: config.listeners.iter().map(listener).collect(),
+        exchanges: exchanges(config, &accounts),
         accounts,
+        issuers: Arc::new(issuers),
         resources,
         limits: limits(config),
         tokens: Arc::clone(&keys.tokens),
@@ -109,17 +116,57 @@ fn listener(listener: &model::Listener) -> ListenerSnapshot {
         config: Arc::clone(&tls.config),
         server_end_point: server_end_point(&tls.leaf),
         required: listener.tls_mode == model::TlsMode::Required,
+        trust_domain: tls.trust_domain.as_deref().map(Arc::from),
     });
     ListenerSnapshot {
         address: listener.address,
         tls,
+        tokens_in_clear: listener.tokens_in_clear,
     }
 }
 
-fn account(identity: &model::Identity) -> Result<Account, Unusable> {
+/// The ways in which accounts are asked, in the order of the configuration. Passwords are among
+/// them where nothing else is.
+fn exchanges(config: &Config, accounts: &HashMap<String, Account>) -> Vec<Exchange> {
+    let mut exchanges = Vec::new();
+    for identity in &config.identities {
+        let exchange = match accounts
+            .get(&identity.name)
+            .map(|account| &account.credential)
+        {
+            Some(Credential::Scram(_) | Credential::ScramAndCertificate { .. }) => Exchange::Scram,
+            Some(Credential::Token(way)) => Exchange::Token(way.clone()),
+            Some(
+                Credential::Certificate { .. } | Credential::Spiffe { .. } | Credential::Trust,
+            )
+            | None => continue,
+        };
+        if !exchanges.contains(&exchange) {
+            exchanges.push(exchange);
+        }
+    }
+    exchanges
+}
+
+fn token_way(config: &Config, oidc: &model::Oidc) -> Result<TokenWay, Unusable> {
+    match oidc.token_by {
+        model::TokenBy::Password => Ok(TokenWay::Password),
+        model::TokenBy::OauthBearer => {
+            let missing = || Unusable(format!("there is no issuer `{}`", oidc.issuer));
+            let issuer = config.issuer(&oidc.issuer).ok_or_else(missing)?;
+            let discovery = Discovery::new(&configuration_url(&issuer.url), &issuer.scope);
+            let odd = |_| Unusable(format!("`{}` cannot be written in JSON", issuer.url));
+            Ok(TokenWay::Bearer(discovery.map_err(odd)?))
+        }
+    }
+}
+
+fn account(config: &Config, identity: &model::Identity) -> Result<Account, Unusable> {
     let name = identity.certificate_name.clone();
     let credential = match &identity.auth {
         model::Auth::Trust => Credential::Trust,
+        model::Auth::Spiffe(id) => Credential::Spiffe { id: id.clone() },
+        model::Auth::Oidc(oidc) => Credential::Token(token_way(config, oidc)?),
         model::Auth::Certificate => Credential::Certificate { name },
         model::Auth::Scram(knowledge) => Credential::Scram(verifier(knowledge)?),
         model::Auth::ScramAndCertificate(knowledge) => Credential::ScramAndCertificate {

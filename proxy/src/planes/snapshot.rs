@@ -13,12 +13,13 @@ use rustls::pki_types::ServerName;
 use velum_core::audit::token::TokenKey;
 use velum_core::catalog::Catalog;
 use velum_core::policy::Policy;
-use velum_core::wire::postgres::handshake::{Account, Accounts, ScramKeys};
+use velum_core::wire::postgres::handshake::{Account, Accounts, Exchange, ScramKeys};
 use velum_detectors::Detectors;
 use zeroize::Zeroizing;
 
 use super::Room;
 use super::grants::GrantRule;
+use crate::identity::Issuers;
 
 /// A configuration in force.
 pub struct Snapshot {
@@ -29,6 +30,10 @@ pub struct Snapshot {
     pub listeners: Vec<ListenerSnapshot>,
     /// Who may connect, by the user name that the client sends.
     pub accounts: HashMap<String, Account>,
+    /// Whose tokens are believed.
+    pub issuers: Arc<Issuers>,
+    /// The ways in which accounts are asked to prove themselves, without repetition.
+    pub exchanges: Vec<Exchange>,
     /// Databases by their name in the configuration.
     pub resources: HashMap<String, Arc<ResourceSnapshot>>,
     /// Bounds from the configuration.
@@ -65,6 +70,18 @@ impl Accounts for Snapshot {
         // `*` is anybody, who is trusted: the configuration allows it on loopback only.
         self.accounts.get(user).or_else(|| self.accounts.get("*"))
     }
+
+    /// One of the ways of real accounts, by a key that outlives restarts: who asks again and again
+    /// sees a stranger change as little as an account.
+    fn stranger(&self, user: &str) -> Exchange {
+        let drawn = self.tokens.token(format!("exchange:{user}").as_bytes());
+        let ways = self.exchanges.len().max(1);
+        let drawn = usize::from(u16::from_be_bytes([drawn.0[0], drawn.0[1]])) % ways;
+        self.exchanges
+            .get(drawn)
+            .cloned()
+            .unwrap_or(Exchange::Scram)
+    }
 }
 
 /// One listening address.
@@ -73,6 +90,8 @@ pub struct ListenerSnapshot {
     pub address: SocketAddr,
     /// How it speaks TLS; `None`: not at all, SSLRequest is answered 'N'.
     pub tls: Option<ListenerTls>,
+    /// Tokens may come without TLS; only on loopback.
+    pub tokens_in_clear: bool,
 }
 
 /// TLS towards clients.
@@ -85,6 +104,8 @@ pub struct ListenerTls {
     pub server_end_point: Option<Vec<u8>>,
     /// A client that does not ask for TLS is refused.
     pub required: bool,
+    /// Whose workloads client certificates may name; `None`: nobody's.
+    pub trust_domain: Option<Arc<str>>,
 }
 
 /// Where a database is.
@@ -377,6 +398,8 @@ pub(crate) mod tests {
             epoch: 1,
             listeners: Vec::new(),
             accounts: HashMap::new(),
+            issuers: Arc::default(),
+            exchanges: Vec::new(),
             resources: HashMap::new(),
             limits: Limits::default(),
             tokens: Arc::new(TokenKey::new(&[0; 32])),

@@ -11,6 +11,7 @@ use velum_core::policy::guard::Ledger;
 use super::{
     ActiveGrants, CancelMap, CatalogSlot, GrantQuestion, ResourceSnapshot, Snapshot, Wake,
 };
+use crate::identity::Issuer;
 
 /// Batches that may wait for the control thread, of each data thread.
 pub const BATCHES_PER_THREAD: usize = 16;
@@ -46,6 +47,11 @@ pub enum ControlRequest {
     },
     /// Is there a grant for this client?
     Grant(Box<GrantQuestion>),
+    /// Fetch this issuer's keys: into its slot, then wake all threads.
+    Keys {
+        /// Whose.
+        issuer: Arc<Issuer>,
+    },
 }
 
 /// How many of a data thread's records are on disk, in the count of [`Batch::last_sequence`].

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use velum_core::bytes::Window;
 use velum_core::error::{Peer, Refusal, SqlState};
-use velum_core::limits::AUTH_MESSAGE_BYTES;
+use velum_core::limits::TOKEN_MESSAGE_BYTES;
 use velum_core::wire::postgres::handshake::{
     ClientHandshake, ClientStartup, ClientStep, TlsFacts, TlsOffer,
 };
@@ -15,14 +15,17 @@ use super::cancel::Cancelling;
 use super::context::{Context, random};
 use super::dial::{Basis, Dialing};
 use super::legs::{Fill, Legs, Shaken};
-use super::link::{About, Counted, Phase, Turn, refused};
+use super::link::{About, Counted, Phase, Turn, because, refused};
 use super::tls::Tls;
-use crate::planes::{ListenerTls, Shared, Snapshot};
+use super::token::Shown;
+use crate::planes::{ListenerSnapshot, Shared, Snapshot};
 
 /// A client that has not proven who it is.
 pub(super) struct Greeting {
     handshake: ClientHandshake,
     tls: TlsState,
+    /// A token that is being verified.
+    shown: Option<Shown>,
     _pre_auth: Counted,
 }
 
@@ -37,18 +40,23 @@ enum TlsState {
 
 impl Greeting {
     pub(super) fn new(
-        tls: Option<&ListenerTls>,
+        listener: Option<&ListenerSnapshot>,
         snapshot: &Snapshot,
         shared: &Arc<Shared>,
     ) -> Self {
-        let offer = match tls {
+        let offer = match listener.and_then(|listener| listener.tls.as_ref()) {
             None => TlsOffer::Off,
             Some(tls) if tls.required => TlsOffer::Required,
             Some(_) => TlsOffer::Optional,
         };
+        let mut handshake = ClientHandshake::new(offer, random(), *snapshot.mock_secret);
+        if listener.is_some_and(|listener| listener.tokens_in_clear) {
+            handshake.allow_tokens_in_clear();
+        }
         Self {
-            handshake: ClientHandshake::new(offer, random(), *snapshot.mock_secret),
+            handshake,
             tls: TlsState::Plain,
+            shown: None,
             _pre_auth: Counted::new(shared, |shared| &shared.counters.pre_auth),
         }
     }
@@ -99,7 +107,7 @@ impl Greeting {
                 if legs.flush(Peer::Client, cx) {
                     return Some(Turn::Rest);
                 }
-                match legs.fill(Peer::Client, AUTH_MESSAGE_BYTES, false, cx) {
+                match legs.fill(Peer::Client, TOKEN_MESSAGE_BYTES, false, cx) {
                     Fill::Ready => None,
                     Fill::Pending => Some(Turn::Rest),
                     Fill::Over | Fill::Full => Some(Turn::End),
@@ -109,16 +117,45 @@ impl Greeting {
                 self.tls = TlsState::Answering;
                 None
             }
+            ClientStep::Verify(presented) => {
+                self.shown = Some(Shown::new(presented));
+                None
+            }
+            ClientStep::AwaitVerdict => self.judge(about, legs, cx),
             ClientStep::Cancel { pid, key } => Some(cancel(pid, &key, cx)),
             ClientStep::Authenticated(startup) => Some(admit(*startup, about, legs, cx)),
             ClientStep::Failed(fault) => {
                 let user = about.snapshot.tried_name(self.handshake.tried_user());
-                let record = refused(about, &user, fault.to_refusal().code, cx);
+                let mut record = refused(about, &user, fault.to_refusal().code, cx);
+                if let Some(rejection) = self.handshake.rejection() {
+                    record = because(record, rejection);
+                }
                 cx.journal.append(&[record], None, cx.now);
                 Some(Turn::End)
             }
             ClientStep::Closed => Some(Turn::End),
         }
+    }
+
+    /// Hands the verdict on the token over, once it is there. `None`: go round again.
+    fn judge(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Option<Turn> {
+        let verdict = match &mut self.shown {
+            Some(shown) => shown.verdict(&about.snapshot, cx),
+            None => return Some(Turn::End),
+        };
+        let Some(verdict) = verdict else {
+            // The control thread signals when the keys are there.
+            cx.parked.push(legs.id);
+            return Some(Turn::Rest);
+        };
+        // The token is wiped with it.
+        self.shown = None;
+        let verdict = verdict.map(|proven| {
+            about.token_ends = proven.ends;
+            proven.assertion
+        });
+        self.handshake.verdict(verdict);
+        None
     }
 }
 
@@ -151,6 +188,11 @@ fn facts(about: &About, legs: &Legs) -> TlsFacts {
             .and_then(|listener| listener.server_end_point.clone()),
         alpn_postgresql: tls.alpn_is_postgresql(),
         client_certificate_names: tls.peer_names(),
+        client_spiffe_id: about
+            .tls
+            .as_ref()
+            .and_then(|listener| listener.trust_domain.as_deref())
+            .and_then(|domain| tls.peer_workload(domain)),
     }
 }
 

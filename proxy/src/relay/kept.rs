@@ -136,10 +136,14 @@ impl Kept {
         loop {
             let next = match &mut self.stage {
                 Stage::Leaving(greeting) => {
+                    // It was the client's; the next one has its own.
+                    about.token_ends = None;
                     if !legs.shut(Peer::Client, cx) {
                         return Turn::Rest;
                     }
                     legs.drop_client(cx);
+                    // What the client was let in by ends nothing of the next one's.
+                    (about.grant, about.token_ends, about.leave) = (None, None, None);
                     about.deadline = Some(cx.after_ms(CLEAR_MS));
                     let greeting = std::mem::take(greeting);
                     Stage::Clearing(Clearing::ask(greeting, &mut legs.server.outbox))

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::error::{Peer, Refusal, SqlState};
+use velum_core::identity::Rejection;
 use velum_core::limits::PRE_AUTH_DEADLINE_MS;
 use velum_core::wire::postgres::{message, reuse};
 
@@ -106,6 +107,8 @@ pub(super) struct About {
     pub(super) grant: Option<Held>,
     /// Nothing may go on after this.
     pub(super) deadline: Option<Instant>,
+    /// The token that let the client in is worth nothing after this.
+    pub(super) token_ends: Option<Instant>,
 }
 
 impl About {
@@ -117,7 +120,8 @@ impl About {
     /// When [`Link::expire`] has to be called.
     pub(super) fn due(&self) -> Option<Instant> {
         let until = self.grant.and_then(|grant| grant.until);
-        self.deadline.into_iter().chain(until).min()
+        let ends = self.deadline.into_iter().chain(self.token_ends);
+        ends.chain(until).min()
     }
 
     /// The session's policy is in force no longer: it has as long as a drain leaves it.
@@ -147,11 +151,9 @@ impl Link {
         cx: &mut Context,
     ) -> Self {
         let snapshot = cx.shared.snapshot.load_full();
-        let tls = snapshot
-            .listeners
-            .get(listener)
-            .and_then(|listener| listener.tls.clone());
-        let greeting = Greeting::new(tls.as_ref(), &snapshot, &cx.shared);
+        let listener = snapshot.listeners.get(listener);
+        let tls = listener.and_then(|listener| listener.tls.clone());
+        let greeting = Greeting::new(listener, &snapshot, &cx.shared);
         let mut link = Self::new(id, serial, Some(peer), cx);
         link.about.tls = tls;
         link.about.snapshot = snapshot;
@@ -185,6 +187,7 @@ impl Link {
                 leave: None,
                 grant: None,
                 deadline: None,
+                token_ends: None,
             },
             legs: Legs::new(id),
             phase: Phase::Ending,
@@ -237,12 +240,16 @@ impl Link {
         self.advance(cx);
     }
 
-    /// The deadline has passed, or the grant's time is up.
+    /// The deadline has passed, or the grant's time is up, or the token has expired.
     pub(super) fn expire(&mut self, cx: &mut Context) {
         if let Some(held) = self.about.grant
             && held.until.is_some_and(|until| until <= cx.now)
         {
             return self.bereave(ask::expired(held.id), cx);
+        }
+        if self.about.token_ends.is_some_and(|ends| ends <= cx.now) {
+            self.about.token_ends = None;
+            return self.terminate(Leave::TokenExpired.refusal(), cx);
         }
         self.about.deadline = None;
         match &mut self.phase {
@@ -318,6 +325,7 @@ impl Link {
         self.about = newcomer.about.clone();
         self.armed = None;
         newcomer.about.deadline = None;
+        newcomer.about.token_ends = None;
         self.legs.client = std::mem::take(&mut newcomer.legs.client);
         self.legs.up = std::mem::take(&mut newcomer.legs.up);
         let from = newcomer.legs.id;
@@ -369,6 +377,7 @@ impl Link {
     fn end(&mut self, cx: &mut Context) {
         self.leave_shelf(cx);
         self.phase = Phase::Ending;
+        self.about.token_ends = None;
         self.about.deadline = Some(cx.after_ms(LINGER_MS));
     }
 
@@ -411,6 +420,7 @@ impl Link {
             }
             self.phase = Phase::Closing;
             self.about.deadline = None;
+            self.about.token_ends = None;
             cx.ops.push_back((self.legs.id, Op::Close));
         }
     }
@@ -423,6 +433,8 @@ pub(super) enum Leave {
     GoingDown,
     /// The configuration in force gives it another policy, or none.
     PolicyChanged,
+    /// What proved who it is holds no longer.
+    TokenExpired,
 }
 
 impl Leave {
@@ -438,6 +450,11 @@ impl Leave {
                 "terminating connection because its policy has changed",
             )
             .with_hint("Connect again to go on under the policy that is in force now."),
+            Leave::TokenExpired => Refusal::new(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection because its token has expired",
+            )
+            .with_hint("Connect again with a fresh token."),
         }
     }
 }
@@ -452,6 +469,15 @@ pub(super) fn refused(about: &About, identity: &str, code: SqlState, cx: &Contex
         body: Body::ConnectionRefused {
             client_address: about.client_address(),
             sqlstate: code.0,
+            reason: String::new(),
         },
     }
+}
+
+/// The same with what the client was not told.
+pub(super) fn because(mut record: Record, rejection: Rejection) -> Record {
+    if let Body::ConnectionRefused { reason, .. } = &mut record.body {
+        rejection.as_str().clone_into(reason);
+    }
+    record
 }

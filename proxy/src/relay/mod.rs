@@ -23,6 +23,7 @@ mod pace;
 pub mod pool;
 mod pump;
 pub mod tls;
+mod token;
 mod worker;
 
 pub use worker::Worker;

@@ -7,6 +7,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use velum_core::bytes::{Outbox, Window};
+use velum_core::identity::spiffe::SpiffeId;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::op::Sealed;
@@ -240,6 +241,12 @@ impl Tls {
         certificate_names(certificate)
     }
 
+    /// The workload of a trust domain that the peer's verified certificate names.
+    pub(super) fn peer_workload(&self, trust_domain: &str) -> Option<SpiffeId> {
+        let certificate = self.connection.peer_certificates()?.first()?;
+        workload(certificate).filter(|id| id.trust_domain() == trust_domain)
+    }
+
     /// RFC 5929 `tls-server-end-point` of the peer's certificate.
     pub(super) fn peer_end_point(&self) -> Option<Vec<u8>> {
         server_end_point(self.connection.peer_certificates()?.first()?)
@@ -270,6 +277,24 @@ fn certificate_names(der: &[u8]) -> Vec<String> {
         );
     }
     names
+}
+
+/// The SPIFFE ID of an X509-SVID: its only URI, and no authority's. Two URIs are nobody's.
+fn workload(der: &[u8]) -> Option<SpiffeId> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    if certificate.is_ca() {
+        return None;
+    }
+    let names = certificate.subject_alternative_name().ok()??;
+    let uri = |name: &GeneralName<'_>| match name {
+        GeneralName::URI(uri) => Some((*uri).to_owned()),
+        _ => None,
+    };
+    let uris: Vec<String> = names.value.general_names.iter().filter_map(uri).collect();
+    match uris.as_slice() {
+        [uri] => SpiffeId::read(uri).ok(),
+        _ => None,
+    }
 }
 
 /// Hash of a certificate for channel binding, RFC 5929 section 4.1: the hash of its signature

@@ -120,6 +120,7 @@ impl Gateway {
                             })));
                             shared.wake_all();
                         }
+                        Ok(ControlRequest::Keys { .. }) => panic!("nobody shows a token here"),
                         Err(_) => std::thread::sleep(Duration::from_millis(1)),
                     }
                 }
@@ -194,6 +195,10 @@ fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
         catalogs: Default::default(),
         detectors: HashMap::from([("app".to_owned(), Arc::new(Detectors::standard()))]),
         scram_keys: ArcSwapOption::empty(),
+        stamps_identity: false,
+        reuse: None,
+        connections_most: None,
+        room: Default::default(),
     };
     let account = Account {
         name: "app".to_owned(),
@@ -204,7 +209,10 @@ fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
         listeners: vec![ListenerSnapshot {
             address,
             tls: setup.tls.clone(),
+            tokens_in_clear: false,
         }],
+        issuers: Default::default(),
+        exchanges: Vec::new(),
         accounts: HashMap::from([("app".to_owned(), account)]),
         resources: HashMap::from([("db".to_owned(), Arc::new(resource))]),
         limits: setup.limits.clone(),
@@ -271,6 +279,7 @@ pub fn listener_tls(authority: &Authority) -> ListenerTls {
         config: Arc::new(config),
         server_end_point: None,
         required: true,
+        trust_domain: None,
     }
 }
 

@@ -125,6 +125,12 @@ impl Client {
         Ok(client)
     }
 
+    /// Its own port.
+    pub fn port(&self) -> u16 {
+        let address = self.stream.tcp().local_addr();
+        address.map_or(0, |address| address.port())
+    }
+
     /// Every byte received so far, after TLS.
     pub fn received(&self) -> &[u8] {
         &self.received
@@ -267,6 +273,9 @@ impl Client {
         loop {
             let frame = self.frame()?;
             match (frame.tag, frame.body.get(3)) {
+                (b'R', Some(3)) => {
+                    self.write(|out| frontend::password_message(password.as_bytes(), out))?;
+                }
                 (b'R', Some(10)) => {
                     let first = scram.message().to_vec();
                     let mechanism = "SCRAM-SHA-256";

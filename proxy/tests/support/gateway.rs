@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use velum_proxy::demo::cluster::Authority;
+use velum_proxy::demo::cluster::{Authority, Signed};
 
 use super::client::{Client, Login};
 use super::clinic;
@@ -77,12 +77,16 @@ pub struct Setup {
     pub rules: String,
     /// More lines of the `[limits]` section.
     pub limits: String,
+    /// More lines of the `[[listener]]` section.
+    pub listener: String,
     /// How TLS to the database is done: lines of its `[[resource]]`.
     pub upstream_tls: String,
     /// Clients may show certificates by the gateway's own authority.
     pub client_certificates: bool,
     /// Data threads.
     pub threads: usize,
+    /// Whose workloads those certificates may name.
+    pub trust_domain: Option<String>,
 }
 
 impl Setup {
@@ -98,9 +102,11 @@ impl Setup {
             upstream,
             rules,
             limits: String::new(),
+            listener: String::new(),
             upstream_tls: "tls_mode = \"disable\"".to_owned(),
             client_certificates: false,
             threads: 2,
+            trust_domain: None,
         }
     }
 
@@ -110,14 +116,19 @@ impl Setup {
             upstream,
             rules,
             limits,
+            listener,
             upstream_tls,
             client_certificates,
             threads,
+            trust_domain,
         } = self;
-        let client_ca = match client_certificates {
-            true => ", client_ca = \"authority.pem\"",
-            false => "",
+        let mut client_ca = match client_certificates {
+            true => ", client_ca = \"authority.pem\"".to_owned(),
+            false => String::new(),
         };
+        if let Some(domain) = trust_domain {
+            client_ca.push_str(&format!(", trust_domain = \"{domain}\""));
+        }
         let catalog = match upstream.user.as_str() {
             "*" => "",
             _ => "password = { file = \"upstream.password\" }",
@@ -135,6 +146,7 @@ drain_timeout_ms = 3000
 address = "127.0.0.1:{port}"
 tls_mode = "optional"
 tls = {{ certificate = "server.pem", key = "server.key"{client_ca} }}
+{listener}
 
 [audit]
 directory = "audit"
@@ -218,10 +230,25 @@ impl Gateway {
     /// Files of a client certificate for `name` and of its key.
     pub fn client_certificate(&self, name: &str) -> (PathBuf, PathBuf) {
         let signed = self.authority.client(name).expect("a certificate");
+        self.certificate_files(&signed)
+    }
+
+    /// Files of a certificate and its key.
+    pub fn certificate_files(&self, signed: &Signed) -> (PathBuf, PathBuf) {
         let folder = self.folder.path();
         write(folder, "client.pem", &signed.certificate_pem);
         write(folder, "client.key", &signed.key_pem);
         (folder.join("client.pem"), folder.join("client.key"))
+    }
+
+    /// Who signs for its clients.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Puts a file beside its configuration.
+    pub fn put(&self, name: &str, text: &str) {
+        write(self.folder.path(), name, text);
     }
 
     /// Its configuration.

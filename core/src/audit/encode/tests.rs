@@ -18,10 +18,11 @@ fn body() -> BoxedStrategy<Body> {
             any::<(bool, bool)>(),
             text(),
             text(),
-            any::<[u8; 32]>()
+            (any::<[u8; 32]>(), asserted()),
         )
             .prop_map(
-                |(method, client_address, (client_tls, server_tls), role, database, policy)| {
+                |(method, client_address, tls, role, database, (policy, assertion))| {
+                    let (client_tls, server_tls) = tls;
                     Body::SessionOpened {
                         method,
                         client_address,
@@ -30,6 +31,7 @@ fn body() -> BoxedStrategy<Body> {
                         role,
                         database,
                         policy,
+                        assertion,
                     }
                 }
             ),
@@ -43,10 +45,11 @@ fn body() -> BoxedStrategy<Body> {
         intent(),
         outcome(),
         any::<u64>().prop_map(|statement| Body::OutcomeUnknown { statement }),
-        (text(), any::<[u8; 5]>()).prop_map(|(client_address, sqlstate)| {
+        (text(), any::<[u8; 5]>(), text()).prop_map(|(client_address, sqlstate, reason)| {
             Body::ConnectionRefused {
                 client_address,
                 sqlstate,
+                reason,
             }
         }),
         any::<[u8; 32]>().prop_map(|sha256| Body::ConfigurationLoaded { sha256 }),
@@ -83,6 +86,15 @@ fn grant() -> impl Strategy<Value = Body> {
                 alarm,
             },
         )
+}
+
+fn asserted() -> impl Strategy<Value = Option<Asserted>> {
+    let asserted = (text(), text(), vec(text(), 0..4));
+    proptest::option::of(asserted.prop_map(|(issuer, subject, chain)| Asserted {
+        issuer,
+        subject,
+        chain,
+    }))
 }
 
 fn intent() -> impl Strategy<Value = Body> {

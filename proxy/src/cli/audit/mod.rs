@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
-use velum_core::audit::record::{Body, Record};
+use velum_core::audit::record::{Asserted, Body, Record};
 
 use super::{DONE, FOUND, complain, print};
 use crate::audit::read;
@@ -170,9 +170,11 @@ fn what(body: &Body) -> String {
             client_address,
             role,
             database,
+            assertion,
             ..
         } => {
-            format!("opened by {method} from {client_address} as {role} in {database}")
+            let whose = whose(assertion.as_ref());
+            format!("opened by {method}{whose} from {client_address} as {role} in {database}")
         }
         Body::SessionClosed {
             reason,
@@ -216,11 +218,11 @@ fn what(body: &Body) -> String {
         Body::ConnectionRefused {
             client_address,
             sqlstate,
+            reason,
         } => {
-            format!(
-                "refused {client_address}: {}",
-                String::from_utf8_lossy(sqlstate)
-            )
+            let code = String::from_utf8_lossy(sqlstate);
+            let reason = because(reason);
+            format!("refused {client_address}: {code}{reason}")
         }
         Body::ConfigurationLoaded { sha256 } => {
             let digest: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -268,6 +270,21 @@ fn decision(body: &Body) -> String {
             format!("{event} {subject} by {actor}")
         }
         _ => String::new(),
+    }
+}
+
+/// Whom an issuer vouches for.
+fn whose(assertion: Option<&Asserted>) -> String {
+    assertion.map_or_else(String::new, |it| {
+        let subject = it.subject.escape_debug();
+        format!(" of {subject} at {}", it.issuer.escape_debug())
+    })
+}
+
+fn because(reason: &str) -> String {
+    match reason {
+        "" => String::new(),
+        reason => format!(", {}", reason.replace(char::is_control, " ")),
     }
 }
 

@@ -1,8 +1,12 @@
 //! The server's side of start-up and authentication, towards the client.
 
-use zeroize::Zeroizing;
+use std::sync::Arc;
 
-use super::account::{Account, Accounts, Credential};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::account::{Account, Accounts, Credential, Exchange, TokenWay};
+use super::bearer::{Judged, Presented, TokenLogin, Verdict};
+use super::certificate;
 use super::login::{self, Denial, Login};
 use super::options;
 use super::scram::Key;
@@ -11,7 +15,8 @@ use super::startup::{self, MAJOR, NEWEST_MINOR, Startup, Untagged};
 use super::verifier::ScramVerifier;
 use crate::bytes::{Outbox, Window};
 use crate::error::{Fault, Peer, Refusal, SqlState, Violation};
-use crate::identity::{Identity, Method};
+use crate::identity::spiffe::SpiffeId;
+use crate::identity::{Assertion, Identity, Method, Rejection};
 use crate::limits;
 use crate::wire::postgres::frame;
 use crate::wire::postgres::message::{self, client, server};
@@ -41,6 +46,9 @@ pub struct TlsFacts {
     /// Common name and subject alternative names of the client's certificate; empty if it
     /// showed none. The certificate was verified.
     pub client_certificate_names: Vec<String>,
+    /// The workload that the client's certificate names: as its only URI, and of the listener's
+    /// trust domain. The certificate was verified.
+    pub client_spiffe_id: Option<SpiffeId>,
 }
 
 /// A client that has proven who it is.
@@ -79,6 +87,11 @@ pub enum ClientStep {
         /// The key that was handed out: 4 to 256 bytes, or fewer if the client made it up.
         key: Vec<u8>,
     },
+    /// The client has shown a token: verify it, then call [`ClientHandshake::verdict`] and feed
+    /// again.
+    Verify(Presented),
+    /// Nothing goes on before [`ClientHandshake::verdict`].
+    AwaitVerdict,
     /// AuthenticationOk is in the outbox. Bytes left in the window belong to the session.
     Authenticated(Box<ClientStartup>),
     /// The error is in the outbox, unless the peer sent no start-up message at all: send it, then
@@ -101,6 +114,9 @@ pub struct ClientHandshake {
     tls_asked: bool,
     gss_asked: bool,
     tried_user: String,
+    tokens_in_clear: bool,
+    /// Why it failed, where that is more than the client is told.
+    rejection: Option<Rejection>,
     state: State,
 }
 
@@ -111,6 +127,10 @@ enum State {
     AwaitTls,
     /// SASL messages are awaited.
     Sasl(Box<Login>),
+    /// A token, or the verdict on it, is awaited.
+    Token(Box<TokenLogin>),
+    /// The verdict is there.
+    Judged(Box<TokenLogin>, Verdict),
     /// Authenticated, cancelled, closed.
     Over,
     Failed(Fault),
@@ -137,8 +157,30 @@ impl ClientHandshake {
             tls_asked: false,
             gss_asked: false,
             tried_user: String::new(),
+            tokens_in_clear: false,
+            rejection: None,
             state: State::Startup,
         }
+    }
+
+    /// Tokens may come without TLS. Only for listeners on loopback: whoever reads one can use it.
+    pub fn allow_tokens_in_clear(&mut self) {
+        self.tokens_in_clear = true;
+    }
+
+    /// What was found of the token of [`ClientStep::Verify`].
+    pub fn verdict(&mut self, verdict: Result<Arc<Assertion>, Rejection>) {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Token(login) if login.awaits_verdict() => {
+                self.state = State::Judged(login, verdict);
+            }
+            state => self.state = state,
+        }
+    }
+
+    /// Why the handshake failed, where that is more than the client was told.
+    pub fn rejection(&self) -> Option<Rejection> {
+        self.rejection
     }
 
     /// The user name that the client gave, which proves nothing; empty if it gave none yet.
@@ -154,7 +196,7 @@ impl ClientHandshake {
         }
     }
 
-    /// Takes what arrived. The window needs room for [`limits::AUTH_MESSAGE_BYTES`].
+    /// Takes what arrived. The window needs room for [`limits::TOKEN_MESSAGE_BYTES`].
     pub fn feed(
         &mut self,
         accounts: &dyn Accounts,
@@ -166,6 +208,9 @@ impl ClientHandshake {
                 State::Startup => self.startup_step(accounts, window, out),
                 State::AwaitTls => return ClientStep::StartTls,
                 State::Sasl(_) => self.sasl_step(window, out),
+                State::Token(login) if login.awaits_verdict() => return ClientStep::AwaitVerdict,
+                State::Token(_) => self.token_step(window, out),
+                State::Judged(..) => self.judged_step(out),
                 State::Over => return ClientStep::Closed,
                 State::Failed(fault) => return ClientStep::Failed(fault.clone()),
             };
@@ -176,6 +221,7 @@ impl ClientHandshake {
                     if let Some(refusal) = denial.told() {
                         message::write_fatal(out.writer(), &refusal);
                     }
+                    self.rejection = denial.reason;
                     self.state = State::Failed(denial.fault);
                 }
             }
@@ -284,12 +330,7 @@ impl ClientHandshake {
     ) -> Result<Option<ClientStep>, Denial> {
         self.tried_user.clone_from(&startup.user);
         if self.offer == TlsOffer::Required && self.tls.is_none() {
-            return Err(Refusal::new(
-                SqlState::INVALID_AUTHORIZATION,
-                "connection requires TLS: no encryption",
-            )
-            .with_hint("Connect with sslmode=verify-full, or at least sslmode=require.")
-            .into());
+            return Err(no_encryption().into());
         }
         // 3.1 was never used: some poolers claim it by mistake.
         let minor = if asked_minor >= NEWEST_MINOR {
@@ -302,43 +343,50 @@ impl ClientHandshake {
         }
         let settings = options::settings(&startup.parameters)?;
         let client = ClientStartup {
-            identity: Identity {
-                name: String::new(),
-                method: Method::Trust,
-            },
+            identity: Identity::new("", Method::Trust),
             user: startup.user,
             database: startup.database,
             parameters: startup.parameters,
             settings,
             minor,
         };
-        let account = accounts.account(&client.user);
-        self.authenticate(account, client, out)
+        self.authenticate(accounts, client, out)
     }
 
     fn authenticate(
         &mut self,
-        account: Option<&Account>,
+        accounts: &dyn Accounts,
         mut client: ClientStartup,
         out: &mut Outbox,
     ) -> Result<Option<ClientStep>, Denial> {
+        let account = accounts.account(&client.user);
         // Made for everyone, so that a stranger costs no more time than an account.
         let mock = ScramVerifier::mock(&client.user, &self.mock_secret);
+        let stranger = accounts.stranger(&client.user);
         let (verifier, certificate) = match account.map(|account| &account.credential) {
+            Some(Credential::Token(way)) => return self.ask_token(way, account, client, out),
+            Some(Credential::Spiffe { id }) => {
+                certificate::is_workload(self.tls.as_ref(), id, &client.user)?;
+                client.identity.method = Method::Spiffe;
+                (None, None)
+            }
             Some(Credential::Trust) => (None, None),
             Some(Credential::Certificate { name }) => (None, Some(name)),
             Some(Credential::Scram(verifier)) => (Some(verifier.clone()), None),
             Some(Credential::ScramAndCertificate { verifier, name }) => {
                 (Some(verifier.clone()), Some(name))
             }
-            None => (Some(mock), None),
+            None => match &stranger {
+                Exchange::Scram => (Some(mock), None),
+                Exchange::Token(way) => return self.ask_token(way, None, client, out),
+            },
         };
         if let Some(account) = account {
             client.identity.name.clone_from(&account.name);
         }
         let Some(verifier) = verifier else {
             if let Some(name) = certificate {
-                self.check_certificate(name, &client.user)?;
+                certificate::has_name(self.tls.as_ref(), name, &client.user)?;
                 client.identity.method = Method::Certificate;
             }
             return Ok(Some(self.accept(client, out)));
@@ -360,66 +408,120 @@ impl ClientHandshake {
         Ok(None)
     }
 
-    fn check_certificate(&self, name: &str, user: &str) -> Result<(), Denial> {
-        let names = self
-            .tls
-            .as_ref()
-            .map(|tls| tls.client_certificate_names.as_slice());
-        match names.unwrap_or_default() {
-            [] => Err(Refusal::new(
-                SqlState::INVALID_AUTHORIZATION,
-                "connection requires a valid client certificate",
-            )
-            .with_hint("Connect over TLS with sslcert and sslkey.")
-            .into()),
-            names if names.iter().any(|found| found == name) => Ok(()),
-            _ => Err(Denial::of_user(
-                SqlState::INVALID_AUTHORIZATION,
-                "certificate authentication failed",
-                user,
-            )),
+    /// A token is a credential as it stands: it goes over TLS only.
+    fn ask_token(
+        &mut self,
+        way: &TokenWay,
+        account: Option<&Account>,
+        mut client: ClientStartup,
+        out: &mut Outbox,
+    ) -> Result<Option<ClientStep>, Denial> {
+        if self.tls.is_none() && !self.tokens_in_clear {
+            return Err(no_encryption().into());
         }
+        if let Some(account) = account {
+            client.identity.name.clone_from(&account.name);
+        }
+        let login = TokenLogin::new(way.clone(), account, client, out.writer());
+        self.state = State::Token(Box::new(login));
+        Ok(None)
     }
 
     // -- authentication ------------------------------------------------------------------------
 
-    fn sasl_step(
+    /// Waits for a whole message of the client; gives its bytes.
+    fn answer(
         &mut self,
-        window: &mut Window,
-        out: &mut Outbox,
-    ) -> Result<Option<ClientStep>, Denial> {
+        window: &Window,
+        most: usize,
+        expected: &'static str,
+    ) -> Result<Result<usize, ClientStep>, Denial> {
         let Some(header) = frame::header(window.unjudged(), Peer::Client)? else {
-            return Ok(Some(ClientStep::NeedBytes));
+            return Ok(Err(ClientStep::NeedBytes));
         };
         match header.tag {
             client::PASSWORD => {}
             // psql asks for a password only after it has seen that one is needed.
             client::TERMINATE => {
                 self.state = State::Over;
-                return Ok(Some(ClientStep::Closed));
+                return Ok(Err(ClientStep::Closed));
             }
-            _ => return Err(violation("expected SASL response")),
+            _ => return Err(violation(expected)),
         }
-        if header.frame_bytes > limits::AUTH_MESSAGE_BYTES {
+        if header.frame_bytes > most {
             return Err(violation("invalid message length"));
         }
-        let Some(body) = window
-            .unjudged()
-            .get(frame::HEADER_BYTES..header.frame_bytes)
+        match window.unjudged().len() >= header.frame_bytes {
+            true => Ok(Ok(header.frame_bytes)),
+            false => Ok(Err(ClientStep::NeedBytes)),
+        }
+    }
+
+    fn token_step(
+        &mut self,
+        window: &mut Window,
+        out: &mut Outbox,
+    ) -> Result<Option<ClientStep>, Denial> {
+        let State::Token(mut login) = std::mem::replace(&mut self.state, State::Over) else {
+            return Ok(Some(ClientStep::Closed));
+        };
+        let bytes = match self.answer(window, login.message_bytes(), login.expected())? {
+            Ok(bytes) => bytes,
+            Err(step) => {
+                if matches!(step, ClientStep::NeedBytes) {
+                    self.state = State::Token(login);
+                }
+                return Ok(Some(step));
+            }
+        };
+        let body = window.unjudged().get(frame::HEADER_BYTES..bytes);
+        let taken = login.take(body.unwrap_or_default(), out.writer());
+        // The buffer serves others after this.
+        if let Some(message) = window.unjudged_mut().get_mut(..bytes) {
+            message.zeroize();
+        }
+        window.skip(bytes);
+        let presented = taken?;
+        self.state = State::Token(login);
+        Ok(presented.map(ClientStep::Verify))
+    }
+
+    fn judged_step(&mut self, out: &mut Outbox) -> Result<Option<ClientStep>, Denial> {
+        let State::Judged(mut login, verdict) = std::mem::replace(&mut self.state, State::Over)
         else {
-            return Ok(Some(ClientStep::NeedBytes));
+            return Ok(Some(ClientStep::Closed));
+        };
+        match login.judge(verdict, out.writer())? {
+            Judged::In(startup) => Ok(Some(self.accept(startup, out))),
+            Judged::Out => {
+                self.state = State::Token(login);
+                Ok(None)
+            }
+        }
+    }
+
+    fn sasl_step(
+        &mut self,
+        window: &mut Window,
+        out: &mut Outbox,
+    ) -> Result<Option<ClientStep>, Denial> {
+        let expected = "expected SASL response";
+        let bytes = match self.answer(window, limits::AUTH_MESSAGE_BYTES, expected)? {
+            Ok(bytes) => bytes,
+            Err(step) => return Ok(Some(step)),
         };
         let State::Sasl(mut login) = std::mem::replace(&mut self.state, State::Over) else {
             return Ok(Some(ClientStep::Closed));
         };
-        let proven = login.answer(body, out.writer())?;
-        window.skip(header.frame_bytes);
+        let body = window.unjudged().get(frame::HEADER_BYTES..bytes);
+        let proven = login.answer(body.unwrap_or_default(), out.writer())?;
+        window.skip(bytes);
         if !proven {
             self.state = State::Sasl(login);
             return Ok(None);
         }
         if let Some(name) = &login.certificate {
-            self.check_certificate(name, &login.startup.user)?;
+            certificate::has_name(self.tls.as_ref(), name, &login.startup.user)?;
         }
         Ok(Some(self.accept(login.startup, out)))
     }
@@ -429,6 +531,12 @@ impl ClientHandshake {
         self.state = State::Over;
         ClientStep::Authenticated(Box::new(client))
     }
+}
+
+fn no_encryption() -> Refusal {
+    let text = "connection requires TLS: no encryption";
+    Refusal::new(SqlState::INVALID_AUTHORIZATION, text)
+        .with_hint("Connect with sslmode=verify-full, or at least sslmode=require.")
 }
 
 /// 'N', after which the client goes on in the clear. As PostgreSQL, it must have waited.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::bytes::{Outbox, Window};
+use crate::identity::Rejection;
 
 /// No input may make a machine panic, let a client in that has proven nothing, or accept a
 /// database's SCRAM exchange without its signature.
@@ -25,6 +26,14 @@ struct OneAccount(Account);
 impl Accounts for OneAccount {
     fn account(&self, user: &str) -> Option<&Account> {
         (user == "u").then_some(&self.0)
+    }
+
+    /// `u` has a password, and who begins with `t` is asked for a token.
+    fn stranger(&self, user: &str) -> Exchange {
+        match user.starts_with('t') {
+            true => Exchange::Token(TokenWay::Password),
+            false => Exchange::Scram,
+        }
     }
 }
 
@@ -51,9 +60,14 @@ fn client(first: u8, data: &[u8], chunk: usize) {
                     handshake.tls_established(TlsFacts {
                         server_end_point: (first & 4 != 0).then(|| vec![1; 32]),
                         alpn_postgresql: first & 8 != 0,
-                        client_certificate_names: Vec::new(),
+                        ..TlsFacts::default()
                     });
                 }
+                ClientStep::Verify(presented) => {
+                    assert!(presented.token.len() <= crate::limits::TOKEN_MESSAGE_BYTES);
+                    handshake.verdict(Err(Rejection::SignatureWrong));
+                }
+                ClientStep::AwaitVerdict => panic!("the verdict was given"),
                 ClientStep::Authenticated(_) => panic!("authenticated without a password"),
                 ClientStep::Cancel { .. } | ClientStep::Failed(_) | ClientStep::Closed => {
                     return assert_eq!(window.released_bytes(), 0);

@@ -5,15 +5,18 @@ use super::scram;
 use super::scram_server::{Proof, ScramServer};
 use crate::bytes::Reader;
 use crate::error::{Fault, Peer, Refusal, SqlState, Violation};
+use crate::identity::Rejection;
 use crate::wire::postgres::frame;
 use crate::wire::postgres::message::server;
 
 /// AuthenticationOk
 pub(super) const OK: u32 = 0;
+/// AuthenticationCleartextPassword
+pub(super) const CLEARTEXT_PASSWORD: u32 = 3;
 /// AuthenticationSASL
-const SASL: u32 = 10;
+pub(super) const SASL: u32 = 10;
 /// AuthenticationSASLContinue
-const SASL_CONTINUE: u32 = 11;
+pub(super) const SASL_CONTINUE: u32 = 11;
 /// AuthenticationSASLFinal
 const SASL_FINAL: u32 = 12;
 
@@ -93,6 +96,8 @@ impl Login {
 /// anybody can make up, is kept apart from it: the client alone is told.
 pub(super) struct Denial {
     pub(super) fault: Fault,
+    /// What no client is told.
+    pub(super) reason: Option<Rejection>,
     user: Option<String>,
     untold: bool,
 }
@@ -102,8 +107,17 @@ impl Denial {
     pub(super) fn of_user(code: SqlState, message: &str, user: &str) -> Self {
         Self {
             fault: Refusal::new(code, message).into(),
+            reason: None,
             user: Some(user.to_owned()),
             untold: false,
+        }
+    }
+
+    /// The same, with what records say and the client does not read.
+    pub(super) fn because(self, rejection: Rejection) -> Self {
+        Self {
+            reason: Some(rejection),
+            ..self
         }
     }
 
@@ -112,6 +126,7 @@ impl Denial {
     pub(super) fn untold(violation: Violation) -> Self {
         Self {
             fault: violation.into(),
+            reason: None,
             user: None,
             untold: true,
         }
@@ -134,6 +149,7 @@ impl<F: Into<Fault>> From<F> for Denial {
     fn from(fault: F) -> Self {
         Self {
             fault: fault.into(),
+            reason: None,
             user: None,
             untold: false,
         }

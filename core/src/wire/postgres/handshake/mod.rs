@@ -14,14 +14,17 @@
 //! * [`UpstreamHandshake`]: the client's side of the protocol, towards the database.
 //! * [`CancelHandshake`]: asks the database to cancel a statement, over a connection of its own.
 //! * [`Accounts`]: who may log in, and what proves it.
+//! * [`Presented`]: a token, for which [`ClientHandshake`] awaits a verdict.
 //!
 //! <https://www.postgresql.org/docs/current/protocol-flow.html>,
 //! <https://www.postgresql.org/docs/current/sasl-authentication.html>, RFC 5802, RFC 7677 and
-//! RFC 5929 (`tls-server-end-point`).
+//! RFC 5929 (`tls-server-end-point`), RFC 7628 (OAUTHBEARER).
 #![deny(clippy::indexing_slicing)]
 
 mod account;
+mod bearer;
 mod cancel;
+mod certificate;
 mod client;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
@@ -37,7 +40,8 @@ mod tests;
 mod upstream;
 mod verifier;
 
-pub use account::{Account, Accounts, Credential};
+pub use account::{Account, Accounts, Credential, Discovery, Exchange, InvalidDiscovery, TokenWay};
+pub use bearer::Presented;
 pub use cancel::{CancelHandshake, CancelStep};
 pub use client::{ClientHandshake, ClientStartup, ClientStep, TlsFacts, TlsOffer, refuse};
 #[cfg(any(test, fuzzing))]

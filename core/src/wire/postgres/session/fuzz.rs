@@ -96,10 +96,7 @@ fn setup(is_guarded: bool) -> SessionSetup<Nothing> {
     policy.guard = is_guarded.then(Guard::default);
     SessionSetup {
         id: SessionId(1),
-        identity: Identity {
-            name: "fuzz".to_owned(),
-            method: Method::Trust,
-        },
+        identity: Identity::new("fuzz", Method::Trust),
         resource: String::new(),
         database: String::new(),
         role: String::new(),

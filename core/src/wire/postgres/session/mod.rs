@@ -56,7 +56,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::vec;
 
-use crate::audit::record::{Body, Record, SessionId, Status};
+use crate::audit::record::{Asserted, Body, Record, SessionId, Status};
 use crate::audit::token::TokenKey;
 use crate::bytes::{Outbox, Window};
 use crate::catalog::Catalog;
@@ -228,6 +228,7 @@ impl<I: Inspect> Session<I> {
                 role: setup.role,
                 database: setup.database,
                 policy: setup.policy.sha256,
+                assertion: setup.identity.assertion.as_deref().map(Asserted::from),
             },
         );
         let mut session = Self {

@@ -1,6 +1,7 @@
 //! ClientHandshake against scripted clients.
 
 use super::*;
+use crate::identity::{Identity, Method};
 
 const ROBOT: &[(&str, &str)] = &[("user", "robot")];
 
@@ -245,10 +246,7 @@ fn parameters_are_kept_and_judged() {
     assert_eq!(
         *startup,
         ClientStartup {
-            identity: crate::identity::Identity {
-                name: "identity-open".to_owned(),
-                method: crate::identity::Method::Trust
-            },
+            identity: Identity::new("identity-open", Method::Trust),
             user: "open".to_owned(),
             database: "open".to_owned(),
             parameters: pairs(&[
@@ -322,6 +320,37 @@ fn required_tls_is_required() {
 }
 
 #[test]
+fn workloads_are_matched_by_their_only_id() {
+    let login = |names: &[&str]| {
+        let mut rig = Rig::new(TlsOffer::Optional);
+        rig.feed(&tls_request());
+        rig.tls(facts(false, names));
+        rig.answer();
+        rig.window.extend(&startup_of(0, &[("user", "workload")]));
+        rig
+    };
+    let mut rig = login(&[workload().as_str()]);
+    let ClientStep::Authenticated(startup) = rig.feed(&[]) else {
+        panic!()
+    };
+    assert_eq!(startup.identity.method, Method::Spiffe);
+    // A common name that reads like it is no ID.
+    for names in [
+        &["other", workload().as_str()][..],
+        &["spiffe://prod.example/load"],
+        &[],
+    ] {
+        let told = "certificate authentication failed for user \"workload\"";
+        let refused = login(names).refused(&[]);
+        assert_eq!(refused, ("28000".to_owned(), told.to_owned()), "{names:?}");
+    }
+    let mut plain = Rig::new(TlsOffer::Optional);
+    let told = "connection requires a valid client certificate";
+    let refused = plain.refused(&startup_of(0, &[("user", "workload")]));
+    assert_eq!(refused, ("28000".to_owned(), told.to_owned()));
+}
+
+#[test]
 fn certificates_are_matched_by_name() {
     let login = |names: Option<&[&str]>| {
         let mut rig = Rig::new(TlsOffer::Optional);
@@ -337,10 +366,7 @@ fn certificates_are_matched_by_name() {
     let ClientStep::Authenticated(startup) = rig.feed(&[]) else {
         panic!()
     };
-    assert_eq!(
-        startup.identity.method,
-        crate::identity::Method::Certificate
-    );
+    assert_eq!(startup.identity.method, Method::Certificate);
     assert_eq!(rig.answer(), authentication(0, &[]));
     let missing = (
         "28000".to_owned(),

@@ -9,11 +9,13 @@ mod client;
 mod duet;
 mod interop;
 mod properties;
+mod tokens;
 mod upstream;
 
 use super::*;
 use crate::bytes::{Outbox, Window};
 use crate::error::Fault;
+use crate::identity::spiffe::SpiffeId;
 use crate::wire::postgres::frame;
 
 pub(super) const PASSWORD: &[u8] = b"pencil";
@@ -21,7 +23,8 @@ pub(super) const SALT: &[u8] = b"0123456789abcdef";
 pub(super) const ITERATIONS: u32 = 16;
 pub(super) const END_POINT: [u8; 32] = [0xAB; 32];
 
-/// The accounts of every test: robot (password), badge (certificate), both, open (nothing).
+/// The accounts of every test: robot (password), badge (certificate), both, token and bearer (a
+/// token), open (nothing). `asked-stranger` is nobody.
 pub(super) struct Directory(Vec<(&'static str, Account)>);
 
 impl Directory {
@@ -41,6 +44,9 @@ impl Directory {
             account("robot", Credential::Scram(verifier.clone())),
             account("badge", Credential::Certificate { name: name.clone() }),
             account("both", Credential::ScramAndCertificate { verifier, name }),
+            account("workload", Credential::Spiffe { id: workload() }),
+            account("token", Credential::Token(TokenWay::Password)),
+            account("bearer", Credential::Token(TokenWay::Bearer(discovery()))),
             account("open", Credential::Trust),
         ])
     }
@@ -53,6 +59,22 @@ impl Accounts for Directory {
             .find(|(name, _)| *name == user)
             .map(|(_, account)| account)
     }
+
+    fn stranger(&self, user: &str) -> Exchange {
+        match user {
+            "asked-stranger" => Exchange::Token(TokenWay::Password),
+            _ => Exchange::Scram,
+        }
+    }
+}
+
+pub(super) fn workload() -> SpiffeId {
+    SpiffeId::read("spiffe://prod.example/loader").unwrap()
+}
+
+fn discovery() -> Discovery {
+    let configuration = "https://issuer.example/.well-known/openid-configuration";
+    Discovery::new(configuration, "openid").unwrap()
 }
 
 pub(super) fn facts(alpn: bool, names: &[&str]) -> TlsFacts {
@@ -60,6 +82,7 @@ pub(super) fn facts(alpn: bool, names: &[&str]) -> TlsFacts {
         server_end_point: Some(END_POINT.to_vec()),
         alpn_postgresql: alpn,
         client_certificate_names: names.iter().map(|&name| name.to_owned()).collect(),
+        client_spiffe_id: names.first().and_then(|name| SpiffeId::read(name).ok()),
     }
 }
 
@@ -195,6 +218,8 @@ pub(super) fn client_step(step: &ClientStep) -> String {
         ClientStep::StartTls => "StartTls".to_owned(),
         ClientStep::Cancel { .. } => "Cancel".to_owned(),
         ClientStep::Authenticated(startup) => format!("Authenticated({startup:?})"),
+        ClientStep::Verify(_) => "Verify".to_owned(),
+        ClientStep::AwaitVerdict => "AwaitVerdict".to_owned(),
         ClientStep::Failed(fault) => format!("Failed({fault:?})"),
         ClientStep::Closed => "Closed".to_owned(),
     }
