@@ -213,8 +213,10 @@ impl Dialing {
             if legs.client.sending {
                 return Some(Turn::Rest);
             }
-            let kept = cx.shelf.take(likeness).filter(|_| !legs.client.receiving);
-            if let Some(kept) = kept {
+            // A socket that is being read cannot change its link: who waited for a grant.
+            if !legs.client.receiving
+                && let Some(kept) = cx.shelf.take(likeness)
+            {
                 return Some(Turn::Resume(kept));
             }
         }
