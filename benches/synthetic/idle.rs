@@ -24,9 +24,11 @@ pub struct Resting {
 }
 
 /// Sessions open, ask for one result each, and stay; their gateway's memory grows by so much.
-pub fn measure(gateway: &Gateway, extent: &Extent) -> Result<Vec<Resting>, String> {
+pub fn measure(upstream: u16, extent: &Extent) -> Result<Vec<Resting>, String> {
     let mut all = Vec::new();
     for tls in [false, true] {
+        // One of its own: what others have given back would be used first.
+        let gateway = &Gateway::start(upstream)?;
         let mut sessions: Vec<Box<dyn Stream>> = Vec::new();
         // Buffers that are kept for whoever comes next are there before the first counts.
         for _ in 0..100 {

@@ -92,7 +92,7 @@ fn measure() -> Result<(), String> {
     ];
     recorded.check(&paths)?;
     let mut text = blast::table(&recorded, &paths, &extent);
-    let resting = idle::measure(&gateway, &extent)?;
+    let resting = idle::measure(upstream, &extent)?;
     text.push_str(&idle::table(&resting));
     println!("{text}");
     if !is_short {

@@ -1,6 +1,7 @@
-//! Who calls. Other ways in (tokens of an identity provider, sessions of a console) belong here,
-//! beside keys: whatever the way, a [`Principal`] comes out.
+//! Who calls: by a key of Velum's, or by an issuer's token. Other ways in (sessions of a console)
+//! belong here too: whatever the way, a [`Principal`] comes out.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,12 +12,13 @@ use axum::http::request::Parts;
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::time::Timestamp;
 
-use super::principal::Principal;
+use super::principal::{Principal, Role};
 use super::problem::Problem;
 use super::server::Peer;
 use super::{Api, secret};
 use crate::grants::desk::Happened;
 use crate::grants::masked;
+use crate::identity::bearer;
 use crate::observe;
 use crate::store::keys::ApiKey;
 
@@ -34,15 +36,20 @@ pub async fn authenticate(parts: &Parts, api: &Api) -> Result<Principal, Problem
     let text = header.and_then(|value| value.to_str().ok());
     let bearer = text.and_then(|text| text.strip_prefix("Bearer "));
     let principal = match bearer {
-        Some(token) => by_key(token.trim(), parts, api).await?,
+        Some(token) => match by_key(token.trim(), parts, api).await? {
+            Some(principal) => Some(principal),
+            None => by_token(token.trim(), api).await,
+        },
         None => None,
     };
     let Some(principal) = principal else {
         let caller = format!("address:{address}");
         return Err(
             match api.rates.take(&caller, WRONG_PER_MINUTE, Instant::now()) {
-                Ok(()) if bearer.is_some() => Problem::unauthenticated("the key is not in force"),
-                Ok(()) => Problem::unauthenticated("this takes a key"),
+                Ok(()) if bearer.is_some() => {
+                    Problem::unauthenticated("the key or token is not in force")
+                }
+                Ok(()) => Problem::unauthenticated("this takes a key, or an issuer's token"),
                 Err(seconds) => Problem::rate(seconds),
             },
         );
@@ -80,6 +87,39 @@ async fn by_key(text: &str, parts: &Parts, api: &Api) -> Result<Option<Principal
     let principal = principal(&key);
     note(key, &principal, parts, api).await?;
     Ok(Some(principal))
+}
+
+/// Whom an issuer vouches for; `None` if the text is no token that lets anybody do anything.
+///
+/// A machine that is an identity may ask for what that identity needs. Everything else its groups
+/// say, by the issuer's `roles`.
+async fn by_token(text: &str, api: &Api) -> Option<Principal> {
+    if secret::parts(text).is_some() {
+        return None;
+    }
+    let caller = bearer::authenticate_soon(api.desk.shared(), text.as_bytes()).await;
+    let bearer::Principal {
+        assertion,
+        identity,
+        roles,
+    } = caller.ok()?;
+    let all = [Role::Requester, Role::Approver, Role::Auditor, Role::Admin];
+    let mut roles: BTreeSet<Role> = all
+        .into_iter()
+        .filter(|role| roles.contains(role.as_str()))
+        .collect();
+    if identity.is_some() {
+        roles.insert(Role::Requester);
+    }
+    (!roles.is_empty()).then(|| Principal {
+        caller: format!("token:{} {}", assertion.issuer, assertion.subject),
+        chain: assertion.chain_texts(),
+        groups: assertion.groups.into_iter().collect(),
+        // As chains of delegation have it, so that nobody decides about what they asked for.
+        id: assertion.subject,
+        identities: identity.map(|name| BTreeSet::from([name])),
+        roles,
+    })
 }
 
 /// Neither taken back nor too old.
