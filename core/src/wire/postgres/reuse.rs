@@ -213,7 +213,7 @@ mod tests {
     fn whatever_else_it_says_it_is_not() {
         let (done, ready) = (message(b'C', CLEAR), message(b'Z', b"I"));
         let wrong: [&[Vec<u8>]; 8] = [
-            &[ready.clone()],
+            std::slice::from_ref(&ready),
             &[done.clone(), done.clone(), ready.clone()],
             &[message(b'C', b"DISCARD TEMP\0"), ready.clone()],
             &[done.clone(), message(b'Z', b"T")],
