@@ -195,10 +195,6 @@ fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
         catalogs: Default::default(),
         detectors: HashMap::from([("app".to_owned(), Arc::new(Detectors::standard()))]),
         scram_keys: ArcSwapOption::empty(),
-        stamps_identity: false,
-        reuse: None,
-        connections_most: None,
-        room: Default::default(),
     };
     let account = Account {
         name: "app".to_owned(),
