@@ -21,11 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const WAITING: &str = "patient_agent";
 const ASKING: &str = "asking_agent";
 
+type Body = fn(&Bed, Driver);
+
 fn main() -> ExitCode {
     let bed = Bed::shared();
     let mut trials = Vec::new();
     for driver in Driver::under_test() {
-        let all: [(&str, fn(&Bed, Driver)); 4] = [
+        let all: [(&str, Body); 4] = [
             (
                 "it_waits_is_approved_and_expires",
                 it_waits_is_approved_and_expires,

@@ -78,19 +78,21 @@ fn body(object: &mut Object, body: &Body) {
             object.text("event", "gateway");
             object.text("state", event);
         }
-        Body::SigningKey { key, previous } => {
-            object.text("event", "signing_key");
-            object.text("key", key);
-            match previous {
-                Some(previous) => object.text("previous", previous),
-                None => object.raw("previous", "null"),
-            }
-        }
+        Body::SigningKey { key, previous } => signing_key(object, key, previous.as_deref()),
         Body::CheckpointOverruled { cause } => {
             object.text("event", "checkpoint_overruled");
             object.text("cause", cause);
         }
         Body::Grant { .. } | Body::Administration { .. } => decision(object, body),
+    }
+}
+
+fn signing_key(object: &mut Object, key: &str, previous: Option<&str>) {
+    object.text("event", "signing_key");
+    object.text("key", key);
+    match previous {
+        Some(previous) => object.text("previous", previous),
+        None => object.raw("previous", "null"),
     }
 }
 

@@ -213,7 +213,7 @@ impl Dialing {
             if legs.client.sending {
                 return Some(Turn::Rest);
             }
-            // A socket that is being read cannot change its link: who waited for a grant.
+            // A socket that is being read cannot change its link.
             if !legs.client.receiving
                 && let Some(kept) = cx.shelf.take(likeness)
             {

@@ -224,15 +224,16 @@ fn what(body: &Body) -> String {
             let reason = because(reason);
             format!("refused {client_address}: {code}{reason}")
         }
-        Body::ConfigurationLoaded { sha256 } => {
-            let digest: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("configuration {digest}")
-        }
+        Body::ConfigurationLoaded { sha256 } => format!("configuration {}", hex(sha256)),
         Body::Gateway { event } => format!("gateway {event}"),
         Body::SigningKey { key, previous } => signed(key, previous.as_deref()),
         Body::CheckpointOverruled { cause } => format!("accepted all the same: {cause}"),
         Body::Grant { .. } | Body::Administration { .. } => decision(body),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn signed(key: &str, previous: Option<&str>) -> String {
