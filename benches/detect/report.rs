@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
+use velum_benches::record;
 use velum_benches::rows::Kind;
 
 use crate::Job;
@@ -129,36 +128,10 @@ pub fn rate(ns_a_byte: f64) -> f64 {
 
 /// Writes the record of this run beside the older ones, by date.
 pub fn write(text: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("record");
-    let date = first_line("date", &["-u", "+%F"]);
-    let record = format!("# Detection, {date}\n\n{}\n{text}", host());
-    let file = folder.join(format!("detect-{date}.md"));
-    match fs::create_dir_all(&folder).and_then(|()| fs::write(&file, record)) {
-        Ok(()) => println!("written to benches/record/detect-{date}.md"),
-        Err(error) => eprintln!("{}: {error}", file.display()),
-    }
-}
-
-/// What the figures depend on.
-fn host() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"));
-    let model = model.map_or("unknown processor", |model| {
-        model.trim_start_matches(['\t', ' ', ':'])
-    });
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("unknown").to_owned();
-    let rustc = first_line("rustc", &["-V"]);
-    let commit = first_line("git", &["rev-parse", "--short", "HEAD"]);
-    format!("{model}, {cores} cores, load {load} at the end, {rustc}, commit {commit}.\n")
-}
-
-fn first_line(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let text = text.unwrap_or_default();
-    text.lines().next().unwrap_or("unknown").to_owned()
+    record::write(
+        "detect-",
+        &format!("Load {load} at the end.\n\n## Detection\n\n{text}"),
+    );
 }

@@ -112,6 +112,17 @@ fn again(gateway: &Gateway, user: &str, before: i32) -> (Client, bool) {
     }
 }
 
+/// The backend of a connection that waits for the next session of `user`.
+fn waiting(gateway: &Gateway, user: &str) -> i32 {
+    let client = gateway.connect(user, false);
+    let backend = client.cancel_key.0;
+    leave(client);
+    let (client, is_same) = again(gateway, user, backend);
+    assert!(is_same, "it waits");
+    leave(client);
+    backend
+}
+
 fn direct(cluster: &Cluster) -> Client {
     let login = Login::plain(cluster.port(), clinic::ROLE, clinic::ROLE_PASSWORD);
     Client::connect(&login, clinic::DATABASE).expect("a direct connection")
@@ -255,12 +266,7 @@ fn unsaid(cluster: &Cluster, gateway: &mut Gateway) {
 }
 
 fn gone(cluster: &Cluster, gateway: &mut Gateway) {
-    let client = gateway.connect(clinic::EXEMPT, false);
-    let backend = client.cancel_key.0;
-    leave(client);
-    let (client, is_same) = again(gateway, clinic::EXEMPT, backend);
-    assert!(is_same, "it waited");
-    leave(client);
+    let backend = waiting(gateway, clinic::EXEMPT);
     let kill = format!("SELECT pg_terminate_backend({backend})");
     assert_eq!(value(&mut direct(cluster), &kill), "t");
     wait_until_dead(cluster, backend, PATIENCE);
@@ -269,22 +275,12 @@ fn gone(cluster: &Cluster, gateway: &mut Gateway) {
 }
 
 fn idle(cluster: &Cluster, gateway: &mut Gateway) {
-    let client = gateway.connect(clinic::EXEMPT, false);
-    let backend = client.cancel_key.0;
-    leave(client);
-    let (client, is_same) = again(gateway, clinic::EXEMPT, backend);
-    assert!(is_same, "it waits for a while");
-    leave(client);
+    let backend = waiting(gateway, clinic::EXEMPT);
     wait_until_dead(cluster, backend, PATIENCE);
 }
 
 fn reload(cluster: &Cluster, gateway: &mut Gateway) {
-    let client = gateway.connect(clinic::MASKED, false);
-    let backend = client.cancel_key.0;
-    leave(client);
-    let (client, is_same) = again(gateway, clinic::MASKED, backend);
-    assert!(is_same, "it waits");
-    leave(client);
+    let backend = waiting(gateway, clinic::MASKED);
     let file = gateway.config_file();
     let text = fs::read_to_string(&file).expect("a configuration");
     let longer = text.replace("reuse_idle_ms = 2000", "reuse_idle_ms = 3600000");
@@ -294,12 +290,7 @@ fn reload(cluster: &Cluster, gateway: &mut Gateway) {
 }
 
 fn drain(cluster: &Cluster, gateway: &mut Gateway) {
-    let client = gateway.connect(clinic::EXEMPT, false);
-    let backend = client.cancel_key.0;
-    leave(client);
-    let (client, is_same) = again(gateway, clinic::EXEMPT, backend);
-    assert!(is_same, "it waits");
-    leave(client);
+    let backend = waiting(gateway, clinic::EXEMPT);
     gateway.stop();
     wait_until_dead(cluster, backend, PATIENCE);
 }
