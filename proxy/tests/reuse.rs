@@ -31,6 +31,7 @@ fn main() -> ExitCode {
     let cases: &[(&str, Body)] = &[
         ("the_next_session_of_an_identity_gets_it_clean", clean),
         ("one_policy_holds_for_each_of_its_sessions", masked),
+        ("results_come_whole_however_often", whole),
         ("others_get_one_of_their_own", others),
         ("an_open_transaction_is_not_left_behind", transaction),
         ("who_leaves_without_a_word_leaves_nothing", unsaid),
@@ -221,6 +222,36 @@ fn masked(_: &Cluster, gateway: &mut Gateway) {
     assert_eq!(
         log.matches("\"session_opened\"").count(),
         log.matches("\"session_closed\"").count()
+    );
+}
+
+/// Results of many receives, each through a connection that waited with a receive under way.
+fn whole(cluster: &Cluster, gateway: &mut Gateway) {
+    let sql = "SELECT i, translate(lpad(i::text, 21, '0'), '0123456789', 'abcdefghij') AS word \
+               FROM generate_series(1, 2000) i";
+    let expected = rows(&direct(cluster).simple(sql).expect("rows"));
+    let mut backends = BTreeSet::new();
+    for _ in 0..60 {
+        let mut client = gateway.connect(clinic::MASKED, false);
+        // Both at once: the answer may come while what the database said first is being sent.
+        let mut questions = frame_bytes(b'Q', b"SELECT 7\0");
+        questions.extend(frame_bytes(b'Q', format!("{sql}\0").as_bytes()));
+        client.send(&questions).expect("sent");
+        client.until_ready().expect("an answer");
+        let found = rows(&client.until_ready().expect("rows"));
+        assert!(
+            found == expected,
+            "{} rows of {}",
+            found.len(),
+            expected.len()
+        );
+        backends.insert(client.cancel_key.0);
+        leave(client);
+    }
+    assert!(
+        backends.len() < 30,
+        "{} backends for 60 sessions",
+        backends.len()
     );
 }
 

@@ -9,6 +9,7 @@
 //! read from either.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use velum_core::bytes::{Outbox, Window};
@@ -218,7 +219,9 @@ impl Legs {
             flow.window.consume(dropped);
             return true;
         }
-        let linked = then_receive && source.tls.is_none() && target.tls.is_none();
+        // One receive at a time: a link that was kept for its client has one already.
+        let linked =
+            then_receive && !source.receiving && source.tls.is_none() && target.tls.is_none();
         let out = match &mut target.tls {
             Some(tls) => tls
                 .seal_window(&mut flow.window, cx.seal_buffer())
@@ -280,8 +283,9 @@ impl Legs {
         }
         match from {
             Outgoing::Judged(window) => {
-                flow.window = window;
+                let newer = std::mem::replace(&mut flow.window, window);
                 flow.away = false;
+                flow.append(newer, &mut cx.pool);
                 flow.rest(&mut cx.pool);
             }
             Outgoing::Sealed(sealed) if sealed.is_empty() => {
@@ -338,6 +342,9 @@ impl Legs {
             true => flow.hold.next(cx.hold_off_most),
             false => None,
         };
+        if hold_off.is_some() {
+            cx.shared.counters.held_off.fetch_add(1, Ordering::Relaxed);
+        }
         cx.ops.push_back((
             id,
             Op::Receive {
@@ -480,6 +487,14 @@ impl End {
 }
 
 impl Flow {
+    /// Takes over what a receive, begun before the window went away, has brought meanwhile.
+    fn append(&mut self, mut newer: Window, pool: &mut Pool) {
+        match newer.detach() {
+            Some(storage) => pool.put(storage),
+            None => self.window.extend(newer.unjudged()),
+        }
+    }
+
     /// Judges, and sees to it that the next receive brings no more than can be judged in a turn.
     pub(super) fn paced<T>(&mut self, judge: impl FnOnce(&mut Window) -> T) -> T {
         let bytes = self.window.unjudged().len();
