@@ -20,7 +20,7 @@ use velum_core::wire::postgres::session::SessionSetup;
 use super::context::{Context, random};
 use super::kept::{Likeness, Origin};
 use super::legs::{Fill, Legs, Shaken};
-use super::link::{About, Counted, Phase, Turn, refused};
+use super::link::{About, Counted, Leave, Phase, Turn, refused};
 use super::op::Op;
 use super::pump::{Open, catalog_busy};
 use super::tls::Tls;
@@ -336,7 +336,7 @@ impl Dialing {
         self.open(about, cx, legs)
     }
 
-    fn open(&mut self, about: &mut About, cx: &mut Context, legs: &Legs) -> Turn {
+    fn open(&mut self, about: &mut About, cx: &mut Context, legs: &mut Legs) -> Turn {
         let key: [u8; KEY_BYTES] = random();
         // 3.0 has room for four bytes; the server's protocol does not matter for ours.
         let key = if self.startup.minor >= 2 {
@@ -362,7 +362,6 @@ impl Dialing {
             tokens: Arc::clone(&about.snapshot.tokens),
             cancel_key: key.to_vec(),
         };
-        about.deadline = None;
         let open = Open::new(
             setup,
             Arc::clone(&self.resource),
@@ -373,10 +372,11 @@ impl Dialing {
             cx,
         )
         .on(self.basis);
-        let newest = cx.shared.snapshot.load_full();
-        if !open.is_granted_by(&newest) {
-            about.supersede(&newest, cx);
+        // What the client has said already would run under a policy that is in force no longer.
+        if !open.is_granted_by(&cx.shared.snapshot.load()) {
+            return self.refuse(&Leave::PolicyChanged.refusal(), about, legs, cx);
         }
+        about.deadline = None;
         Turn::To(Phase::Open(Box::new(open)))
     }
 
