@@ -286,6 +286,7 @@ def verify(directory, keys, anchors, live):
             raise Wrong(f"a handover was signed for {signed} records that this log never had")
         for at, key, previous in named:
             if at <= signed and previous and read_key(previous) in keys:
+                open_checkpoint(note, [read_key(key)])  # both have signed it
                 keys.append(read_key(key))
     try:
         origin, signed, root = open_checkpoint(checkpoint, keys)

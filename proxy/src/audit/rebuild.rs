@@ -5,10 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
+use velum_core::audit::record::Body;
 use velum_core::audit::tree::{Edge, Hash, SignedCheckpoint, Tile, VerifierKey, leaf_hash};
 
 use super::read::{self, ReadError};
-use super::recover::RecoverError;
+use super::recover::{RecoverError, STARTED, STOPPED};
 use super::segment::{self, HEADER_BYTES, Place};
 use super::store::{self, Publication, Tiles};
 
@@ -74,7 +75,7 @@ pub(super) fn build(known: &Known<'_>, trust: &Trust) -> Result<Tree, RecoverErr
         Ok(Some(checkpoint)) => {
             let (grown, cause) = compared(known, &checkpoint)?;
             built = Some(grown);
-            cause
+            cause.or_else(|| unexpected(known, checkpoint.checkpoint.size, trust))
         }
     };
     if let (Some(cause), false) = (&cause, trust.accepts_mismatch) {
@@ -126,6 +127,41 @@ fn judged(known: &Known<'_>, trust: &Trust) -> Result<Option<SignedCheckpoint>, 
         ));
     }
     Ok(Some(signed))
+}
+
+/// What no gateway with these keys would have left behind its last checkpoint: signing it would
+/// make it true.
+fn unexpected(known: &Known<'_>, size: u64, trust: &Trust) -> Option<String> {
+    let own: Vec<String> = trust.keys.iter().map(VerifierKey::to_string).collect();
+    let is_own = |key: &String| own.contains(key);
+    let (mut cause, mut has_stopped) = (None, false);
+    // What cannot be read has been found before this.
+    let _read = read::for_each(known.directory, size.max(1), |sequence, record| {
+        let is_signed = sequence <= size;
+        let event = match &record.body {
+            Body::Gateway { event } => event.as_str(),
+            _ => "",
+        };
+        match &record.body {
+            _ if is_signed => {}
+            Body::SigningKey { key, previous } if !is_own(key) || !previous.iter().all(is_own) => {
+                let what = "names a signing key that is not this gateway's";
+                cause = Some(format!(
+                    "record {sequence}, which nobody has signed, {what}"
+                ));
+            }
+            _ if has_stopped && event != STARTED => {
+                let what = "stands behind the end of a run";
+                cause = Some(format!(
+                    "record {sequence}, which nobody has signed, {what}"
+                ));
+            }
+            _ => {}
+        }
+        has_stopped = event == STOPPED;
+        cause.is_none() && sequence < known.size
+    });
+    cause
 }
 
 struct Grown {

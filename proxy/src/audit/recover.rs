@@ -30,6 +30,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The event of the record that a run begins with.
 pub const STARTED: &str = "started";
+/// What the last record of a run that ended in good order says.
+pub const STOPPED: &str = "stopped";
 
 /// A log that can be appended to.
 #[derive(Debug)]

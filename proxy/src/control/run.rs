@@ -19,7 +19,7 @@ use crate::api::{self, Api};
 use crate::audit::log::{Log, LogFailed};
 use crate::audit::medium::{Medium, PlainDisk, RingDisk};
 use crate::audit::publisher::Publisher;
-use crate::audit::recover::{Recovered, STARTED};
+use crate::audit::recover::{Recovered, STARTED, STOPPED};
 use crate::audit::writer::{Command, Writer};
 use crate::config::model::{self, Audit};
 use crate::config::{Config, Secret};
@@ -369,7 +369,7 @@ impl Control {
         append(
             &self.commands,
             vec![record(Body::Gateway {
-                event: "stopped".to_owned(),
+                event: STOPPED.to_owned(),
             })],
         )
         .await;

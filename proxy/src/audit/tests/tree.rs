@@ -154,6 +154,35 @@ fn a_log_that_is_not_what_was_signed_refuses_to_start() {
     refuses(gone.path(), 1, &["has 0 records", "203 with root"]);
 }
 
+/// Signing what somebody has put behind the last checkpoint would make it true.
+#[test]
+fn what_no_gateway_would_have_left_behind_is_not_signed() {
+    let with_tail = |killed, tail: Record| {
+        let directory = tempfile::tempdir().unwrap();
+        let groups = statements(1, 3);
+        one_run(directory.path(), signers(1, None), &groups, killed).unwrap();
+        let mut parts = Parts::read(directory.path());
+        let (_, last) = parts.0.last_mut().unwrap();
+        let sequence = last.last().unwrap().sequence + 1;
+        last.push(Part {
+            sequence,
+            durable: sequence - 1,
+            payload: encoded(&tail),
+        });
+        parts.write();
+        directory
+    };
+    let handed_over = with_tail(true, record(0, signers(9, Some(1)).record()));
+    let words = ["signing key that is not this gateway's"];
+    refuses(handed_over.path(), 1, &words);
+    let behind = with_tail(false, intent(7, 1));
+    refuses(behind.path(), 1, &["stands behind the end of a run"]);
+    let next_run = with_tail(false, gateway(recover::STARTED));
+    start(next_run.path(), 1, false).expect("a run that was killed as it began");
+    let busy = with_tail(true, intent(7, 1));
+    start(busy.path(), 1, false).expect("a run that was killed at work");
+}
+
 /// What lies before the verified part is taken from tiles, if these lead to the signed root; from
 /// the records otherwise.
 #[test]

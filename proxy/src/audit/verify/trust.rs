@@ -154,6 +154,7 @@ impl Claims {
                     .is_some_and(|before| trusted.contains(before));
                 if let (true, Ok(key)) = (led, VerifierKey::parse(&named.key))
                     && !keys.contains(&key)
+                    && SignedCheckpoint::open(&claim.bytes, std::slice::from_ref(&key)).is_ok()
                 {
                     report.remarks.push(format!(
                         "record {}: the key {} was handed over to {}",
