@@ -83,6 +83,10 @@ pub const ANALYSES_BYTES: usize = 8 * 1024 * 1024;
 pub const LINEAGE_STEPS: usize = 500_000;
 /// Reason of a request or rationale of a decision.
 pub const GRANT_TEXT_BYTES: usize = 4 * 1024;
+/// A name of a grant's scope or chain, or its ticket.
+pub const GRANT_NAME_BYTES: usize = 256;
+/// Such names of one request.
+pub const GRANT_NAMES: usize = 500;
 
 const _: () = assert!(WINDOW_SMALL_BYTES >= STARTUP_MESSAGE_BYTES);
 const _: () = assert!(WINDOW_SMALL_BYTES >= AUTH_MESSAGE_BYTES);

@@ -6,7 +6,7 @@ use super::request::{GrantId, Kind, Period, Person, Request, Scope};
 use super::state::{Approval, Ended, Facts, Grant, Interval, Review, State, session_name};
 use super::terms::Terms;
 use crate::audit::record::SessionId;
-use crate::limits::GRANT_TEXT_BYTES;
+use crate::limits::{GRANT_NAME_BYTES, GRANT_NAMES, GRANT_TEXT_BYTES};
 use crate::time::Timestamp;
 
 /// What an approval allows less than what was asked for.
@@ -74,7 +74,12 @@ impl Grant {
         now: Timestamp,
     ) -> Moved {
         let now = self.may_be_decided(by, rationale, now)?;
-        if self.approvals.iter().any(|earlier| earlier.by.id == by.id) {
+        // Who acts for one of those who have agreed says the same once more.
+        if self
+            .approvals
+            .iter()
+            .any(|earlier| earlier.by.is_one_with(by))
+        {
             return Err(Refused::Twice);
         }
         let scope = narrowing.scope.unwrap_or_else(|| self.scope.clone());
@@ -171,6 +176,14 @@ impl Grant {
             _ => return Err(Refused::NothingToReview),
         };
         self.may_decide(by)?;
+        if self.request.kind == Kind::BreakGlass
+            && self
+                .approvals
+                .iter()
+                .any(|earlier| earlier.by.is_one_with(by))
+        {
+            return Err(Refused::SelfApproval(by.id.clone()));
+        }
         let facts = &mut self.0;
         facts.clock = now;
         facts.review_by = review_by;
@@ -358,7 +371,7 @@ impl Grant {
             words.push_str(&format!(" on-behalf-of={}", chain.join(",")));
         }
         if let Some(ticket) = &self.request.ticket {
-            words.push_str(&format!(" ticket={ticket}"));
+            words.push_str(&format!(" ticket={ticket:?}"));
         }
         words.push_str(&format!(
             " approvals={}/{}",
@@ -367,6 +380,19 @@ impl Grant {
         ));
         words
     }
+}
+
+/// Names are short and of one line, and there are not too many of them.
+fn is_plain(request: &Request) -> bool {
+    let scope = &request.scope;
+    let sets = [&scope.tables, &scope.columns, &scope.commands];
+    let named = sets.into_iter().flatten().flatten();
+    let chain = request.requester.chain.iter();
+    let is_short = |name: &String| {
+        !name.is_empty() && name.len() <= GRANT_NAME_BYTES && !name.chars().any(char::is_control)
+    };
+    chain.len() + named.clone().count() <= GRANT_NAMES
+        && chain.chain(named).chain(&request.ticket).all(is_short)
 }
 
 /// A text that says something and is not too long.
@@ -387,6 +413,9 @@ fn is_acceptable(request: &Request, terms: &Terms, now: Timestamp) -> Result<(),
     ];
     if names.into_iter().any(String::is_empty) {
         return Err(Refused::Nameless);
+    }
+    if !is_plain(request) {
+        return Err(Refused::Unprintable);
     }
     let longest_ms = match (request.kind, terms.break_glass) {
         (Kind::BreakGlass, None) => return Err(Refused::NoBreakGlass),

@@ -16,6 +16,9 @@ pub enum Refused {
     TooLongText,
     /// A request without an identity, a resource or a policy.
     Nameless,
+    /// A name or ticket that is empty, longer than [`crate::limits::GRANT_NAME_BYTES`] or of more
+    /// than one line, or more than [`crate::limits::GRANT_NAMES`] of them.
+    Unprintable,
     /// A window of no length, or none for a grant that has to have one.
     NoWindow,
     /// A standing grant has a review instead of an end.
@@ -69,6 +72,7 @@ impl Refused {
             Self::NoRationale => "rationale-missing",
             Self::TooLongText => "text-too-long",
             Self::Nameless => "name-missing",
+            Self::Unprintable => "name-malformed",
             Self::NoWindow => "window-missing",
             Self::StandingWindow => "standing-window",
             Self::TooLong { .. } => "window-too-long",
@@ -112,6 +116,12 @@ impl fmt::Display for Refused {
                 crate::limits::GRANT_TEXT_BYTES
             ),
             Self::Nameless => f.write_str("a request names an identity, a resource and a policy"),
+            Self::Unprintable => write!(
+                f,
+                "names and tickets have 1 to {} bytes on one line, and there are at most {}",
+                crate::limits::GRANT_NAME_BYTES,
+                crate::limits::GRANT_NAMES
+            ),
             Self::NoWindow => f.write_str("the window has no length"),
             Self::StandingWindow => {
                 f.write_str("a standing grant has no length; it is reviewed instead")

@@ -125,6 +125,12 @@ pub struct Person {
 }
 
 impl Person {
+    /// Are they the same, or does one act for the other, or both for a third?
+    pub fn is_one_with(&self, other: &Self) -> bool {
+        self.everybody()
+            .any(|name| other.everybody().any(|own| own == name))
+    }
+
     /// The person with everybody whom they act for.
     pub fn everybody(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.id.as_str()).chain(self.chain.iter().map(String::as_str))

@@ -276,6 +276,8 @@ fn broken_glass_has_to_be_swept_up() {
     let request = asked(Kind::BreakGlass, 20);
     let again = Grant::request(id, request.clone(), terms.clone(), Some(grant.id), at(22));
     assert_eq!(again.err(), Some(Refused::Unreviewed(grant.id)));
+    let own = grant.review(&person("ann", &[]), "it was an emergency", at(23));
+    assert_eq!(own, Err(Refused::SelfApproval("ann".to_owned())));
     grant
         .review(&person("bob", &[]), "it was an emergency", at(23))
         .expect("a review");
@@ -295,6 +297,29 @@ fn broken_glass_has_to_be_swept_up() {
         at(0),
     );
     assert_eq!(none.err(), Some(Refused::NoBreakGlass));
+}
+
+#[test]
+fn who_acts_for_somebody_who_has_agreed_is_no_second() {
+    let acting = |id: &str, chain: &[&str]| Person {
+        chain: chain.iter().map(|&name| name.to_owned()).collect(),
+        ..person(id, &[])
+    };
+    let agree = |first: Person, second: Person| {
+        let mut grant = requested(asked(Kind::BreakGlass, 20), emergency_terms(2));
+        grant
+            .approve(&first, "yes", Narrowing::default(), at(1))
+            .expect("the first");
+        grant
+            .approve(&second, "yes", Narrowing::default(), at(1))
+            .err()
+    };
+    let ann = || person("ann", &[]);
+    assert_eq!(agree(ann(), acting("bot", &["ann"])), Some(Refused::Twice));
+    assert_eq!(agree(acting("bot", &["ann"]), ann()), Some(Refused::Twice));
+    let bots = (acting("bot", &["ann"]), acting("tob", &["ann"]));
+    assert_eq!(agree(bots.0, bots.1), Some(Refused::Twice));
+    assert_eq!(agree(ann(), acting("bot", &["bob"])), None);
 }
 
 #[test]
@@ -376,7 +401,7 @@ fn an_event_tells_who_for_whom_and_what() {
     assert_eq!(
         approved.what,
         "timed policy=masked tables=clinical.notes,clinical.visits seconds=1200 \
-         on-behalf-of=pipeline,dora ticket=OPS-7 approvals=1/1"
+         on-behalf-of=pipeline,dora ticket=\"OPS-7\" approvals=1/1"
     );
 }
 

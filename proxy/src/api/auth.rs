@@ -118,6 +118,7 @@ async fn by_token(text: &str, api: &Api) -> Option<Principal> {
         // As chains of delegation have it, so that nobody decides about what they asked for.
         id: assertion.subject,
         identities: identity.map(|name| BTreeSet::from([name])),
+        until: Timestamp(assertion.expires_s.saturating_mul(1_000_000_000)),
         roles,
     })
 }
@@ -136,6 +137,7 @@ fn principal(key: &ApiKey) -> Principal {
         groups: bearer.groups.clone(),
         identities: bearer.identities.clone(),
         chain: bearer.chain.clone(),
+        until: key.expires_at,
     }
 }
 

@@ -1,8 +1,8 @@
 //! `/api/v1/events`: what happens, as it happens.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
@@ -23,6 +23,10 @@ use crate::grants::Failure;
 use crate::observe;
 use crate::store::events::Numbered;
 
+/// Streams that one caller may have open.
+const STREAMS_OF_ONE: usize = 8;
+/// When to try again, who has too many.
+const RETRY_AFTER_S: u64 = 10;
 /// Events that are fetched at once.
 const AT_ONCE: u32 = 100;
 /// How often something is sent where nothing happens, so that nobody on the way hangs up.
@@ -55,6 +59,7 @@ pub(super) async fn stream(
     principal: Principal,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let place = api.streams.enter(&api, &principal.caller)?;
     let after = match headers.get("last-event-id") {
         Some(value) => {
             let number = value.to_str().ok().and_then(|text| text.parse().ok());
@@ -68,6 +73,7 @@ pub(super) async fn stream(
         principal,
         after,
         queue: VecDeque::new(),
+        _place: place,
     };
     let events = stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
@@ -82,6 +88,50 @@ struct Listener {
     after: u64,
     queue: VecDeque<Numbered>,
     news: watch::Receiver<u64>,
+    _place: Place,
+}
+
+/// Streams that are open, by caller.
+#[derive(Default)]
+pub(super) struct Streams(Mutex<HashMap<String, usize>>);
+
+/// One of them, until it is dropped.
+struct Place {
+    api: Arc<Api>,
+    caller: String,
+}
+
+impl Streams {
+    /// A place for one more of `caller`. Streams never take more than half of the connections:
+    /// whoever decides and revokes finds one.
+    fn enter(&self, api: &Arc<Api>, caller: &str) -> Result<Place, Problem> {
+        let config = api.desk.config();
+        let connections = config.api.as_ref().map_or(0, |api| api.connections);
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = open.values().sum();
+        let own = open.entry(caller.to_owned()).or_default();
+        if *own >= STREAMS_OF_ONE || all >= connections / 2 {
+            return Err(Problem::rate(RETRY_AFTER_S));
+        }
+        *own += 1;
+        Ok(Place {
+            api: Arc::clone(api),
+            caller: caller.to_owned(),
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let streams = self.api.streams.0.lock();
+        let mut open = streams.unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = open.get_mut(&self.caller) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                open.remove(&self.caller);
+            }
+        }
+    }
 }
 
 impl Listener {
@@ -93,6 +143,7 @@ impl Listener {
                     return sent(&numbered);
                 }
             }
+            let left = self.left()?;
             self.news.borrow_and_update();
             let fetched = self.fetch().await.ok()?;
             match fetched.last() {
@@ -100,9 +151,18 @@ impl Listener {
                     self.after = last.sequence;
                     self.queue.extend(fetched);
                 }
-                None => self.news.changed().await.ok()?,
+                None => tokio::select! {
+                    changed = self.news.changed() => changed.ok()?,
+                    () = tokio::time::sleep(left) => return None,
+                },
             }
         }
+    }
+
+    /// How long the caller's credential is good for; `None` if it is no longer.
+    fn left(&self) -> Option<Duration> {
+        let left = self.principal.until.micros_since(observe::now());
+        (left > 0).then(|| Duration::from_micros(left))
     }
 
     async fn fetch(&self) -> Result<Vec<Numbered>, Failure> {

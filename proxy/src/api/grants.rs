@@ -135,7 +135,7 @@ pub(super) async fn approve(
     let approve: Approve = change.read()?;
     let id = grant_id(&id)?;
     let stored = visible(&api, &change.principal, id).await?;
-    let narrowing = narrowing(&approve, &stored.grant)?;
+    let narrowing = narrowing(&api, &approve, &stored.grant)?;
     let why = masked(&api.desk.detectors, &approve.rationale);
     // What is narrowed is what was seen here, if the caller has not said what they saw.
     let here = (narrowing != Narrowing::default()).then_some(stored.version);
@@ -274,7 +274,7 @@ fn asked(api: &Api, principal: &Principal, new: NewGrant) -> Result<Request, Pro
         let detail = format!("`{}` needs no grant for `{}`", new.identity, new.resource);
         return Err(Problem::unprocessable("no-grant-needed", detail));
     }
-    let scope: Scope = views::scope(&new, &access.policy)?;
+    let scope: Scope = views::scope(&new, &access.policy, is_exempt(api, &access.policy))?;
     let detectors = &api.desk.detectors;
     Ok(Request {
         requester: Requester {
@@ -296,14 +296,20 @@ fn asked(api: &Api, principal: &Principal, new: NewGrant) -> Result<Request, Pro
     })
 }
 
+/// Does the configuration exempt this policy's sessions?
+fn is_exempt(api: &Api, policy: &str) -> bool {
+    let config = api.desk.config();
+    config.policy(policy).is_some_and(|policy| policy.exempt)
+}
+
 /// What of a grant an approval leaves.
-fn narrowing(approve: &Approve, grant: &Grant) -> Result<Narrowing, Problem> {
+fn narrowing(api: &Api, approve: &Approve, grant: &Grant) -> Result<Narrowing, Problem> {
     let mut narrowing = Narrowing::default();
     if approve.tables.is_some() || approve.commands.is_some() {
         let mut scope = grant.scope.clone();
         scope.tables = approve.tables.clone().or(scope.tables);
         scope.commands = approve.commands.clone().or(scope.commands);
-        let enforceable = crate::grants::is_enforceable(&scope);
+        let enforceable = crate::grants::is_enforceable(&scope, is_exempt(api, &scope.policy));
         enforceable
             .map_err(|why| Problem::unprocessable("scope-not-enforceable", why.to_string()))?;
         narrowing.scope = Some(scope);

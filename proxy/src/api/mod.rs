@@ -11,7 +11,8 @@
 //! * [`auth`]: who calls; the one place to add other ways in.
 //! * [`principal`]: what a caller may do. [`secret`]: keys as they are shown once.
 //! * `rate`: how often. `change`: ETag, If-Match and Idempotency-Key.
-//! * `grants`, `keys`, `identities`, `events`, `health`: handlers; `views`: what they show.
+//! * `grants`, `keys`, `identities`, `events`, `health`, `metrics`: handlers; `views`: what they
+//!   show.
 //! * `openapi`: all of that as a document. [`problem`]: what went wrong.
 
 pub mod auth;
@@ -21,6 +22,7 @@ mod grants;
 mod health;
 mod identities;
 mod keys;
+mod metrics;
 mod openapi;
 pub mod principal;
 pub mod problem;
@@ -44,6 +46,7 @@ use axum::routing::{get, post};
 pub use server::{Peer, bind, run};
 
 use crate::grants::Desk;
+use events::Streams;
 use problem::Problem;
 use rate::Rates;
 
@@ -52,6 +55,7 @@ pub struct Api {
     /// The way to the store.
     pub desk: Arc<Desk>,
     rates: Rates,
+    streams: Streams,
     request_timeout: Duration,
 }
 
@@ -63,6 +67,7 @@ impl Api {
         Arc::new(Self {
             desk,
             rates: Rates::default(),
+            streams: Streams::default(),
             request_timeout: timeout.unwrap_or(Duration::from_secs(10)),
         })
     }
@@ -86,6 +91,7 @@ pub fn router(api: Arc<Api>, body_bytes: usize) -> Router {
         .route("/api/v1/identities", get(identities::list))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .fallback(|| async { Problem::not_found("there is nothing at this path") })

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{events, grants, health, identities, keys};
+use super::{events, grants, health, identities, keys, metrics};
 
 /// Who sends what to where, and gets what.
 #[derive(OpenApi)]
@@ -30,6 +30,7 @@ use super::{events, grants, health, identities, keys};
         identities::list,
         health::healthz,
         health::readyz,
+        metrics::metrics,
     ),
     modifiers(&Bearer),
     security(("key" = []))

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use velum_core::grant::Person;
+use velum_core::time::Timestamp;
 
 use super::problem::Problem;
 pub use crate::store::keys::Role;
@@ -22,6 +23,8 @@ pub struct Principal {
     pub identities: Option<BTreeSet<String>>,
     /// On whose behalf they act, the nearest first.
     pub chain: Vec<String>,
+    /// Their credential is good for nothing from then on.
+    pub until: Timestamp,
 }
 
 impl Principal {

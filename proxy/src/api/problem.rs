@@ -130,6 +130,7 @@ impl From<Refused> for Problem {
             | Refused::NoRationale
             | Refused::TooLongText
             | Refused::Nameless
+            | Refused::Unprintable
             | Refused::NoWindow
             | Refused::StandingWindow
             | Refused::TooLong { .. }

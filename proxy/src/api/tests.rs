@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -537,4 +538,29 @@ async fn the_document_tells_of_every_path_and_no_other() {
             "{schema} in {text}"
         );
     }
+}
+
+#[tokio::test]
+async fn figures_are_for_who_may_read_everything() {
+    let house = House::new().await;
+    let asker = house.key("ann", &[Role::Requester], &["agent"]).await;
+    let seen = house.get(&asker, "/metrics").await;
+    assert_eq!(seen.status, StatusCode::FORBIDDEN);
+    let auditor = house.key("eve", &[Role::Auditor], &[]).await;
+    let counters = &house.bench.desk.shared().counters;
+    counters.held_off.fetch_add(7, Ordering::Relaxed);
+    let request = Request::get("/metrics")
+        .header(header::AUTHORIZATION, format!("Bearer {auditor}"))
+        .body(Body::empty())
+        .unwrap();
+    let answer = house.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8_lossy(&body);
+    assert!(text.contains("\nvelum_sessions 0\n"), "{text}");
+    assert!(
+        text.contains("\nvelum_receives_held_off_total 7\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("# EOF\n"), "{text}");
 }

@@ -376,7 +376,7 @@ pub(super) fn window(start: Option<&str>, seconds: Option<u64>) -> Result<Period
 }
 
 /// What a request is about, under the policy that the configuration gives the identity.
-pub(super) fn scope(new: &NewGrant, policy: &str) -> Result<Scope, Problem> {
+pub(super) fn scope(new: &NewGrant, policy: &str, is_exempt: bool) -> Result<Scope, Problem> {
     let statement = new.statement_sha256.clone().map(TryInto::try_into);
     let statement = statement
         .transpose()
@@ -388,7 +388,7 @@ pub(super) fn scope(new: &NewGrant, policy: &str) -> Result<Scope, Problem> {
         commands: new.commands.clone(),
         statement,
     };
-    let enforceable = crate::grants::is_enforceable(&scope);
+    let enforceable = crate::grants::is_enforceable(&scope, is_exempt);
     enforceable.map_err(|why| Problem::unprocessable("scope-not-enforceable", why.to_string()))?;
     Ok(scope)
 }

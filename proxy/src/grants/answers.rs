@@ -131,7 +131,10 @@ impl Desk {
         match narrowed(&question.policy, &grant.scope) {
             Ok(policy) => Ok(Some(Admission {
                 grant: grant.id,
-                until: grant.interval.and_then(|it| it.until),
+                until: grant.interval.and_then(|it| it.until).map(|until| {
+                    let left = Duration::from_micros(until.micros_since(self.now()));
+                    std::time::Instant::now() + left
+                }),
                 policy,
             })),
             Err(error) => {
@@ -148,9 +151,9 @@ impl Desk {
     /// The grant by which a session goes on. Only what changes by that is written to the store:
     /// clients come more often than people decide.
     async fn grant_for(self: &Arc<Self>, wanted: &Wanted) -> Result<Option<Grant>, Failure> {
-        let wish = wanted.clone();
+        let (wish, now) = (wanted.clone(), self.now());
         let found = self.look(move |tx| {
-            let now = tx.latest(observe::now())?;
+            let now = tx.latest(now)?;
             Ok(first(open(tx, &wish)?, &wish, now))
         });
         match found.await? {

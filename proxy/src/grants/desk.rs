@@ -2,7 +2,7 @@
 //! data threads, whoever listens.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
@@ -22,6 +22,9 @@ use crate::store::{StoreHandle, Tx};
 /// How often it is looked whether a grant is due. The wall clock may step at any time, so that
 /// nobody sleeps until then.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// A store that knows a moment so far after the clock's has seen it step.
+const CLOCK_AHEAD_MS: u64 = 60_000;
 
 /// What happened in a transaction, besides what its caller wants to know.
 #[derive(Default)]
@@ -56,6 +59,8 @@ pub struct Desk {
     due: ArcSwap<Option<Timestamp>>,
     /// The number of the last event.
     news: watch::Sender<u64>,
+    /// The latest moment that the store knew, and when that was.
+    moment: ArcSwap<(Timestamp, Instant)>,
 }
 
 impl Desk {
@@ -75,6 +80,7 @@ impl Desk {
             published: Mutex::new(0),
             due: ArcSwap::default(),
             news: watch::Sender::new(0),
+            moment: ArcSwap::from_pointee((Timestamp(0), Instant::now())),
         })
     }
 
@@ -89,6 +95,25 @@ impl Desk {
         self.change(|tx, now| Ok(((), moves::tick(tx, now)?.into())))
             .await?;
         self.publish().await
+    }
+
+    /// What time it is for grants: never before the latest moment that the store knows, and from
+    /// there on as time goes. A clock that steps forward and back again holds nothing up.
+    pub(super) fn now(&self) -> Timestamp {
+        let (known, at) = **self.moment.load();
+        let elapsed_ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        observe::now().max(known.after_ms(elapsed_ms))
+    }
+
+    fn remember(&self, now: Timestamp) {
+        if now > self.now() {
+            let ahead_ms = now.micros_since(observe::now()) / 1_000;
+            if ahead_ms > CLOCK_AHEAD_MS {
+                let fields = [("ahead_ms", Field::Number(ahead_ms))];
+                observe::event("clock-has-stepped-back", &fields);
+            }
+            self.moment.store(Arc::new((now, Instant::now())));
+        }
     }
 
     /// A reload.
@@ -134,13 +159,16 @@ impl Desk {
     ) -> Result<T, Failure> {
         let desk = Arc::clone(self);
         let task = tokio::spawn(async move {
+            let now = desk.now();
             let changed = desk.store.run(move |store| {
                 store.transact(|tx| {
-                    let now = tx.clock(observe::now())?;
-                    job(tx, now)
+                    let now = tx.clock(now)?;
+                    job(tx, now).map(|done| (done, now))
                 })
             });
-            let (result, happened) = changed.await.map_err(|_| Failure::Closed)??;
+            let changed = changed.await.map_err(|_| Failure::Closed)?;
+            let ((result, happened), now) = changed?;
+            desk.remember(now);
             desk.follow(happened).await?;
             Ok(result)
         });
@@ -152,7 +180,7 @@ impl Desk {
         loop {
             tokio::time::sleep(LOOK).await;
             let due = **self.due.load();
-            if due.is_none_or(|due| observe::now() < due) {
+            if due.is_none_or(|due| self.now() < due) {
                 continue;
             }
             let ticked = self
@@ -218,7 +246,7 @@ impl Desk {
         // One after the other, so that an older set never follows a newer one.
         let mut epoch = self.published.lock().await;
         let open = self.look(|tx| Ok(tx.open_grants()?)).await?;
-        let now = observe::now();
+        let now = self.now();
         let due = open
             .iter()
             .filter_map(|stored| stored.grant.next_due())

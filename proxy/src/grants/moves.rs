@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use velum_core::grant::{Event, Grant, GrantId, Narrowing, Person, Refused, Request, Terms};
+use velum_core::grant::{Event, Grant, GrantId, Kind, Narrowing, Person, Refused, Request, Terms};
 use velum_core::time::Timestamp;
 
 use crate::store::events::Numbered;
@@ -116,6 +116,11 @@ pub fn act(
         });
     }
     let grant = &mut stored.grant;
+    if let (Act::Approve(..), Kind::BreakGlass) = (&act, grant.request.kind)
+        && let Some(other) = tx.unreviewed(&grant.request.requester.identity)?
+    {
+        return Err(Refused::Unreviewed(other).into());
+    }
     let events = match act {
         Act::Approve(by, why, narrowing) => grant.approve(&by, &why, narrowing, now),
         Act::Deny(by, why) => grant.deny(&by, &why, now),

@@ -26,7 +26,12 @@ impl std::error::Error for Unenforceable {}
 ///
 /// # Errors
 /// What cannot, and why.
-pub fn is_enforceable(scope: &Scope) -> Result<(), Unenforceable> {
+pub fn is_enforceable(scope: &Scope, policy_is_exempt: bool) -> Result<(), Unenforceable> {
+    if policy_is_exempt && (scope.tables.is_some() || scope.commands.is_some()) {
+        let what = "what an exempt policy's sessions do is not looked into; \
+                    ask for all of it, or for one statement";
+        return Err(Unenforceable(what.to_owned()));
+    }
     if scope.columns.is_some() {
         let what = "sessions are not held to columns; name tables, or a policy that masks the rest";
         return Err(Unenforceable(what.to_owned()));
@@ -45,7 +50,7 @@ pub fn is_enforceable(scope: &Scope) -> Result<(), Unenforceable> {
 /// # Errors
 /// See [`is_enforceable`].
 pub(super) fn narrowed(policy: &Arc<Policy>, scope: &Scope) -> Result<Arc<Policy>, Unenforceable> {
-    is_enforceable(scope)?;
+    is_enforceable(scope, policy.exempt)?;
     if *scope == Scope::policy(scope.policy.as_str()) {
         return Ok(Arc::clone(policy));
     }
@@ -74,10 +79,23 @@ pub(super) fn narrowed(policy: &Arc<Policy>, scope: &Scope) -> Result<Arc<Policy
         let named = named?;
         guard.commands.retain(|class| named.contains(class));
     }
+    if scope.tables.is_some() || scope.commands.is_some() {
+        // What code does, now or later, is not in a statement's text.
+        guard.functions.get_or_insert_default();
+        guard.commands.retain(|class| !runs_code(*class));
+    }
     guard.statements = scope.statement.map(|hash| [hash.0].into());
     let mut narrow = Policy::clone(policy);
     narrow.sha256 = digest(&policy.sha256, scope);
     Ok(Arc::new(narrow.guarded(guard)))
+}
+
+fn runs_code(class: Class) -> bool {
+    use Class::{Alter, Code, Define, Permission, Routine, Server, View};
+    matches!(
+        class,
+        Routine | Code | Define | Alter | View | Permission | Server
+    )
 }
 
 fn digest(policy: &[u8; 32], scope: &Scope) -> [u8; 32] {

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use tokio::sync::mpsc;
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::grant::{EventKind, Kind, Narrowing, Period, Person, Request, Requester, Scope};
-use velum_core::policy::Policy;
 use velum_core::policy::guard::Guard;
+use velum_core::policy::{Messages, Policy};
 
 use super::*;
 use crate::audit::writer::Command;
@@ -187,9 +187,8 @@ async fn given(answer: &Arc<GrantAnswer>) -> Answer {
 }
 
 fn policy() -> Policy {
-    let mut policy = Policy::exempt();
-    policy.name = "masked".to_owned();
-    policy
+    let rules = Vec::new();
+    Policy::new("masked".to_owned(), rules, None, Messages::Strict, [0; 32])
 }
 
 fn ann() -> Person {
@@ -366,6 +365,11 @@ fn a_policy_becomes_as_narrow_as_the_grant_and_never_wider() {
         narrow::narrowed(&Arc::new(policy), scope).map(|it| it.guard.clone().unwrap())
     };
     let guard = narrow(policy(), &scope(&["clinic.notes"])).unwrap();
+    assert_eq!(
+        guard.functions,
+        Some(Vec::new()),
+        "what code does is not in a text"
+    );
     assert_eq!(guard.tables.unwrap().len(), 1);
     assert_eq!(guard.commands.len(), 2);
     // What the policy forbids stays forbidden.
@@ -398,6 +402,13 @@ fn a_policy_becomes_as_narrow_as_the_grant_and_never_wider() {
         narrow(policy(), &columns).is_err(),
         "nobody is let in by half of a scope"
     );
+    let code = Scope {
+        commands: names(&["select", "call", "define"]),
+        ..Scope::policy("masked")
+    };
+    assert_eq!(narrow(policy(), &code).unwrap().commands.len(), 1);
+    let exempt = narrow(Policy::exempt(), &scope(&["clinic.notes"]));
+    assert!(exempt.is_err(), "nothing holds its sessions to anything");
     let whole = Arc::new(policy());
     let same = narrow::narrowed(&whole, &Scope::policy("masked")).unwrap();
     assert!(Arc::ptr_eq(&whole, &same));

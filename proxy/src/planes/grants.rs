@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use velum_core::audit::record::SessionId;
 use velum_core::error::Refusal;
@@ -67,8 +67,8 @@ pub struct GrantQuestion {
 pub struct Admission {
     /// By this grant.
     pub grant: GrantId,
-    /// When it ends by itself.
-    pub until: Option<Timestamp>,
+    /// When it ends by itself, by a clock that does not step.
+    pub until: Option<Instant>,
     /// The policy, as narrow as the grant.
     pub policy: Arc<Policy>,
 }

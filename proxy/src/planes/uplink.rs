@@ -132,12 +132,14 @@ pub struct Counters {
     pub sessions: AtomicUsize,
     /// Connections ever accepted.
     pub accepted: AtomicU64,
-    /// Bytes released to clients.
-    pub client_bytes: AtomicU64,
     /// Cancel requests that matched a session.
     pub cancels: AtomicU64,
     /// Cancel requests that matched none.
     pub cancels_unknown: AtomicU64,
+    /// Receives of bulk results that let bytes gather first.
+    pub held_off: AtomicU64,
+    /// Sessions that went on with a connection to the database that another had left.
+    pub resumed: AtomicU64,
 }
 
 impl Shared {

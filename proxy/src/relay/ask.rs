@@ -7,7 +7,6 @@ use velum_core::error::{Peer, Refusal, SqlState};
 use velum_core::grant::GrantId;
 use velum_core::limits::AUTH_MESSAGE_BYTES;
 use velum_core::policy::Policy;
-use velum_core::time::Timestamp;
 use velum_core::wire::postgres::handshake::ClientStartup;
 use velum_core::wire::postgres::message;
 
@@ -120,7 +119,7 @@ impl Asking {
         };
         about.grant = Some(Held {
             id: admission.grant,
-            until: admission.until.map(|until| moment(until, cx)),
+            until: admission.until,
         });
         about.deadline = Some(cx.after_ms(about.snapshot.limits.connect_timeout_ms));
         let basis = Basis {
@@ -139,10 +138,6 @@ impl Asking {
         message::refuse(&mut legs.client.outbox, refusal);
         Turn::End
     }
-}
-
-fn moment(until: Timestamp, cx: &Context) -> Instant {
-    cx.after_ms(until.micros_since(cx.time) / 1_000)
 }
 
 /// What a session reads when its grant's time is up.

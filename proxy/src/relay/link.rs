@@ -328,6 +328,7 @@ impl Link {
         newcomer.about.token_ends = None;
         self.legs.client = std::mem::take(&mut newcomer.legs.client);
         self.legs.up = std::mem::take(&mut newcomer.legs.up);
+        cx.shared.counters.resumed.fetch_add(1, Ordering::Relaxed);
         let from = newcomer.legs.id;
         cx.ops.push_back((self.legs.id, Op::TakeClient { from }));
         cx.ops.push_back((from, Op::Close));

@@ -147,6 +147,9 @@ impl Model {
             Kind::Standing if self.state == State::Active => self.review_by = Some(now + 40),
             Kind::BreakGlass if ended && self.reviewed => return Some("already-reviewed"),
             Kind::BreakGlass if ended && by == "agent" => return Some("self-approval"),
+            Kind::BreakGlass if ended && self.approved.contains(by) => {
+                return Some("self-approval");
+            }
             Kind::BreakGlass if ended => self.reviewed = true,
             _ => return Some("nothing-to-review"),
         }
