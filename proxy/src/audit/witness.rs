@@ -112,6 +112,8 @@ impl Witness {
         }
         let signed = signed.map_err(WitnessError::Refused)?;
         let mut note = signed.note;
+        // Whatever else stands there could be anything, and would be kept for ever.
+        note.keep_only(&signed.by_log);
         let line = note.cosign(&self.signer, time_s);
         let path = self.file(&signed.checkpoint.origin);
         let kept = store::replace(&path, note.to_string().as_bytes(), true);

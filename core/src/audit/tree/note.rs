@@ -181,6 +181,13 @@ impl Note {
         }
     }
 
+    /// Forgets all signature lines but those by these keys.
+    pub fn keep_only(&mut self, keys: &[VerifierKey]) {
+        let is_by = |line: &Line, key: &VerifierKey| key.name() == line.name && key.id() == line.id;
+        self.lines
+            .retain(|line| keys.iter().any(|key| is_by(line, key)));
+    }
+
     /// Who says to have signed: name and key id.
     pub fn signers(&self) -> Vec<String> {
         let lines = self.lines.iter();

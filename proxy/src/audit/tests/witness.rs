@@ -1,7 +1,9 @@
 //! A witness on disk, and proofs from a log's directory.
 
+use velum_core::audit::tree::key::KeyKind;
 use velum_core::audit::tree::proof_text::{ConsistencyProof, InclusionProof};
 use velum_core::audit::tree::witness::Refused;
+use velum_core::audit::tree::{Note, NoteSigner};
 
 use super::super::prove::{self, ProveError};
 use super::super::store::CHECKPOINT;
@@ -171,6 +173,27 @@ fn a_witness_remembers_and_refuses_what_has_not_grown() {
     assert!(
         matches!(late, Err(WitnessError::Refused(Refused::Conflict { .. }))),
         "{late:?}"
+    );
+}
+
+/// Lines that nobody has verified are not kept: they would be in the way of all that follows.
+#[test]
+fn a_witness_keeps_no_line_of_anybody_else() {
+    let watched = Watched::new();
+    let keys = [key(1)];
+    let mut growth = watched.growth();
+    // As many as a note may have.
+    for n in 0..63 {
+        let junk = NoteSigner::new("junk.example", KeyKind::Cosignature, &[n; 32]).unwrap();
+        let mut note = Note::parse(growth.checkpoint.as_bytes()).unwrap();
+        note.cosign(&junk, TIME_S);
+        growth.checkpoint = note.to_string();
+    }
+    watched.witness().cosign(&growth, &keys, TIME_S).unwrap();
+    let again = watched.witness().cosign(&growth, &keys, TIME_S);
+    assert!(
+        matches!(again, Err(WitnessError::Refused(Refused::Conflict { .. }))),
+        "it reads what it has kept: {again:?}"
     );
 }
 

@@ -157,10 +157,28 @@ fn text_line(sequence: u64, record: &Record) -> String {
         (identity, resource) => format!("{identity}@{resource}"),
     };
     let time = rfc3339(record.time);
-    format!(
-        "{sequence:>8} {time} {session:>8} {whom} {}\n",
-        what(&record.body)
-    )
+    let what = what(&record.body);
+    let line = format!("{sequence:>8} {time} {session:>8} {whom} {what}");
+    in_one_line(&line) + "\n"
+}
+
+/// With everything escaped that would move, hide or reorder what a terminal shows: names are the
+/// clients' own.
+fn in_one_line(text: &str) -> String {
+    let hidden = [
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+    ];
+    let moves = |c: char| c.is_control() || hidden.iter().any(|range| range.contains(&c));
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match moves(c) {
+            true => line.extend(c.escape_unicode()),
+            false => line.push(c),
+        }
+    }
+    line
 }
 
 fn what(body: &Body) -> String {
@@ -297,5 +315,16 @@ fn tally(masked: &[(String, u64)]) -> String {
     match counts.is_empty() {
         true => String::new(),
         false => format!(", masked {}", counts.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_line_whatever_its_names_say() {
+        let line = in_one_line("as r in x\n99 forged\u{1b}[2J\u{202e}\u{7}é");
+        assert_eq!(line, "as r in x\\u{a}99 forged\\u{1b}[2J\\u{202e}\\u{7}é");
     }
 }
