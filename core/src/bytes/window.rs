@@ -13,7 +13,6 @@
 //! A replacement of the same length is written in place with [`Window::unjudged_mut`]. One of
 //! another length is a patch between two ranges of the original: no byte is moved for it.
 
-use std::io::IoSlice;
 use std::num::NonZeroUsize;
 
 /// A run of output bytes.
@@ -286,11 +285,6 @@ impl<'a> Released<'a> {
                 Piece::Original { start, end } => &window.storage[start..end],
                 Piece::Patch { start, end } => &window.patches[start..end],
             })
-    }
-
-    /// The pieces as I/O slices, at most `most` of them.
-    pub fn io_slices(&self, most: usize) -> Vec<IoSlice<'a>> {
-        self.slices().take(most).map(IoSlice::new).collect()
     }
 }
 

@@ -34,11 +34,11 @@ pub async fn authenticate(parts: &Parts, api: &Api) -> Result<Principal, Problem
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     let header = parts.headers.get(header::AUTHORIZATION);
     let text = header.and_then(|value| value.to_str().ok());
-    let bearer = text.and_then(|text| text.strip_prefix("Bearer "));
+    let bearer = text.and_then(bearer::token_of);
     let principal = match bearer {
-        Some(token) => match by_key(token.trim(), parts, api).await? {
+        Some(token) => match by_key(token, parts, api).await? {
             Some(principal) => Some(principal),
-            None => by_token(token.trim(), api).await,
+            None => by_token(token, api).await,
         },
         None => None,
     };

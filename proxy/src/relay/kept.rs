@@ -12,7 +12,8 @@ use velum_core::wire::postgres::frame::HEADER_BYTES;
 use velum_core::wire::postgres::reuse::{self, Cleared, Clearing, GREETING_BYTES};
 
 use super::context::Context;
-use super::legs::{End, Fill, Flow, Legs};
+use super::flow::Flow;
+use super::legs::{End, Fill, Legs};
 use super::link::{About, Phase, Turn};
 use super::op::{LinkId, Op};
 use crate::planes::{ResourceSnapshot, Snapshot};

@@ -12,6 +12,7 @@ mod ask;
 mod cancel;
 mod context;
 mod dial;
+mod flow;
 mod greet;
 mod hold;
 mod journal;

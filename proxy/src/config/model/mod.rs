@@ -1,0 +1,214 @@
+//! The configuration as the gateway uses it: checked, names resolved, secrets read.
+//!
+//! * [`identity`]: who may connect. [`resource`]: to what. [`policy`]: what they see of it.
+//! * Here: the gateway itself, its listeners, log, API and limits.
+
+pub mod identity;
+pub mod policy;
+pub mod resource;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use velum_core::grant::Terms;
+
+pub use identity::*;
+pub use policy::*;
+pub use resource::*;
+
+use super::secret::Secret;
+
+/// A whole configuration without mistakes.
+#[derive(Debug)]
+pub struct Config {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the file's text.
+    pub sha256: [u8; 32],
+    /// `[gateway]`
+    pub gateway: Gateway,
+    /// `[[listener]]`, at least one.
+    pub listeners: Vec<Listener>,
+    /// `[audit]`
+    pub audit: Audit,
+    /// `[[issuer]]`, names and addresses unique.
+    pub issuers: Vec<Issuer>,
+    /// `[[identity]]`, names unique.
+    pub identities: Vec<Identity>,
+    /// `[[resource]]`, names unique.
+    pub resources: Vec<Resource>,
+    /// `[[policy]]`, names unique.
+    pub policies: Vec<Policy>,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[api]`, if there is one.
+    pub api: Option<Api>,
+    /// `[grants]`: who has to agree to new requests.
+    pub grants: Terms,
+}
+
+/// How the data plane waits for the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// io_uring where the kernel lets us, epoll otherwise.
+    Auto,
+    /// io_uring or no start.
+    IoUring,
+    /// epoll.
+    Epoll,
+}
+
+/// `[gateway]`
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// Which driver.
+    pub driver: Driver,
+    /// Data threads; `None` is one a core.
+    pub threads: Option<usize>,
+    /// How long sessions may finish their work after SIGTERM.
+    pub drain_timeout: Duration,
+    /// Where keys that Velum makes for itself live, and random tokens.
+    pub data_directory: PathBuf,
+    /// Values that may have a random token, in all.
+    pub random_tokens_most: usize,
+    /// How often the catalogs of the databases are checked for changes.
+    pub catalog_refresh: Duration,
+    /// The longest that a receive in the middle of a bulk result waits for more; 0 is not at all.
+    pub hold_off_most: Duration,
+}
+
+/// Must clients use TLS?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// It is not offered.
+    Off,
+    /// As the client likes.
+    Optional,
+    /// A client without it is refused.
+    Required,
+}
+
+/// `[[listener]]`
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Must clients use TLS?
+    pub tls_mode: TlsMode,
+    /// The certificate; there unless `tls_mode` is off.
+    pub tls: Option<ServerTls>,
+    /// Tokens may come without TLS; only on loopback.
+    pub tokens_in_clear: bool,
+}
+
+/// The gateway's own end of TLS.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    /// Certificate chain, key, client authorities and ALPN, ready for use.
+    pub config: Arc<rustls::ServerConfig>,
+    /// DER of the leaf certificate, for SCRAM's channel binding.
+    pub leaf: Vec<u8>,
+    /// Client certificates are asked for and verified.
+    pub verifies_clients: bool,
+    /// Whose workloads the client authorities may name.
+    pub trust_domain: Option<String>,
+}
+
+/// What has to be on disk before a result byte leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditMode {
+    /// The record of the statement.
+    Durable,
+    /// At most so much may be lost.
+    Bounded {
+        /// Age of the oldest record that is not on disk.
+        within: Duration,
+        /// Bytes of records that are not on disk.
+        bytes: u64,
+    },
+}
+
+/// `[audit]`
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Where the segments are.
+    pub directory: PathBuf,
+    /// What has to be on disk before a result byte leaves.
+    pub mode: AuditMode,
+    /// Key of the tokens; `None` is one that is made in the data directory.
+    pub key: Option<Secret>,
+    /// Size of one segment.
+    pub segment_bytes: u64,
+    /// What the log is called in its checkpoints; `None` is as before, or after its first key.
+    pub origin: Option<String>,
+    /// Key that signs checkpoints; `None` is one that is made in the data directory.
+    pub signing_key: Option<Secret>,
+    /// While keys are exchanged: the one before.
+    pub previous_signing_key: Option<Secret>,
+    /// Start though the log is not what its last checkpoint says. Of the command line.
+    pub accepts_mismatch: bool,
+}
+
+/// `[api]`
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The certificate; there unless it listens on a loopback address.
+    pub tls: Option<ServerTls>,
+    /// Where people reach it, without a slash at the end; for messages.
+    pub url: Option<String>,
+    /// What one caller may ask, on average.
+    pub requests_per_minute: u32,
+    /// Longest body of a request.
+    pub body_bytes: usize,
+    /// Connections at once.
+    pub connections: usize,
+    /// From the first byte of a request to its answer.
+    pub request_timeout: Duration,
+}
+
+/// `[limits]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions at a time.
+    pub sessions: usize,
+    /// Connections at a time that have not authenticated yet.
+    pub pre_auth: usize,
+    /// Until the database has let us in.
+    pub connect_timeout: Duration,
+}
+
+impl Config {
+    /// The resource of this name.
+    pub fn resource(&self, name: &str) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.name == name)
+    }
+
+    /// The issuer of this name.
+    pub fn issuer(&self, name: &str) -> Option<&Issuer> {
+        self.issuers.iter().find(|issuer| issuer.name == name)
+    }
+
+    /// The policies that any identity has at a resource, by name.
+    pub fn policies_at(&self, resource: &Resource) -> impl Iterator<Item = &Policy> {
+        let accesses = self.identities.iter().flat_map(|it| &it.access);
+        let here = accesses.filter(|access| access.resource == resource.name);
+        let names: BTreeSet<&str> = here.map(|access| access.policy.as_str()).collect();
+        names.into_iter().filter_map(|name| self.policy(name))
+    }
+
+    /// True if anything here is about grants or the API: both need the store.
+    pub fn uses_store(&self) -> bool {
+        let mut accesses = self.identities.iter().flat_map(|it| &it.access);
+        self.api.is_some() || accesses.any(|access| access.grant.is_some())
+    }
+
+    /// The policy of this name.
+    pub fn policy(&self, name: &str) -> Option<&Policy> {
+        self.policies.iter().find(|policy| policy.name == name)
+    }
+}
