@@ -7,8 +7,8 @@
 //!    socket ◀── judged ── down.window ◀── socket
 //! ```
 //! A direction is either receiving or sending: a peer that does not read is not read from either.
-//! Only a link that was kept for its client, or whose client waited, begins with a receive under way;
-//! what that brings is put behind what is being sent.
+//! Only a link that was kept for its client, or whose client waited, begins with a receive under
+//! way; what that brings is put behind what is being sent.
 
 use std::io;
 use std::sync::atomic::Ordering;
