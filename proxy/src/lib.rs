@@ -11,6 +11,7 @@
 //! * [`identity`]: tokens of issuers, and the keys that verify them.
 //! * [`leak_suite`]: what any proxy must hold back, and whether one does.
 //! * [`control`]: the thread that decides, loads and writes.
+//! * [`seal`]: what is on disk and nobody else may read.
 //! * [`grants`]: who may come in, and who said so; [`store`]: that on disk.
 
 pub mod api;
@@ -29,4 +30,5 @@ pub mod observe;
 pub mod planes;
 pub mod relay;
 pub mod ring;
+pub mod seal;
 pub mod store;

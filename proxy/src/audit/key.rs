@@ -36,7 +36,7 @@ pub fn from_data_directory(directory: &Path) -> io::Result<TokenKey> {
 }
 
 /// 32 secret bytes.
-pub(super) fn random() -> io::Result<Zeroizing<[u8; 32]>> {
+pub(crate) fn random() -> io::Result<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *key).map_err(io::Error::other)?;
     Ok(key)
@@ -55,7 +55,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 }
 
 /// The bytes of a key file, which is made if there is none; readable by its owner only.
-pub(super) fn made_once(
+pub(crate) fn made_once(
     directory: &Path,
     name: &str,
     fresh: impl FnOnce() -> io::Result<Zeroizing<Vec<u8>>>,

@@ -48,6 +48,17 @@ pub struct Config {
     pub api: Option<Api>,
     /// `[grants]`: who has to agree to new requests.
     pub grants: Terms,
+    /// `[sealing]`
+    pub sealing: Sealing,
+}
+
+/// `[sealing]`: the keys of what is on disk and nobody else may read.
+#[derive(Clone, Debug, Default)]
+pub struct Sealing {
+    /// Seals and opens; `None` is one that is made in the data directory.
+    pub key: Option<Secret>,
+    /// While keys are exchanged: the one before, which only opens.
+    pub previous_key: Option<Secret>,
 }
 
 /// How the data plane waits for the kernel.
