@@ -17,14 +17,22 @@ const SHARED_BYTES: usize = 192;
 /// How far back the beginning of a run is looked for.
 const BACK_BYTES: usize = CODED_BYTES;
 
+/// The bytes of codes of a block, and how many stand before it without a gap, at most a block.
+#[derive(Clone, Copy)]
+pub(super) struct Codes {
+    pub(super) bits: u64,
+    pub(super) before: u32,
+}
+
 /// Decodes the runs that have a byte in the block at `base`, whose bytes of codes are given, and
 /// that are not read up to `done`. Returns where the last one ends.
-pub(super) fn block(scan: &mut Scan<'_>, base: usize, codes: u64, done: usize) -> usize {
+pub(super) fn block(scan: &mut Scan<'_>, base: usize, codes: Codes, done: usize) -> usize {
     if scan.depth() >= DEPTH {
         return done;
     }
     let mut done = done;
     let mut long = long_runs(scan.text, base, codes);
+    let codes = codes.bits;
     while long != 0 {
         let first = long.trailing_zeros();
         let ones = (codes >> first).trailing_ones();
@@ -55,22 +63,24 @@ pub(super) fn block(scan: &mut Scan<'_>, base: usize, codes: u64, done: usize) -
 }
 
 /// First bytes in the block of runs that are long enough; of such a run there may be more.
-fn long_runs(text: &[u8], base: usize, codes: u64) -> u64 {
-    let two = codes & codes >> 1;
+fn long_runs(text: &[u8], base: usize, codes: Codes) -> u64 {
+    let Codes { bits, before } = codes;
+    let two = bits & bits >> 1;
     let four = two & two >> 2;
     let eight = four & four >> 4;
     let mut long = eight & four >> 8;
     // Runs that cross a border of the block.
-    let head = codes.trailing_ones() as usize;
-    if (1..RUN_BYTES).contains(&head)
-        && base - run_start(text, base, RUN_BYTES, is_code) + head >= RUN_BYTES
-    {
+    let head = bits.trailing_ones() as usize;
+    if (1..RUN_BYTES).contains(&head) && before as usize + head >= RUN_BYTES {
         long |= 1;
     }
-    let tail = codes.leading_ones() as usize;
+    let tail = bits.leading_ones() as usize;
     let block_end = base + BLOCK_BYTES;
+    let goes_on = |bytes: &[u8]| bytes.iter().all(|byte| is_code(*byte));
     if (1..RUN_BYTES).contains(&tail)
-        && run_end(text, block_end, RUN_BYTES, is_code) - block_end + tail >= RUN_BYTES
+        && text
+            .get(block_end..block_end + RUN_BYTES - tail)
+            .is_some_and(goes_on)
     {
         long |= 1 << (BLOCK_BYTES - tail);
     }
@@ -96,7 +106,8 @@ fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
     if end - start > CODED_BYTES && !whole {
         return;
     }
-    let from = start + hex_prefix(scan.slice(start, end));
+    let run = scan.slice(start, end);
+    let from = start + hex_prefix(run);
     let digits = scan.slice(from, end);
     let is_hex = digits.len() >= 2 * 7
         && digits.len().is_multiple_of(2)
@@ -104,7 +115,6 @@ fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
     if is_hex && decode_run(scan, from, end, Code::Hex) {
         return;
     }
-    let run = scan.slice(start, end);
     let head = run.get(..run.len().min(64)).unwrap_or_default();
     let has = |is: fn(&u8) -> bool| head.iter().any(is);
     // ASCII in base64 has letters of both cases, or capitals and digits.

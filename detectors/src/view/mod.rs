@@ -64,6 +64,8 @@ pub(crate) struct View {
     encoded_to: usize,
     /// The last four bytes of the block before may all be code.
     half: u64,
+    /// Bytes of codes at the end of the block before.
+    tail: u32,
 }
 
 impl View {
@@ -77,8 +79,10 @@ impl View {
         // A run of 12 covers two halves in a row wherever it begins.
         let coded = halves & (halves << 4 | self.half);
         self.half = halves >> 60;
-        let codes = classes.codes | classes.joints;
+        let bits = classes.codes | classes.joints;
+        let before = std::mem::replace(&mut self.tail, bits.leading_ones());
         if coded != 0 {
+            let codes = encoded::Codes { bits, before };
             self.encoded_to = encoded::block(scan, base, codes, self.encoded_to);
         }
         each_bit(classes.odd, |bit| self.odd(scan, base + bit));
@@ -96,10 +100,12 @@ impl View {
         for base in (0..text.len()).step_by(BLOCK_BYTES) {
             let end = text.len().min(base + BLOCK_BYTES);
             let pair = |at: usize| half(at) && at.checked_sub(4).is_some_and(half);
+            let block = text.get(base..end).unwrap_or_default();
+            let bits = encoded::codes(block);
+            let before = std::mem::replace(&mut self.tail, bits.leading_ones());
             if (base..end).step_by(4).any(pair) {
-                let block = text.get(base..end).unwrap_or_default();
-                self.encoded_to =
-                    encoded::block(scan, base, encoded::codes(block), self.encoded_to);
+                let codes = encoded::Codes { bits, before };
+                self.encoded_to = encoded::block(scan, base, codes, self.encoded_to);
             }
             for at in base..end {
                 self.odd(scan, at);
