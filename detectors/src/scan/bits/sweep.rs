@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!            word 0   word 1   …   word 7
-//! line 0     text 0   text N       text 7N        N lines, at most 8
+//! line 0     text 0   text N       text 7N        N lines, at most 16
 //! line 1     text 1   text N+1     text 7N+1      text k: one bit for each of bytes 64k..64k+64
 //!   ⋮
 //! line N-1   text N-1              text 8N-1
@@ -26,7 +26,10 @@ use crate::scan::simd::{GROUP_PLANES, Isa, Job, LINE_BYTES, LINE_WORDS, Line, WO
 
 /// Lines of the largest tile, without the one ahead. Larger ones would not leave the slots of
 /// a dozen patterns in the first-level cache.
-pub(crate) const LINES_MAX: usize = 8;
+pub(crate) const LINES_MAX: usize = 16;
+/// Words of the largest tile.
+pub(crate) const TILE_WORDS: usize = LINES_MAX * LINE_WORDS;
+const _: () = assert!(TILE_WORDS == u128::BITS as usize);
 /// Bitmaps that are needed one byte later.
 pub(crate) const BEFORES_MAX: usize = 8;
 const LAST_WORD: usize = LINE_WORDS - 1;
@@ -99,12 +102,19 @@ impl<'t> Tile<'t> {
 
     /// One bit for each word of the slot that has a bit set, in the order of the text.
     #[inline(always)]
-    pub(crate) fn nonzero<I: Isa>(self, isa: I, slot: u16) -> u64 {
+    pub(crate) fn nonzero<I: Isa>(self, isa: I, slot: u16) -> u128 {
+        let mut any = isa.zero();
+        for line in 0..self.lines {
+            any = isa.or(any, isa.load(self.line(slot, line)));
+        }
+        if isa.nonzero(any) == 0 {
+            return 0;
+        }
         let mut words = 0;
         for line in 0..self.lines {
             let mut lanes = isa.nonzero(isa.load(self.line(slot, line)));
             while lanes != 0 {
-                words |= 1 << (lanes.trailing_zeros() as usize * self.lines + line);
+                words |= 1u128 << (lanes.trailing_zeros() as usize * self.lines + line);
                 lanes &= lanes - 1;
             }
         }
@@ -189,7 +199,13 @@ impl<S: Sink> Sweep<'_, S> {
     #[inline(always)]
     fn planes<I: Isa>(&self, isa: I, rows: &mut [Line], lines: usize, at: usize) {
         let text = self.text.get(at..).unwrap_or_default();
-        let whole = self.content.is_none() && text.len() >= lines * LINE_BYTES;
+        let whole = text.len() >= lines * LINE_BYTES;
+        let first = at / WORD_BYTES;
+        let fields = self
+            .content
+            .filter(|_| whole)
+            .and_then(|content| content.get(first..first + lines * LINE_WORDS));
+        let whole = whole && self.content.is_none();
         let (blocks, rest) = text.as_chunks::<WORD_BYTES>();
         let mut last = NO_BYTES;
         last[..rest.len()].copy_from_slice(rest);
@@ -205,9 +221,17 @@ impl<S: Sink> Sweep<'_, S> {
             };
             let blocks = [0, 1, 2, 3, 4, 5, 6, 7].map(block);
             let mut content = Line([u64::MAX; LINE_WORDS]);
-            if !whole {
-                for word in 0..LINE_WORDS {
-                    content.0[word] = self.content_word(at / WORD_BYTES + word * lines + line);
+            match fields {
+                Some(fields) => {
+                    for word in 0..LINE_WORDS {
+                        content.0[word] = fields[word * lines + line];
+                    }
+                }
+                None if whole => {}
+                None => {
+                    for word in 0..LINE_WORDS {
+                        content.0[word] = self.content_word(at / WORD_BYTES + word * lines + line);
+                    }
                 }
             }
             let (groups, _) = row.as_chunks_mut::<GROUP_PLANES>();

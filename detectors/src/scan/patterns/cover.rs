@@ -8,7 +8,7 @@
     reason = "loops over registers have a constant length and are unrolled"
 )]
 
-use super::find::Triggers;
+use super::hits::Hits;
 use super::rows::fill;
 use super::{Patterns, Rows, Scratch, Trigger};
 use crate::scan::bits::sweep::{LINES_MAX, Sink, Sweep, Tile};
@@ -125,8 +125,8 @@ impl Sink for Cover<'_> {
         for (to, from) in words.zip(from) {
             *to = from;
         }
-        if let Some(slot) = self.patterns.any_trigger {
-            self.collect(isa, origin, tile, slot);
+        if !self.patterns.walks.is_empty() {
+            self.collect(isa, origin, tile);
         }
     }
 }
@@ -154,20 +154,17 @@ impl<V: Copy> Smear<V> {
 
 impl Cover<'_> {
     #[inline(always)]
-    fn collect<I: Isa>(&mut self, isa: I, origin: usize, tile: Tile<'_>, slot: u16) {
-        let mut found = Triggers {
-            shift: 0,
-            out: self.triggers,
-        };
-        let mut words = tile.nonzero(isa, slot);
-        while words != 0 {
-            let index = words.trailing_zeros() as usize;
-            words &= words - 1;
+    fn collect<I: Isa>(&mut self, isa: I, origin: usize, tile: Tile<'_>) {
+        let slots = self.patterns.triggers();
+        let mut hits = Hits::of(isa, tile, slots);
+        while let Some((index, walks)) = hits.next() {
             let (line, word) = tile.place_of(index);
             let at = origin + index * WORD_BYTES;
-            let bits = tile.line(slot, line).0[word];
-            let bits_of = |slot: u16| tile.line(slot, line).0[word];
-            found.word(self.patterns, bits_of, at, bits);
+            for walk in walks {
+                let Some(slot) = slots.get(walk) else { break };
+                let bits = tile.line(*slot, line).0[word];
+                self.patterns.trigger(walk, at, bits, self.triggers);
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Matches as spans.
 
+use super::hits::Hits;
 use super::walk::Field;
 use super::{Match, Patterns, Rows, Scratch, Trigger};
 use crate::scan::bits::sweep::{SHORT_BYTES, Short, Sink, Sweep, Tile};
@@ -48,15 +49,12 @@ impl Patterns {
         let words = &mut scratch.words;
         self.kernel.run(Short {
             program: &self.program,
-            more: &self.find_steps,
+            more: &[],
             text,
             words,
         });
-        let any = words.word(self.any);
-        if any != 0 {
-            let mut spans = self.spans(out, &mut scratch.triggers);
-            spans.word(|slot| words.word(slot), 0, any);
-        }
+        let mut spans = self.spans(out, &mut scratch.triggers);
+        spans.word(0..self.starts.len(), |slot| words.word(slot), 0);
     }
 
     fn spans<'a>(&'a self, out: &'a mut Vec<Match>, triggers: &'a mut Vec<Trigger>) -> Spans<'a> {
@@ -79,7 +77,7 @@ impl Patterns {
     ) {
         self.kernel.run(Sweep {
             program: &self.program,
-            more: &self.find_steps,
+            more: &[],
             text,
             content,
             prior: None,
@@ -231,18 +229,14 @@ pub(super) struct Spans<'a> {
 impl Sink for Spans<'_> {
     #[inline(always)]
     fn tile<I: Isa>(&mut self, isa: I, origin: usize, tile: Tile<'_>) {
-        let mut words = tile.nonzero(isa, self.patterns.any);
-        while words != 0 {
-            let index = words.trailing_zeros() as usize;
-            words &= words - 1;
+        let mut hits = Hits::of(isa, tile, &self.patterns.starts);
+        while let Some((index, bitmaps)) = hits.next() {
             let (line, word) = tile.place_of(index);
             let at = origin + index * WORD_BYTES;
+            let valid = self.valid(at);
             let row = tile.row(line);
-            let bits = row[usize::from(self.patterns.any)].0[word] & self.valid(at);
-            if bits != 0 {
-                let bits_of = |slot: u16| row[usize::from(slot)].0[word & (LINE_WORDS - 1)];
-                self.word(bits_of, at, bits);
-            }
+            let bits_of = |slot: u16| row[usize::from(slot)].0[word & (LINE_WORDS - 1)] & valid;
+            self.word(bitmaps, bits_of, at);
         }
     }
 }
@@ -261,16 +255,28 @@ impl Spans<'_> {
         from.unwrap_or(0) & to
     }
 
+    /// The starts of one word in these of the bitmaps, in their order.
     #[inline(always)]
-    fn word(&mut self, bits_of: impl Fn(u16) -> u64, at: usize, valid: u64) {
+    fn word(
+        &mut self,
+        bitmaps: impl Iterator<Item = usize>,
+        bits_of: impl Fn(u16) -> u64,
+        at: usize,
+    ) {
         let first = self.out.len();
         let mut pattern = u32::MAX;
         let mut longer = 0;
-        for fixed in &self.patterns.fixed {
-            let bits = bits_of(fixed.slot) & valid;
-            if bits == 0 {
+        let at = at.wrapping_add(self.shift);
+        for place in bitmaps {
+            let Some(slot) = self.patterns.starts.get(place) else {
+                break;
+            };
+            let bits = bits_of(*slot);
+            let Some(fixed) = self.patterns.fixed.get(place) else {
+                let walk = place - self.patterns.fixed.len();
+                self.patterns.trigger(walk, at, bits, self.triggers);
                 continue;
-            }
+            };
             if fixed.pattern != pattern {
                 pattern = fixed.pattern;
                 longer = 0;
@@ -278,9 +284,8 @@ impl Spans<'_> {
             let mut fresh = bits & !longer;
             longer |= bits;
             while fresh != 0 {
-                let start = at + fresh.trailing_zeros() as usize;
+                let start = at.wrapping_add(fresh.trailing_zeros() as usize);
                 fresh &= fresh - 1;
-                let start = start.wrapping_add(self.shift);
                 self.out.push(Match {
                     start,
                     end: start + usize::from(fixed.bytes),
@@ -291,40 +296,27 @@ impl Spans<'_> {
         if self.out.len() > first + 1 {
             sort_few(self.out.get_mut(first..).unwrap_or_default());
         }
-        let mut found = Triggers {
-            shift: self.shift,
-            out: self.triggers,
-        };
-        found.word(self.patterns, bits_of, at, valid);
     }
 }
 
-/// Collects the places from which walks have to be taken.
-pub(super) struct Triggers<'a> {
-    pub(super) shift: usize,
-    pub(super) out: &'a mut Vec<Trigger>,
-}
+impl Patterns {
+    /// Slots of the walks' triggers.
+    pub(super) fn triggers(&self) -> &[u16] {
+        self.starts.get(self.fixed.len()..).unwrap_or_default()
+    }
 
-impl Triggers<'_> {
-    /// The triggers of one word, by walk.
+    /// Collects the places from which a walk has to be taken: the bits of a word at `at`.
     #[inline(always)]
-    pub(super) fn word(
-        &mut self,
-        patterns: &Patterns,
-        bits_of: impl Fn(u16) -> u64,
-        at: usize,
-        valid: u64,
-    ) {
-        for (index, (walk, slot)) in patterns.walks.iter().zip(&patterns.triggers).enumerate() {
-            let mut bits = bits_of(*slot) & valid;
-            while bits != 0 {
-                let at = at + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                self.out.push(Trigger {
-                    walk: index as u32,
-                    at: at.wrapping_add(self.shift) + walk.lead,
-                });
-            }
+    pub(super) fn trigger(&self, walk: usize, at: usize, bits: u64, out: &mut Vec<Trigger>) {
+        let lead = self.walks.get(walk).map_or(0, |walk| walk.lead);
+        let mut bits = bits;
+        while bits != 0 {
+            let at = at.wrapping_add(bits.trailing_zeros() as usize);
+            bits &= bits - 1;
+            out.push(Trigger {
+                walk: walk as u32,
+                at: at.wrapping_add(lead),
+            });
         }
     }
 }

@@ -39,6 +39,7 @@ use super::simd::Kernel;
 mod cover;
 mod error;
 mod find;
+mod hits;
 mod route;
 mod rows;
 mod stream;
@@ -78,19 +79,13 @@ pub struct Match {
 pub struct Patterns {
     kernel: Kernel,
     program: Program,
-    /// Steps that only [`Patterns::find`] needs: where anything begins.
-    find_steps: Vec<Step>,
     /// Steps that only [`Patterns::mask`] needs: starts by length.
     cover_steps: Vec<Step>,
     /// By pattern, and of one pattern the longest first.
     fixed: Vec<Fixed>,
     walks: Vec<Walk>,
-    /// Slot of each walk's triggers.
-    triggers: Vec<u16>,
-    /// Slot of the starts of all fixed matches and triggers.
-    any: u16,
-    /// Slot of all triggers, if there are walks.
-    any_trigger: Option<u16>,
+    /// Slots of the starts of fixed matches, and then of each walk's triggers.
+    starts: Vec<u16>,
     /// Lengths of fixed matches, the longest first, and the slot of their starts.
     lengths: Vec<(u8, u16)>,
     /// Bytes of the shortest match.
@@ -230,7 +225,7 @@ impl Routes {
             .collect();
         let mut program = Program::new(graph, &outputs)?;
         let slots = program.outputs.clone();
-        let (fixed_slots, triggers) = slots.split_at(self.fixed.len());
+        let (fixed_slots, _) = slots.split_at(self.fixed.len());
         let fixed: Vec<Fixed> = self
             .fixed
             .iter()
@@ -241,7 +236,6 @@ impl Routes {
                 pattern: *pattern,
             })
             .collect();
-        let (find_steps, any) = program.unite(&slots)?;
         let mut cover_steps = Vec::new();
         let mut lengths = Vec::new();
         for bytes in (1..=u8::MAX).rev() {
@@ -253,22 +247,13 @@ impl Routes {
                 cover_steps.extend(steps);
             }
         }
-        let mut any_trigger = None;
-        if !triggers.is_empty() {
-            let (steps, starts) = program.unite(triggers)?;
-            any_trigger = Some(starts);
-            cover_steps.extend(steps);
-        }
         Ok(Patterns {
             kernel,
             program,
-            any,
-            find_steps,
             cover_steps,
             fixed,
             walks: self.walks.into_iter().map(|(_, walk)| walk).collect(),
-            triggers: triggers.to_vec(),
-            any_trigger,
+            starts: slots,
             lengths,
             shortest,
             patterns,

@@ -119,7 +119,7 @@ impl Patterns {
         let shift = carry.received.wrapping_sub(LINE_BYTES);
         self.kernel.run(Sweep {
             program: &self.program,
-            more: &self.find_steps,
+            more: &[],
             text: piece,
             content: None,
             prior: Some(&carry.prior),
