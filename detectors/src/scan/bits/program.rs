@@ -161,12 +161,6 @@ impl Program {
         Ok((steps, to))
     }
 
-    /// Slots of a row of memory. Odd, so that the lines of one slot do not share a few sets of
-    /// the cache.
-    pub(crate) fn width(&self) -> usize {
-        self.slots | 1
-    }
-
     /// Terms that are computed for each line.
     pub(crate) fn cost(&self) -> usize {
         self.terms

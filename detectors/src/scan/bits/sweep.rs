@@ -14,8 +14,8 @@
 //!
 //! A condition looks at most 63 bytes ahead, so that one word behind the tile is enough.
 //!
-//! A row of the memory holds the same line of all slots. A step of the program goes through all
-//! rows before the next one begins: what it costs to tell steps apart is paid once a tile.
+//! A step of the program goes through all lines of its slots before the next one begins: what it
+//! costs to tell steps apart is paid once a tile.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over registers have a constant length and are unrolled"
@@ -35,16 +35,18 @@ pub(crate) const BEFORES_MAX: usize = 8;
 const LAST_WORD: usize = LINE_WORDS - 1;
 const NO_BYTES: [u8; WORD_BYTES] = [0; WORD_BYTES];
 
+/// The lines of one slot, and the one ahead.
+pub(crate) type Slot = [Line; LINES_MAX + 1];
+
 /// Memory that a sweep works in; grows to what the largest program needs and stays so.
 #[derive(Clone, Default)]
-pub(crate) struct Slots(Vec<Line>);
+pub(crate) struct Slots(Vec<Slot>);
 
 impl Slots {
     /// The memory for a program.
-    pub(crate) fn of(&mut self, program: &Program) -> &mut [Line] {
-        let lines = program.width() * (LINES_MAX + 1);
-        if self.0.len() < lines {
-            self.0.resize(lines, Line::ZERO);
+    pub(crate) fn of(&mut self, program: &Program) -> &mut [Slot] {
+        if self.0.len() < program.slots {
+            self.0.resize(program.slots, [Line::ZERO; LINES_MAX + 1]);
         }
         &mut self.0
     }
@@ -64,7 +66,7 @@ pub(crate) struct Sweep<'a, S> {
     pub(crate) content: Option<&'a [u64]>,
     /// With it, the positions of the sink begin [`LINE_BYTES`] before the text.
     pub(crate) prior: Option<&'a Prior>,
-    pub(crate) slots: &'a mut [Line],
+    pub(crate) slots: &'a mut [Slot],
     pub(crate) sink: S,
 }
 
@@ -77,8 +79,7 @@ pub(crate) trait Sink {
 /// The slots of a tile.
 #[derive(Clone, Copy)]
 pub(crate) struct Tile<'t> {
-    rows: &'t [Line],
-    width: usize,
+    slots: &'t [Slot],
     lines: usize,
 }
 
@@ -89,15 +90,9 @@ impl<'t> Tile<'t> {
         self.lines
     }
 
-    /// The same line of every slot.
-    #[inline(always)]
-    pub(crate) fn row(self, line: usize) -> &'t [Line] {
-        &self.rows[line * self.width..(line + 1) * self.width]
-    }
-
     #[inline(always)]
     pub(crate) fn line(self, slot: u16, line: usize) -> &'t Line {
-        &self.row(line)[usize::from(slot)]
+        &self.slots[usize::from(slot)][line]
     }
 
     /// One bit for each word of the slot that has a bit set, in the order of the text.
@@ -138,25 +133,22 @@ impl<S: Sink> Job for Sweep<'_, S> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) -> S {
-        let memory = std::mem::take(&mut self.slots);
-        let width = self.program.width();
+        let slots = std::mem::take(&mut self.slots);
         // The last word before the tile, of each bitmap that is moved by a byte.
         let mut carries = [0; BEFORES_MAX];
         let mut origin = 0;
         if let Some(prior) = self.prior {
-            let rows = &mut memory[..2 * width];
-            self.prior_planes(rows, prior);
-            self.planes_ahead(isa, rows, 0);
-            self.compute(isa, rows, &mut carries, origin);
+            self.prior_planes(slots, prior);
+            self.planes_ahead(isa, slots, 1, 0);
+            self.compute(isa, slots, 1, &mut carries, origin);
             origin += LINE_BYTES;
         }
         let mut at = 0;
         while at < self.text.len() {
             let lines = (self.text.len() - at).div_ceil(LINE_BYTES).min(LINES_MAX);
-            let rows = &mut memory[..(lines + 1) * width];
-            self.planes(isa, rows, lines, at);
-            self.planes_ahead(isa, rows, at + lines * LINE_BYTES);
-            self.compute(isa, rows, &mut carries, origin);
+            self.planes(isa, slots, lines, at);
+            self.planes_ahead(isa, slots, lines, at + lines * LINE_BYTES);
+            self.compute(isa, slots, lines, &mut carries, origin);
             at += lines * LINE_BYTES;
             origin += lines * LINE_BYTES;
         }
@@ -170,34 +162,24 @@ impl<S: Sink> Sweep<'_, S> {
     fn compute<I: Isa>(
         &mut self,
         isa: I,
-        rows: &mut [Line],
+        slots: &mut [Slot],
+        lines: usize,
         carries: &mut [u64; BEFORES_MAX],
         origin: usize,
     ) {
-        let width = self.program.width();
         for ((from, to), carry) in self.program.befores.iter().zip(carries) {
-            move_on(
-                isa,
-                rows,
-                width,
-                (usize::from(*from), usize::from(*to)),
-                carry,
-            );
+            let places = (usize::from(*from), usize::from(*to));
+            move_on(isa, slots, lines, places, carry);
         }
         for step in self.program.steps.iter().chain(self.more) {
-            run_step(isa, rows, width, step);
+            run_step(isa, slots, lines, step);
         }
-        let tile = Tile {
-            rows,
-            width,
-            lines: rows.len() / width - 1,
-        };
-        self.sink.tile(isa, origin, tile);
+        self.sink.tile(isa, origin, Tile { slots, lines });
     }
 
     /// Fills the planes of a tile from its text, which begins at `at`.
     #[inline(always)]
-    fn planes<I: Isa>(&self, isa: I, rows: &mut [Line], lines: usize, at: usize) {
+    fn planes<I: Isa>(&self, isa: I, slots: &mut [Slot], lines: usize, at: usize) {
         let text = self.text.get(at..).unwrap_or_default();
         let whole = text.len() >= lines * LINE_BYTES;
         let first = at / WORD_BYTES;
@@ -209,8 +191,7 @@ impl<S: Sink> Sweep<'_, S> {
         let (blocks, rest) = text.as_chunks::<WORD_BYTES>();
         let mut last = NO_BYTES;
         last[..rest.len()].copy_from_slice(rest);
-        let width = self.program.width();
-        for (line, row) in rows.chunks_exact_mut(width).take(lines).enumerate() {
+        for line in 0..lines.min(LINES_MAX) {
             let block = |word: usize| {
                 let index = word * lines + line;
                 match blocks.get(index) {
@@ -234,20 +215,23 @@ impl<S: Sink> Sweep<'_, S> {
                     }
                 }
             }
-            let (groups, _) = row.as_chunks_mut::<GROUP_PLANES>();
+            let (groups, _) = slots.as_chunks_mut::<GROUP_PLANES>();
             for (group, out) in self.program.groups.iter().zip(groups) {
-                isa.classify(group, blocks, &content, out);
+                let mut planes = [Line::ZERO; GROUP_PLANES];
+                isa.classify(group, blocks, &content, &mut planes);
+                for plane in 0..GROUP_PLANES {
+                    out[plane][line] = planes[plane];
+                }
             }
             if let Some(slot) = self.program.content {
-                row[usize::from(slot)] = content;
+                slots[usize::from(slot)][line] = content;
             }
         }
     }
 
     /// Fills the line ahead of every plane from the 64 bytes at `at`.
     #[inline(always)]
-    fn planes_ahead<I: Isa>(&self, isa: I, rows: &mut [Line], at: usize) {
-        let width = self.program.width();
+    fn planes_ahead<I: Isa>(&self, isa: I, slots: &mut [Slot], lines: usize, at: usize) {
         let rest = self.text.get(at..).unwrap_or_default();
         let content = self.content_word(at / WORD_BYTES);
         let mut padded = NO_BYTES;
@@ -265,17 +249,12 @@ impl<S: Sink> Sweep<'_, S> {
                 isa.classify_block(group, block)
             };
             for (plane, word) in words.into_iter().enumerate() {
-                set_ahead(
-                    isa,
-                    rows,
-                    width,
-                    index * GROUP_PLANES + plane,
-                    word & content,
-                );
+                let slot = &mut slots[index * GROUP_PLANES + plane];
+                set_ahead(isa, slot, lines, word & content);
             }
         }
         if let Some(slot) = self.program.content {
-            set_ahead(isa, rows, width, usize::from(slot), content);
+            set_ahead(isa, &mut slots[usize::from(slot)], lines, content);
         }
     }
 
@@ -293,14 +272,14 @@ impl<S: Sink> Sweep<'_, S> {
         }
     }
 
-    fn prior_planes(&self, rows: &mut [Line], prior: &Prior) {
+    fn prior_planes(&self, slots: &mut [Slot], prior: &Prior) {
         let last = |word: &u64| Line([0, 0, 0, 0, 0, 0, 0, *word]);
         let planes = self.program.groups.len() * GROUP_PLANES;
-        for (slot, word) in rows.iter_mut().take(planes).zip(prior) {
-            *slot = last(word);
+        for (slot, word) in slots.iter_mut().take(planes).zip(prior) {
+            slot[0] = last(word);
         }
         if let (Some(slot), Some(word)) = (self.program.content, prior.last()) {
-            rows[usize::from(slot)] = last(word);
+            slots[usize::from(slot)][0] = last(word);
         }
     }
 }
@@ -381,64 +360,63 @@ fn short_step(words: &[u64], step: &Step) -> u64 {
 
 /// Fills the line ahead of a slot: what is behind its first line, and then `word`.
 #[inline(always)]
-fn set_ahead<I: Isa>(isa: I, rows: &mut [Line], width: usize, slot: usize, word: u64) {
-    let line = isa.then(isa.load(&rows[slot]), word);
-    let ahead = rows.len() - width;
-    isa.store(line, &mut rows[ahead + slot]);
+fn set_ahead<I: Isa>(isa: I, slot: &mut Slot, lines: usize, word: u64) {
+    let line = isa.then(isa.load(&slot[0]), word);
+    isa.store(line, &mut slot[lines.min(LINES_MAX)]);
 }
 
 /// Each bit of `to` is the bit of `from` one byte before.
 #[inline(always)]
 fn move_on<I: Isa>(
     isa: I,
-    rows: &mut [Line],
-    width: usize,
+    slots: &mut [Slot],
+    lines: usize,
     (from, to): (usize, usize),
     carry: &mut u64,
 ) {
-    let ahead = rows.len() - width;
-    let mut prev = isa.after(*carry, isa.load(&rows[ahead - width + from]));
-    for row in rows[..ahead].chunks_exact_mut(width) {
-        let bits = isa.load(&row[from]);
-        isa.store(isa.behind(prev, bits, 1), &mut row[to]);
+    let lines = lines.min(LINES_MAX);
+    let mut prev = isa.after(*carry, isa.load(&slots[from][lines - 1]));
+    for line in 0..lines {
+        let bits = isa.load(&slots[from][line]);
+        isa.store(isa.behind(prev, bits, 1), &mut slots[to][line]);
         prev = bits;
     }
-    *carry = rows[ahead - width + from].0[LAST_WORD];
-    let word = (rows[ahead + from].0[LAST_WORD] << 1) | (*carry >> 63);
-    set_ahead(isa, rows, width, to, word);
+    *carry = slots[from][lines - 1].0[LAST_WORD];
+    let word = (slots[from][lines].0[LAST_WORD] << 1) | (*carry >> 63);
+    set_ahead(isa, &mut slots[to], lines, word);
 }
 
 /// One arm for each [shape](Step::shape).
 #[inline(always)]
-fn run_step<I: Isa>(isa: I, rows: &mut [Line], width: usize, step: &Step) {
+fn run_step<I: Isa>(isa: I, slots: &mut [Slot], lines: usize, step: &Step) {
     match step.shape {
-        0 => all::<I, 0, 0, 0>(isa, rows, width, step),
-        1 => all::<I, 0, 0, 1>(isa, rows, width, step),
-        2 => all::<I, 0, 0, 2>(isa, rows, width, step),
-        3 => all::<I, 0, 1, 0>(isa, rows, width, step),
-        4 => all::<I, 0, 1, 1>(isa, rows, width, step),
-        5 => all::<I, 0, 1, 2>(isa, rows, width, step),
-        6 => all::<I, 1, 0, 0>(isa, rows, width, step),
-        7 => all::<I, 1, 0, 1>(isa, rows, width, step),
-        8 => all::<I, 1, 0, 2>(isa, rows, width, step),
-        9 => all::<I, 1, 1, 0>(isa, rows, width, step),
-        10 => all::<I, 1, 1, 1>(isa, rows, width, step),
-        11 => all::<I, 1, 1, 2>(isa, rows, width, step),
-        12 => all::<I, 2, 0, 0>(isa, rows, width, step),
-        13 => all::<I, 2, 0, 1>(isa, rows, width, step),
-        14 => all::<I, 2, 0, 2>(isa, rows, width, step),
-        15 => all::<I, 2, 1, 0>(isa, rows, width, step),
-        16 => all::<I, 2, 1, 1>(isa, rows, width, step),
-        17 => all::<I, 2, 1, 2>(isa, rows, width, step),
-        18 => all::<I, 3, 0, 0>(isa, rows, width, step),
-        19 => all::<I, 3, 0, 1>(isa, rows, width, step),
-        20 => all::<I, 3, 0, 2>(isa, rows, width, step),
-        21 => all::<I, 3, 1, 0>(isa, rows, width, step),
-        22 => all::<I, 3, 1, 1>(isa, rows, width, step),
-        23 => all::<I, 3, 1, 2>(isa, rows, width, step),
-        Step::ANY_TWO => any::<I, 2>(isa, rows, width, step),
-        Step::ANY_THREE => any::<I, 3>(isa, rows, width, step),
-        _ => differ(isa, rows, width, step),
+        0 => all::<I, 0, 0, 0>(isa, slots, lines, step),
+        1 => all::<I, 0, 0, 1>(isa, slots, lines, step),
+        2 => all::<I, 0, 0, 2>(isa, slots, lines, step),
+        3 => all::<I, 0, 1, 0>(isa, slots, lines, step),
+        4 => all::<I, 0, 1, 1>(isa, slots, lines, step),
+        5 => all::<I, 0, 1, 2>(isa, slots, lines, step),
+        6 => all::<I, 1, 0, 0>(isa, slots, lines, step),
+        7 => all::<I, 1, 0, 1>(isa, slots, lines, step),
+        8 => all::<I, 1, 0, 2>(isa, slots, lines, step),
+        9 => all::<I, 1, 1, 0>(isa, slots, lines, step),
+        10 => all::<I, 1, 1, 1>(isa, slots, lines, step),
+        11 => all::<I, 1, 1, 2>(isa, slots, lines, step),
+        12 => all::<I, 2, 0, 0>(isa, slots, lines, step),
+        13 => all::<I, 2, 0, 1>(isa, slots, lines, step),
+        14 => all::<I, 2, 0, 2>(isa, slots, lines, step),
+        15 => all::<I, 2, 1, 0>(isa, slots, lines, step),
+        16 => all::<I, 2, 1, 1>(isa, slots, lines, step),
+        17 => all::<I, 2, 1, 2>(isa, slots, lines, step),
+        18 => all::<I, 3, 0, 0>(isa, slots, lines, step),
+        19 => all::<I, 3, 0, 1>(isa, slots, lines, step),
+        20 => all::<I, 3, 0, 2>(isa, slots, lines, step),
+        21 => all::<I, 3, 1, 0>(isa, slots, lines, step),
+        22 => all::<I, 3, 1, 1>(isa, slots, lines, step),
+        23 => all::<I, 3, 1, 2>(isa, slots, lines, step),
+        Step::ANY_TWO => any::<I, 2>(isa, slots, lines, step),
+        Step::ANY_THREE => any::<I, 3>(isa, slots, lines, step),
+        _ => differ(isa, slots, lines, step),
     }
 }
 
@@ -447,8 +425,8 @@ fn run_step<I: Isa>(isa: I, rows: &mut [Line], width: usize, step: &Step) {
 #[inline(always)]
 fn all<I: Isa, const P: usize, const N: usize, const S: usize>(
     isa: I,
-    rows: &mut [Line],
-    width: usize,
+    slots: &mut [Slot],
+    lines: usize,
     step: &Step,
 ) {
     let to = usize::from(step.to);
@@ -460,63 +438,58 @@ fn all<I: Isa, const P: usize, const N: usize, const S: usize>(
         .iter()
         .chain(&moved[..S])
         .fold(to, |a, b| a.max(*b));
-    assert!(
-        highest.max(if N > 0 { not } else { 0 }) < width,
-        "a slot of the program"
-    );
-    let ahead = rows.len() - width;
+    let highest = highest.max(if N > 0 { not } else { 0 });
+    assert!(highest < slots.len(), "a slot of the program");
+    let lines = lines.min(LINES_MAX);
     let mut word = u64::MAX;
     let mut now = [isa.zero(); S];
     for s in 0..S {
-        now[s] = isa.load(&rows[moved[s]]);
-        word &= rows[ahead + moved[s]].0[LAST_WORD] >> by[s];
+        now[s] = isa.load(&slots[moved[s]][0]);
+        word &= slots[moved[s]][lines].0[LAST_WORD] >> by[s];
     }
     for p in 0..P {
-        word &= rows[ahead + plain[p]].0[LAST_WORD];
+        word &= slots[plain[p]][lines].0[LAST_WORD];
     }
     if N > 0 {
-        word &= !rows[ahead + not].0[LAST_WORD];
+        word &= !slots[not][lines].0[LAST_WORD];
     }
-    let (mut row, mut rest) = rows.split_at_mut(width);
-    while rest.len() >= width {
-        let (next, more) = rest.split_at_mut(width);
+    for line in 0..lines {
         let mut sum = isa.not(isa.zero());
         for s in 0..S {
-            let bits = isa.load(&next[moved[s]]);
+            let bits = isa.load(&slots[moved[s]][line + 1]);
             sum = isa.and(sum, isa.ahead(now[s], bits, by[s]));
             now[s] = bits;
         }
         for p in 0..P {
-            sum = isa.and(sum, isa.load(&row[plain[p]]));
+            sum = isa.and(sum, isa.load(&slots[plain[p]][line]));
         }
         if N > 0 {
-            sum = isa.and_not(sum, isa.load(&row[not]));
+            sum = isa.and_not(sum, isa.load(&slots[not][line]));
         }
-        isa.store(sum, &mut row[to]);
-        (row, rest) = (next, more);
+        isa.store(sum, &mut slots[to][line]);
     }
-    set_ahead(isa, rows, width, to, word);
+    set_ahead(isa, &mut slots[to], lines, word);
 }
 
 /// The disjunction of `P` bitmaps.
 #[inline(always)]
-fn any<I: Isa, const P: usize>(isa: I, rows: &mut [Line], width: usize, step: &Step) {
+fn any<I: Isa, const P: usize>(isa: I, slots: &mut [Slot], lines: usize, step: &Step) {
     let plain = step.plain.map(usize::from);
-    for row in rows.chunks_exact_mut(width) {
-        let mut sum = isa.load(&row[plain[0]]);
+    for line in 0..=lines.min(LINES_MAX) {
+        let mut sum = isa.load(&slots[plain[0]][line]);
         for p in 1..P {
-            sum = isa.or(sum, isa.load(&row[plain[p]]));
+            sum = isa.or(sum, isa.load(&slots[plain[p]][line]));
         }
-        isa.store(sum, &mut row[usize::from(step.to)]);
+        isa.store(sum, &mut slots[usize::from(step.to)][line]);
     }
 }
 
 /// What exactly one of two bitmaps holds.
 #[inline(always)]
-fn differ<I: Isa>(isa: I, rows: &mut [Line], width: usize, step: &Step) {
+fn differ<I: Isa>(isa: I, slots: &mut [Slot], lines: usize, step: &Step) {
     let [a, b, _] = step.plain.map(usize::from);
-    for row in rows.chunks_exact_mut(width) {
-        let bits = isa.xor(isa.load(&row[a]), isa.load(&row[b]));
-        isa.store(bits, &mut row[usize::from(step.to)]);
+    for line in 0..=lines.min(LINES_MAX) {
+        let bits = isa.xor(isa.load(&slots[a][line]), isa.load(&slots[b][line]));
+        isa.store(bits, &mut slots[usize::from(step.to)][line]);
     }
 }

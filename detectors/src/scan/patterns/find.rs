@@ -234,8 +234,7 @@ impl Sink for Spans<'_> {
             let (line, word) = tile.place_of(index);
             let at = origin + index * WORD_BYTES;
             let valid = self.valid(at);
-            let row = tile.row(line);
-            let bits_of = |slot: u16| row[usize::from(slot)].0[word & (LINE_WORDS - 1)] & valid;
+            let bits_of = |slot: u16| tile.line(slot, line).0[word & (LINE_WORDS - 1)] & valid;
             self.word(bitmaps, bits_of, at);
         }
     }
