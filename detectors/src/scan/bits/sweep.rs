@@ -441,17 +441,9 @@ fn all<I: Isa, const P: usize, const N: usize, const S: usize>(
     let highest = highest.max(if N > 0 { not } else { 0 });
     assert!(highest < slots.len(), "a slot of the program");
     let lines = lines.min(LINES_MAX);
-    let mut word = u64::MAX;
     let mut now = [isa.zero(); S];
     for s in 0..S {
         now[s] = isa.load(&slots[moved[s]][0]);
-        word &= slots[moved[s]][lines].0[LAST_WORD] >> by[s];
-    }
-    for p in 0..P {
-        word &= slots[plain[p]][lines].0[LAST_WORD];
-    }
-    if N > 0 {
-        word &= !slots[not][lines].0[LAST_WORD];
     }
     for line in 0..lines {
         let mut sum = isa.not(isa.zero());
@@ -468,7 +460,18 @@ fn all<I: Isa, const P: usize, const N: usize, const S: usize>(
         }
         isa.store(sum, &mut slots[to][line]);
     }
-    set_ahead(isa, &mut slots[to], lines, word);
+    // The line ahead is followed by nothing but its own words.
+    let mut sum = isa.not(isa.zero());
+    for s in 0..S {
+        sum = isa.and(sum, isa.ahead(now[s], isa.then(now[s], 0), by[s]));
+    }
+    for p in 0..P {
+        sum = isa.and(sum, isa.load(&slots[plain[p]][lines]));
+    }
+    if N > 0 {
+        sum = isa.and_not(sum, isa.load(&slots[not][lines]));
+    }
+    isa.store(sum, &mut slots[to][lines]);
 }
 
 /// The disjunction of `P` bitmaps.
