@@ -105,9 +105,24 @@ impl<'t> Tile<'t> {
         if isa.nonzero(any) == 0 {
             return 0;
         }
+        let lanes = |line: usize| isa.nonzero(isa.load(self.line(slot, line)));
+        if self.lines == LINES_MAX {
+            // By line and lane, then by lane and line: without a branch for each word.
+            let mut halves = [[0; LINE_WORDS]; 2];
+            for line in 0..LINES_MAX {
+                halves[line / LINE_WORDS][line % LINE_WORDS] = lanes(line);
+            }
+            let [low, high] = halves.map(|lines| transposed(u64::from_le_bytes(lines)));
+            let mut words = [0; LINES_MAX];
+            for (to, lane) in words.chunks_exact_mut(2).zip(0..) {
+                to[0] = low[lane];
+                to[1] = high[lane];
+            }
+            return u128::from_le_bytes(words);
+        }
         let mut words = 0;
         for line in 0..self.lines {
-            let mut lanes = isa.nonzero(isa.load(self.line(slot, line)));
+            let mut lanes = lanes(line);
             while lanes != 0 {
                 words |= 1u128 << (lanes.trailing_zeros() as usize * self.lines + line);
                 lanes &= lanes - 1;
@@ -126,6 +141,18 @@ impl<'t> Tile<'t> {
             lines => (index % lines, (index / lines) & LAST_WORD),
         }
     }
+}
+
+/// Eight bytes of eight bits, turned over: bit `b` of byte `a` is bit `a` of byte `b`.
+#[inline(always)]
+fn transposed(bits: u64) -> [u8; LINE_WORDS] {
+    let swapped = |bits: u64, by: u32, mask: u64| {
+        let differ = (bits ^ bits >> by) & mask;
+        bits ^ differ ^ differ << by
+    };
+    let bits = swapped(bits, 7, 0x00aa_00aa_00aa_00aa);
+    let bits = swapped(bits, 14, 0x0000_cccc_0000_cccc);
+    swapped(bits, 28, 0x0000_0000_f0f0_f0f0).to_le_bytes()
 }
 
 impl<S: Sink> Job for Sweep<'_, S> {
