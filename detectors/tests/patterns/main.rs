@@ -253,7 +253,8 @@ fn no_pattern_is_a_set_that_finds_nothing() {
 #[test]
 fn a_match_goes_up_to_the_last_byte_of_every_length() {
     let patterns = Patterns::compile(&[r"\b\d{3}-\d{2}-\d{4}\b"]).expect("bounded");
-    for before in 0..1300 {
+    // The first lines, and the borders of tiles.
+    for before in (0..1300).chain(8_100..8_300).chain(16_300..16_500) {
         let text = [vec![b'.'; before], b"123-45-6789".to_vec()].concat();
         let whole = Match {
             start: before,
@@ -262,6 +263,23 @@ fn a_match_goes_up_to_the_last_byte_of_every_length() {
         };
         assert_eq!(find(&patterns, &text), [whole], "{before}");
     }
+}
+
+/// More bitmaps than a word has bits, and texts of several tiles.
+#[test]
+fn hundreds_of_patterns_at_once() {
+    const PATTERNS: u32 = 300;
+    let sources: Vec<String> = (0..PATTERNS)
+        .map(|n| format!("k{n:03}|k{n:03}x@"))
+        .collect();
+    let one = |n: u32| format!("k{n:03}{}, ", if n % 7 == 0 { "x@" } else { "" });
+    let text = (0..PATTERNS).map(one).collect::<String>().repeat(8);
+    let reference = Reference::new(&sources).expect("expressions");
+    let sets = Kernel::all().map(|kernel| Patterns::compile_for(&sources, kernel));
+    let sets = sets.collect::<Result<Vec<_>, _>>().expect("bounded");
+    let expected = reference.find(text.as_bytes());
+    assert_eq!(expected.len(), 8 * PATTERNS as usize);
+    check(&sets, &reference, text.as_bytes(), &[700, 3]).expect("the same");
 }
 
 /// Floods cost what their length costs, see the bound of `WALK_BYTES`.
