@@ -113,6 +113,12 @@ fn references(section: &Section<'_>, root: &Section<'_>) {
     }
 }
 
+/// A string below a section of the file, whatever else is wrong there.
+pub(super) fn text(root: &Section<'_>, section: &'static str, key: &str) -> Option<String> {
+    let table = root.value(section)?.get_ref().as_table()?;
+    table.get(key)?.get_ref().as_str().map(str::to_owned)
+}
+
 fn names(root: &Section<'_>, key: &'static str) -> Vec<String> {
     let Some(array) = root.value(key).and_then(|value| value.get_ref().as_array()) else {
         return Vec::new();

@@ -235,7 +235,7 @@ impl Desk {
     }
 
     /// Writes records; true once they are on disk.
-    pub(super) async fn append(&self, records: Vec<Record>) -> bool {
+    pub(crate) async fn append(&self, records: Vec<Record>) -> bool {
         let (done, is_done) = oneshot::channel();
         let sent = self.audit.send(Command::Append(records, done)).await;
         sent.is_ok() && is_done.await.is_ok()

@@ -82,6 +82,28 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (caller, key)
     );
     CREATE INDEX idempotency_by_age ON idempotency (at_ns);
+", "
+    CREATE TABLE sessions (
+        id TEXT PRIMARY KEY,
+        version BIGINT NOT NULL,
+        cookies TEXT NOT NULL,
+        holder TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        created_ns BIGINT NOT NULL,
+        expires_ns BIGINT NOT NULL,
+        used_ns BIGINT NOT NULL,
+        ended_ns BIGINT,
+        ended_why TEXT
+    );
+    CREATE INDEX sessions_by_end ON sessions (expires_ns);
+
+    CREATE TABLE assertions (
+        issuer TEXT NOT NULL,
+        id TEXT NOT NULL,
+        until_ns BIGINT NOT NULL,
+        PRIMARY KEY (issuer, id)
+    );
+    CREATE INDEX assertions_by_end ON assertions (until_ns);
 "];
 
 /// The version that this program knows.

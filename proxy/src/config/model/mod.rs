@@ -1,9 +1,11 @@
 //! The configuration as the gateway uses it: checked, names resolved, secrets read.
 //!
 //! * [`identity`]: who may connect. [`resource`]: to what. [`policy`]: what they see of it.
+//! * [`login`]: how people come in.
 //! * Here: the gateway itself, its listeners, log, API and limits.
 
 pub mod identity;
+pub mod login;
 pub mod policy;
 pub mod resource;
 
@@ -16,6 +18,7 @@ use std::time::Duration;
 use velum_core::grant::Terms;
 
 pub use identity::*;
+pub use login::*;
 pub use policy::*;
 pub use resource::*;
 
@@ -48,6 +51,8 @@ pub struct Config {
     pub api: Option<Api>,
     /// `[grants]`: who has to agree to new requests.
     pub grants: Terms,
+    /// `[login]`
+    pub login: Login,
     /// `[sealing]`
     pub sealing: Sealing,
 }
