@@ -12,7 +12,7 @@ use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::time::Timestamp;
 
 use super::people::{self, door};
-use super::principal::{Principal, Role, Shown};
+use super::principal::{Principal, Role};
 use super::problem::Problem;
 use super::{Api, secret};
 use crate::grants::desk::Happened;

@@ -1,9 +1,7 @@
 //! `/api/v1/openapi.json`: the API, described by its own handlers.
 
 use axum::Json;
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme,
-};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::people::{cookie, door, oidc, sessions};

@@ -87,12 +87,7 @@ impl Principal {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Role; 4] = [
-        Role::Requester,
-        Role::Approver,
-        Role::Auditor,
-        Role::Admin,
-    ];
+    pub const ALL: [Role; 4] = [Role::Requester, Role::Approver, Role::Auditor, Role::Admin];
 
     /// The name in interfaces.
     pub fn as_str(self) -> &'static str {

@@ -71,7 +71,9 @@ pub fn authorization_url(endpoint: &str, asking: &Asking<'_>) -> String {
         .append_pair("code_challenge", &challenge)
         .append_pair("code_challenge_method", "S256");
     if asking.is_fresh {
-        query.append_pair("prompt", "login").append_pair("max_age", "0");
+        query
+            .append_pair("prompt", "login")
+            .append_pair("max_age", "0");
         if !asking.acr.is_empty() {
             query.append_pair("acr_values", &asking.acr.join(" "));
         }
@@ -139,16 +141,42 @@ impl fmt::Display for Unredeemed {
     }
 }
 
-/// Exchanges a code for an ID token, which nobody has verified yet.
+/// Exchanges a code for an ID token, which nobody has verified yet. `proven` are code, verifier and
+/// redirect.
 ///
 /// # Errors
 /// Where the issuer cannot be asked, says no or gives none.
 pub(crate) async fn redeem(
     endpoints: &Endpoints,
     login: &IssuerLogin,
-    (code, verifier, redirect): (&str, &str, &str),
+    proven: (&str, &str, &str),
     tls: &Arc<rustls::ClientConfig>,
 ) -> Result<Zeroizing<String>, Unredeemed> {
+    let (form, authorization) = form(endpoints, login, proven);
+    let header = authorization.as_ref().map(|it| it.as_str());
+    let answer = post(&endpoints.token, form, header, tls).await;
+    let answer = answer.map_err(|_| Unredeemed::Unreachable)?;
+    match answer.status {
+        StatusCode::OK => {}
+        StatusCode::BAD_REQUEST => return Err(Unredeemed::CodeRefused),
+        StatusCode::UNAUTHORIZED => return Err(Unredeemed::ClientRefused),
+        _ => return Err(Unredeemed::Unreachable),
+    }
+    let claims = Claims::read(&answer.body, Rejection::ClaimsNotJson);
+    let claims = claims.map_err(|_| Unredeemed::AnswerInvalid)?;
+    match claims.get("id_token") {
+        Some(Claim::Text(token)) => Ok(Zeroizing::new(token.clone())),
+        Some(_) => Err(Unredeemed::AnswerInvalid),
+        None => Err(Unredeemed::IdTokenMissing),
+    }
+}
+
+/// What is sent for a code, and the `Authorization` header beside it.
+fn form(
+    endpoints: &Endpoints,
+    login: &IssuerLogin,
+    (code, verifier, redirect): (&str, &str, &str),
+) -> (String, Option<Zeroizing<String>>) {
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", "authorization_code")
         .append_pair("code", code)
@@ -168,22 +196,7 @@ pub(crate) async fn redeem(
             form.append_pair("client_id", &login.client_id);
         }
     }
-    let header = authorization.as_ref().map(|it| it.as_str());
-    let answer = post(&endpoints.token, form.finish(), header, tls).await;
-    let answer = answer.map_err(|_| Unredeemed::Unreachable)?;
-    match answer.status {
-        StatusCode::OK => {}
-        StatusCode::BAD_REQUEST => return Err(Unredeemed::CodeRefused),
-        StatusCode::UNAUTHORIZED => return Err(Unredeemed::ClientRefused),
-        _ => return Err(Unredeemed::Unreachable),
-    }
-    let claims = Claims::read(&answer.body, Rejection::ClaimsNotJson);
-    let claims = claims.map_err(|_| Unredeemed::AnswerInvalid)?;
-    match claims.get("id_token") {
-        Some(Claim::Text(token)) => Ok(Zeroizing::new(token.clone())),
-        Some(_) => Err(Unredeemed::AnswerInvalid),
-        None => Err(Unredeemed::IdTokenMissing),
-    }
+    (form.finish(), authorization)
 }
 
 /// RFC 6749 section 2.3.1: both parts are encoded as in a form first.

@@ -62,7 +62,11 @@ impl Endpoints {
         let device = text("device_authorization_endpoint");
         let revocation = text("revocation_endpoint");
         let addresses = [Some(&token), device.as_ref(), revocation.as_ref()];
-        if addresses.into_iter().flatten().any(|it| Place::read(it).is_err()) {
+        if addresses
+            .into_iter()
+            .flatten()
+            .any(|it| Place::read(it).is_err())
+        {
             return Err("an address that secrets go to cannot be trusted");
         }
         let names_itself = claims.get("authorization_response_iss_parameter_supported");
@@ -78,7 +82,11 @@ impl Endpoints {
             device,
             revocation,
             names_itself: names_itself == Some(&Claim::Bool(true)),
-            secret_by: if by_body { SecretBy::Body } else { SecretBy::Header },
+            secret_by: if by_body {
+                SecretBy::Body
+            } else {
+                SecretBy::Header
+            },
         })
     }
 
@@ -116,7 +124,10 @@ mod tests {
     fn a_configuration_says_where() {
         let read = Endpoints::read(ISSUER, GOOD.as_bytes()).unwrap();
         assert_eq!(read.authorization, "https://login.example/auth?tenant=a");
-        assert_eq!(read.device.as_deref(), Some("https://issuer.example/device"));
+        assert_eq!(
+            read.device.as_deref(),
+            Some("https://issuer.example/device")
+        );
         assert_eq!((read.names_itself, read.secret_by), (true, SecretBy::Body));
         let basic = GOOD.replacen("private_key_jwt", "client_secret_basic", 1);
         let read = Endpoints::read(ISSUER, basic.as_bytes()).unwrap();
@@ -129,10 +140,19 @@ mod tests {
             ("issuer.example/a", "issuer.example/b"),
             ("https://login", "http://login"),
             ("https://login.example", "javascript:alert(1)"),
-            ("https://issuer.example/token", "http://issuer.example/token"),
-            ("https://issuer.example/device", "https://user@issuer.example/"),
+            (
+                "https://issuer.example/token",
+                "http://issuer.example/token",
+            ),
+            (
+                "https://issuer.example/device",
+                "https://user@issuer.example/",
+            ),
             ("\"token_endpoint\"", "\"Token_endpoint\""),
-            ("\"issuer\"", "\"token_endpoint\": \"https://evil.example\", \"issuer\""),
+            (
+                "\"issuer\"",
+                "\"token_endpoint\": \"https://evil.example\", \"issuer\"",
+            ),
         ] {
             let bad = GOOD.replacen(from, to, 1);
             assert!(Endpoints::read(ISSUER, bad.as_bytes()).is_err(), "{to}");

@@ -26,7 +26,7 @@ const HEADER_BYTES: usize = 32 * 1024;
 
 /// Why an issuer does not answer, or not as it should.
 #[derive(Debug)]
-pub struct FetchError {
+pub(crate) struct FetchError {
     /// What was asked for.
     from: String,
     reason: String,
@@ -61,10 +61,7 @@ pub(crate) struct Answer {
 ///
 /// # Errors
 /// Any other status than 200, and whatever keeps from an answer.
-pub(crate) async fn get(
-    url: &str,
-    tls: &Arc<rustls::ClientConfig>,
-) -> Result<Answer, FetchError> {
+pub(crate) async fn get(url: &str, tls: &Arc<rustls::ClientConfig>) -> Result<Answer, FetchError> {
     let request = Request::get(path(url)?).header(ACCEPT, "application/json");
     let answer = send(url, request, Bytes::new(), tls).await?;
     match answer.status {

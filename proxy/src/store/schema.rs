@@ -11,7 +11,8 @@ const APPLICATION: i64 = 0x5665_6c6d;
 
 /// Each brings the tables from the version of its place to the next. None is ever changed once
 /// it has been released.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE clock (latest_ns BIGINT NOT NULL);
     INSERT INTO clock VALUES (0);
 
@@ -82,7 +83,8 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (caller, key)
     );
     CREATE INDEX idempotency_by_age ON idempotency (at_ns);
-", "
+",
+    "
     CREATE TABLE sessions (
         id TEXT PRIMARY KEY,
         version BIGINT NOT NULL,
@@ -104,7 +106,8 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (issuer, id)
     );
     CREATE INDEX assertions_by_end ON assertions (until_ns);
-"];
+",
+];
 
 /// The version that this program knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

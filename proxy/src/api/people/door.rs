@@ -84,7 +84,10 @@ pub(in crate::api) async fn by_cookie(
             (why, Some(session))
         }
     };
-    let is_foreign = matches!(why, Why::CrossSite | Why::OriginMissing | Why::HeaderMissing);
+    let is_foreign = matches!(
+        why,
+        Why::CrossSite | Why::OriginMissing | Why::HeaderMissing
+    );
     if let (false, Some(jar)) = (is_foreign, head.extensions.get::<Jar>()) {
         jar.put(&cookie::clear(cookie::SESSION, &config));
     }
@@ -115,7 +118,9 @@ async fn enter(value: &str, head: &Parts, api: &Api, config: &Config) -> Result<
     if let (true, Err(why)) = (is_change, is_own(&head.headers, config)) {
         return Err(Shut::Refused(why, Some(session)));
     }
-    let until = session.expires_at.min(session.used_at.after_ms(idle_ms(config)));
+    let until = session
+        .expires_at
+        .min(session.used_at.after_ms(idle_ms(config)));
     let principal = principal(&session, roles, until, config);
     use_it(session, which, is_change, head, api, config).await?;
     Ok(principal)
@@ -253,7 +258,9 @@ async fn use_it(
     let rotate_ms = u64::try_from(config.login.rotate.as_millis()).unwrap_or(u64::MAX);
     let is_due = now >= values.since.after_ms(rotate_ms);
     // Another answer may be on its way to the browser with a new secret.
-    let is_sent = values.next.is_some_and(|(_, at)| now < at.after_ms(LATE_MS));
+    let is_sent = values
+        .next
+        .is_some_and(|(_, at)| now < at.after_ms(LATE_MS));
     let mut fresh: Option<Zeroizing<String>> = None;
     if which == Which::Current && is_change && is_due && !is_sent {
         let secret = random().map_err(|_| Failure::Closed)?;
@@ -279,7 +286,13 @@ async fn use_it(
     let is_first = touched.await?;
     if let (true, Some(secret), Some(jar)) = (is_first, fresh, head.extensions.get::<Jar>()) {
         let value = Zeroizing::new(format!("{id}.{}", *secret));
-        jar.put(&cookie::set(cookie::SESSION, &value, SameSite::Lax, None, config));
+        jar.put(&cookie::set(
+            cookie::SESSION,
+            &value,
+            SameSite::Lax,
+            None,
+            config,
+        ));
     }
     Ok(())
 }

@@ -60,7 +60,11 @@ impl People {
         url: &str,
         tls: &Arc<rustls::ClientConfig>,
     ) -> Result<Arc<Endpoints>, FetchError> {
-        let known = || self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || {
+            self.endpoints
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
         if let Some((at, endpoints)) = known().get(url)
             && at.elapsed() < ENDPOINTS_KEPT
         {
@@ -100,7 +104,9 @@ fn back_to(asked: Option<&str>) -> Result<String, Problem> {
     let is_here = path.starts_with('/')
         && !path.starts_with("//")
         && path.len() <= BYTES
-        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        && path
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     match is_here {
         true => Ok(path.to_owned()),
         false => Err(Problem::bad("`return_to` is a path of this gateway")),

@@ -94,7 +94,11 @@ pub(in crate::api) async fn start(
     let there = there(&config, &name).ok_or_else(nobody)?;
     let endpoints = endpoints(&api, &there).await.ok_or_else(|| {
         let detail = "the issuer cannot be reached; see the gateway's log";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "issuer-unreachable", detail)
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "issuer-unreachable",
+            detail,
+        )
     })?;
     let drawn = || random().map_err(|_| Problem::from(Failure::Closed));
     let (state, nonce, verifier, browser) = (drawn()?, drawn()?, drawn()?, drawn()?);
@@ -120,10 +124,18 @@ pub(in crate::api) async fn start(
         is_fresh,
         begun: observe::now(),
     };
-    api.people.attempts.begin(state.to_string(), attempt, Instant::now());
+    api.people
+        .attempts
+        .begin(state.to_string(), attempt, Instant::now());
     let jar = parts.extensions.get::<Jar>().cloned().unwrap_or_default();
     let seconds = Some(WITHIN.as_secs());
-    jar.put(&cookie::set(cookie::LOGIN, &browser, SameSite::Lax, seconds, &config));
+    jar.put(&cookie::set(
+        cookie::LOGIN,
+        &browser,
+        SameSite::Lax,
+        seconds,
+        &config,
+    ));
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, url)]).into_response())
 }
 
@@ -187,7 +199,9 @@ pub(in crate::api) async fn callback(
         why,
         way: OIDC,
         // A name that the configuration has, and nothing else that a browser can write.
-        issuer: config.issuer(&name).map_or(String::new(), |it| it.name.clone()),
+        issuer: config
+            .issuer(&name)
+            .map_or(String::new(), |it| it.name.clone()),
         actor,
     };
     let (there, attempt, code) = match arrived(&api, &config, &name, &parts) {
@@ -232,7 +246,11 @@ fn arrived<'c>(
         return Err(Why::IssuerMixed);
     }
     let there = there(config, name).ok_or(Why::IssuerGone)?;
-    if answer.iss.as_ref().is_some_and(|iss| *iss != there.issuer.url) {
+    if answer
+        .iss
+        .as_ref()
+        .is_some_and(|iss| *iss != there.issuer.url)
+    {
         return Err(Why::IssuerOther);
     }
     Ok((there, attempt, answer))
@@ -254,7 +272,11 @@ async fn verified(
         return Err(Why::IssuerRefused);
     }
     let code = answer.code.ok_or(Why::CodeMissing)?;
-    let proven = (code.as_str(), attempt.verifier.as_str(), there.redirect.as_str());
+    let proven = (
+        code.as_str(),
+        attempt.verifier.as_str(),
+        there.redirect.as_str(),
+    );
     let token = redeem(&endpoints, there.login, proven, there.tls).await;
     let token = token.map_err(Why::Code)?;
     let audiences = [there.login.client_id.clone()];

@@ -14,8 +14,8 @@ use super::super::Api;
 use super::super::principal::Role;
 use super::super::problem::Problem;
 use super::cookie::{self, Jar, SameSite};
-use super::refusal::{Why, record};
 use super::door;
+use super::refusal::{Why, record};
 use crate::config::Config;
 use crate::grants::Failure;
 use crate::grants::desk::Happened;
@@ -100,7 +100,8 @@ pub(super) async fn open(
     let before = before(api, parts, &config).await?;
     let begun = record("logged_in", Some(&session), "", parts);
     let replaced = before.as_ref();
-    let replaced = replaced.map(|it| record("session_ended", Some(it), Why::Replaced.as_str(), parts));
+    let replaced =
+        replaced.map(|it| record("session_ended", Some(it), Why::Replaced.as_str(), parts));
     let opened = api.desk.change(move |tx, now: Timestamp| {
         let mut records = vec![begun];
         if let (Some(before), Some(replaced)) = (before, replaced) {
@@ -119,11 +120,20 @@ pub(super) async fn open(
     });
     opened.await?;
     let jar = parts.extensions.get::<Jar>().cloned().unwrap_or_default();
-    jar.put(&cookie::set(cookie::SESSION, &value, SameSite::Lax, None, &config));
+    jar.put(&cookie::set(
+        cookie::SESSION,
+        &value,
+        SameSite::Lax,
+        None,
+        &config,
+    ));
     jar.put(&cookie::clear(cookie::LOGIN, &config));
-    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, back_to.to_owned())]).into_response())
+    Ok((
+        StatusCode::SEE_OTHER,
+        [(header::LOCATION, back_to.to_owned())],
+    )
+        .into_response())
 }
-
 
 /// The session that the browser has now, if its cookie opens one.
 async fn before(api: &Api, parts: &Parts, config: &Config) -> Result<Option<Session>, Problem> {

@@ -19,7 +19,7 @@ macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident => $text:literal,)+) => {
         /// See the module's text.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Why {
+        pub(in crate::api) enum Why {
             /// What came of the code.
             Code(Unredeemed),
             $($(#[$doc])* $name,)+
@@ -136,14 +136,12 @@ impl Refusal {
 }
 
 /// Records a session that is refused, and gives what the browser is told.
-pub(super) async fn shut(
-    api: &Api,
-    parts: &Parts,
-    session: Option<&Session>,
-    why: Why,
-) -> Problem {
+pub(super) async fn shut(api: &Api, parts: &Parts, session: Option<&Session>, why: Why) -> Problem {
     let record = record("session_refused", session, why.as_str(), parts);
-    let is_foreign = matches!(why, Why::CrossSite | Why::OriginMissing | Why::HeaderMissing);
+    let is_foreign = matches!(
+        why,
+        Why::CrossSite | Why::OriginMissing | Why::HeaderMissing
+    );
     let problem = match is_foreign {
         true => {
             let detail = "a change by a cookie takes this gateway's own pages";
@@ -174,7 +172,13 @@ pub(super) fn record(
     reason: &str,
     parts: &Parts,
 ) -> Record {
-    record_at(event, session, reason, &address(parts).to_string(), observe::now())
+    record_at(
+        event,
+        session,
+        reason,
+        &address(parts).to_string(),
+        observe::now(),
+    )
 }
 
 /// The same of an address and a moment.

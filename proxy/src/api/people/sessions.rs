@@ -133,16 +133,12 @@ pub(in crate::api) async fn ways(State(api): State<Arc<Api>>) -> Json<All<WayVie
 /// Tells who you are, and what you may do.
 #[utoipa::path(get, path = "/api/v1/me", tag = "login",
     responses((status = 200, body = MeView), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn me(
-    State(api): State<Arc<Api>>,
-    principal: Principal,
-) -> Json<MeView> {
+pub(in crate::api) async fn me(State(api): State<Arc<Api>>, principal: Principal) -> Json<MeView> {
     let config = api.desk.config();
     let wanted = &config.login.step_up;
     let shown = principal.shown.as_ref();
-    let enough = |it: &super::super::principal::Shown| {
-        step_up::is_enough(&it.proof, wanted, observe::now())
-    };
+    let enough =
+        |it: &super::super::principal::Shown| step_up::is_enough(&it.proof, wanted, observe::now());
     Json(MeView {
         is_fresh: shown.is_none_or(enough),
         login: shown.map(|shown| shown.login.clone()),

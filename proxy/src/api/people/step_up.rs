@@ -35,7 +35,10 @@ impl Principal {
         let seconds = wanted.within.as_secs();
         let detail = format!("this takes a log-in of the last {seconds} seconds");
         let mut problem = Problem::new(StatusCode::FORBIDDEN, "step-up-required", detail)
-            .with_hint(format!("log in again at {}, or by velum login", shown.login));
+            .with_hint(format!(
+                "log in again at {}, or by velum login",
+                shown.login
+            ));
         problem.login = Some(shown.login.clone());
         Err(problem)
     }
@@ -45,23 +48,32 @@ impl Principal {
 pub(super) fn is_enough(proof: &Proof, wanted: &StepUp, now: Timestamp) -> bool {
     let now_s = now.0 / 1_000_000_000;
     let is_recent = proof.at_s.is_some_and(|at_s| {
-        at_s <= now_s.saturating_add(SKEW_S)
-            && now_s < at_s.saturating_add(wanted.within.as_secs())
+        at_s <= now_s.saturating_add(SKEW_S) && now_s < at_s.saturating_add(wanted.within.as_secs())
     });
     is_recent
         || proof.amr.iter().any(|method| wanted.amr.contains(method))
-        || proof.acr.as_ref().is_some_and(|context| wanted.acr.contains(context))
+        || proof
+            .acr
+            .as_ref()
+            .is_some_and(|context| wanted.acr.contains(context))
 }
 
 /// How the person behind a token has shown who they are; `None` where people do not log in at its
 /// issuer.
 pub(in crate::api) fn of_token(assertion: &Assertion, config: &Config) -> Option<Shown> {
-    let issuer = config.issuers.iter().find(|it| it.url == assertion.issuer)?;
+    let issuer = config
+        .issuers
+        .iter()
+        .find(|it| it.url == assertion.issuer)?;
     issuer.login.as_ref()?;
     Some(Shown {
         // What is malformed shows nothing.
         proof: Proof::of(&assertion.claims).unwrap_or_default(),
-        login: format!("{}/api/v1/login/{}?prompt=login", own_url(config), issuer.name),
+        login: format!(
+            "{}/api/v1/login/{}?prompt=login",
+            own_url(config),
+            issuer.name
+        ),
     })
 }
 

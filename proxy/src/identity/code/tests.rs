@@ -36,7 +36,10 @@ fn a_browser_is_sent_with_a_challenge_and_not_with_its_verifier() {
         ..asking
     };
     let url = authorization_url("https://issuer.example/auth", &fresh);
-    assert!(url.ends_with("&prompt=login&max_age=0&acr_values=mfa"), "{url}");
+    assert!(
+        url.ends_with("&prompt=login&max_age=0&acr_values=mfa"),
+        "{url}"
+    );
     assert_eq!(random().unwrap().len(), 43);
 }
 
@@ -85,17 +88,62 @@ fn an_id_token_is_of_this_log_in_and_for_this_client() {
         (r#"{"nonce":"on"}"#, &one, &wanted, Err(NonceOther)),
         (r#"{"nonce":["no"]}"#, &one, &wanted, Err(NonceOther)),
         (r#"{"nonce":"no","azp":"velum"}"#, &two, &wanted, Ok(None)),
-        (r#"{"nonce":"no","azp":"other"}"#, &one, &wanted, Err(PartyOther)),
+        (
+            r#"{"nonce":"no","azp":"other"}"#,
+            &one,
+            &wanted,
+            Err(PartyOther),
+        ),
         (r#"{"nonce":"no"}"#, &two, &wanted, Err(PartyMissing)),
         (r#"{"nonce":"no"}"#, &one, &fresh, Err(AuthTimeMissing)),
-        (r#"{"nonce":"no","auth_time":"1"}"#, &one, &fresh, Err(AuthTimeInvalid)),
-        (r#"{"nonce":"no","auth_time":995}"#, &one, &fresh, Ok(Some(995))),
-        (r#"{"nonce":"no","auth_time":994}"#, &one, &fresh, Err(AuthTimeOld)),
-        (r#"{"nonce":"no","auth_time":895}"#, &one, &wanted, Ok(Some(895))),
-        (r#"{"nonce":"no","auth_time":894}"#, &one, &wanted, Err(AuthTimeOld)),
-        (r#"{"nonce":"no","auth_time":1016}"#, &one, &wanted, Err(AuthTimeInvalid)),
-        (r#"{"nonce":"no","amr":"pwd"}"#, &one, &wanted, Err(MethodInvalid)),
-        (r#"{"nonce":"no","acr":1}"#, &one, &wanted, Err(MethodInvalid)),
+        (
+            r#"{"nonce":"no","auth_time":"1"}"#,
+            &one,
+            &fresh,
+            Err(AuthTimeInvalid),
+        ),
+        (
+            r#"{"nonce":"no","auth_time":995}"#,
+            &one,
+            &fresh,
+            Ok(Some(995)),
+        ),
+        (
+            r#"{"nonce":"no","auth_time":994}"#,
+            &one,
+            &fresh,
+            Err(AuthTimeOld),
+        ),
+        (
+            r#"{"nonce":"no","auth_time":895}"#,
+            &one,
+            &wanted,
+            Ok(Some(895)),
+        ),
+        (
+            r#"{"nonce":"no","auth_time":894}"#,
+            &one,
+            &wanted,
+            Err(AuthTimeOld),
+        ),
+        (
+            r#"{"nonce":"no","auth_time":1016}"#,
+            &one,
+            &wanted,
+            Err(AuthTimeInvalid),
+        ),
+        (
+            r#"{"nonce":"no","amr":"pwd"}"#,
+            &one,
+            &wanted,
+            Err(MethodInvalid),
+        ),
+        (
+            r#"{"nonce":"no","acr":1}"#,
+            &one,
+            &wanted,
+            Err(MethodInvalid),
+        ),
     ] {
         let checked = check(&said(json, audience), wanted).map(|proof| proof.at_s);
         assert_eq!(checked, expected, "{json}");

@@ -1,0 +1,376 @@
+//! The authorization code flow at npm's oidc-provider.
+
+use axum::http::Method;
+use serde_json::json;
+
+use super::browser::{Browser, query};
+use super::support::gateway::free_port;
+use super::world::{COOKIE, LOGIN, Program, World};
+
+/// The provider, and a gateway that lets its people in: by two names, to see whether they are
+/// mixed up.
+pub fn world(more: &str) -> (Program, World) {
+    let (port, provider_port) = (free_port(), free_port());
+    let redirect = format!("https://localhost:{port}/api/v1/login/staff/callback");
+    let provider = Program::start(
+        "provider.js",
+        &[
+            ("PROVIDER_PORT", provider_port.to_string()),
+            ("PROVIDER_REDIRECT", redirect),
+        ],
+    );
+    let world = World::new(port, &format!("{}{more}", issuer(provider_port)));
+    (provider, world)
+}
+
+pub fn issuer(port: u16) -> String {
+    format!(
+        "[[issuer]]\nname = \"staff\"\nurl = \"http://127.0.0.1:{port}\"\n\
+         audiences = [\"velum-cli\"]\nclock_skew_ms = 1000\n\
+         roles = {{ leads = \"approver\", staff = \"requester\", audit = \"auditor\", \
+         ops = \"admin\" }}\n\
+         [issuer.login]\nclient_id = \"velum\"\nclient_secret = {{ file = \"upstream.password\" }}\n\
+         device_client_id = \"velum-cli\"\n\n"
+    )
+}
+
+/// A request of dora's, by her own session.
+fn request(world: &World, browser: &mut Browser) -> String {
+    let body = json!({ "identity": "agent", "resource": "clinic", "seconds": 60, "reason": "x" });
+    let made = world.post(browser, "/api/v1/grants", &body.to_string());
+    assert_eq!(made.status, 201, "{}", made.body);
+    made.json()["id"].as_str().expect("a name").to_owned()
+}
+
+/// Two people, a grant, a step-up, and an end.
+pub fn decides() {
+    let (mut provider, mut world) = world("[login]\nstep_up_within_ms = 60_000\n");
+    let (mut dora, mut ann) = (world.browser(), world.browser());
+    provider.tell("account dora");
+    world.log_in(&mut dora, "staff", "");
+    let id = request(&world, &mut dora);
+    let approve = format!("/api/v1/grants/{id}/approve");
+    let why = json!({ "rationale": "seen" }).to_string();
+    let own = world.post(&mut dora, &approve, &why);
+    assert_eq!(
+        (own.status.as_u16(), own.problem().as_str()),
+        (403, "forbidden")
+    );
+
+    // She has shown who she is an hour ago.
+    provider.tell("account ann");
+    provider.tell("shown 3600");
+    world.log_in(&mut ann, "staff", "?return_to=/console");
+    let me = world.me(&mut ann).json();
+    assert_eq!((&me["id"], &me["is_fresh"]), (&json!("ann"), &json!(false)));
+    assert_eq!(me["roles"], json!(["approver"]));
+    assert_eq!(me["groups"], json!(["leads"]));
+    let late = world.post(&mut ann, &approve, &why);
+    assert_eq!(
+        (late.status.as_u16(), late.problem().as_str()),
+        (403, "step-up-required")
+    );
+    let login = late.json()["login"].as_str().expect("where").to_owned();
+    assert_eq!(login, world.at("/api/v1/login/staff?prompt=login"));
+    let deny = format!("/api/v1/grants/{id}/deny");
+    assert_eq!(
+        world.post(&mut ann, &deny, &why).problem(),
+        "step-up-required"
+    );
+    let before = ann.cookie("localhost", COOKIE).expect("a cookie");
+    world.log_in(&mut ann, "staff", "?prompt=login");
+    assert_eq!(world.me(&mut ann).json()["is_fresh"], json!(true));
+    let agreed = world.post(&mut ann, &approve, &why);
+    assert_eq!(agreed.status, 200, "{}", agreed.body);
+    assert_eq!(agreed.json()["state"], "active");
+    assert_eq!(agreed.json()["approvals"][0]["by"], "ann");
+
+    // The session from before is over, whoever has its cookie.
+    let mut old = ann.clone();
+    old.jar
+        .insert(("localhost".to_owned(), COOKIE.to_owned()), before);
+    assert_eq!(world.me(&mut old).status, 401);
+    let out = world.post(&mut ann, "/api/v1/logout", "");
+    assert_eq!(out.status, 204, "{}", out.body);
+    assert!(ann.cookie("localhost", COOKIE).is_none());
+    assert_eq!(world.me(&mut ann).status, 401);
+    let mut story = Vec::new();
+    for _ in 0..6 {
+        story.push(world.next());
+    }
+    let expected = [
+        ("logged_in", ""),
+        ("logged_in", ""),
+        ("logged_in", ""),
+        ("session_ended", "logged in anew"),
+        ("session_refused", "the session has ended"),
+        ("logged_out", "logged out"),
+    ];
+    let story: Vec<_> = story
+        .iter()
+        .map(|(event, why)| (event.as_str(), why.as_str()))
+        .collect();
+    assert_eq!(story, expected);
+    left_nothing(&world, &mut dora);
+}
+
+/// No file and no log of the gateway holds a cookie.
+fn left_nothing(world: &World, browser: &mut Browser) {
+    let cookie = browser.cookie("localhost", COOKIE).expect("a cookie");
+    let (_, secret) = cookie.split_once('.').expect("a secret");
+    for (path, bytes) in world.gateway.files() {
+        let holds = bytes
+            .windows(secret.len())
+            .any(|it| it == secret.as_bytes());
+        assert!(!holds, "{} holds a cookie", path.display());
+    }
+    assert!(!world.gateway.log().contains(secret));
+}
+
+/// Each is told the same, and each is on record by its own reason.
+pub fn refused() {
+    let other = "[[issuer]]\nname = \"other\"\nurl = \"http://127.0.0.1:9\"\n\
+                 audiences = [\"velum\"]\nroles = { leads = \"admin\" }\n\
+                 [issuer.login]\nclient_id = \"velum\"\n";
+    let (mut provider, mut world) = world(other);
+    let mut reasons = Vec::new();
+    let mut ann = world.browser();
+    let back = world.at("/api/v1/login/staff/callback");
+
+    // Answers that nobody has asked for.
+    for (answer, why) in [
+        (
+            "".to_owned(),
+            "the answer does not say which log-in it is of",
+        ),
+        (
+            "?code=a&state=made-up".to_owned(),
+            "no such log-in is under way",
+        ),
+        (
+            "?code=a&state=b&state=c".to_owned(),
+            "the answer has a parameter twice",
+        ),
+    ] {
+        let seen = ann.get(&format!("{back}{answer}"));
+        reasons.push((world.refused(&seen), why));
+    }
+
+    // Good answers, each spoilt in one way.
+    let spoil = |from: &str, to: &str| {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        move |url: &str| url.replacen(&from, &to, 1)
+    };
+    let without = |name: &'static str| {
+        move |url: &str| {
+            let (path, _) = url.split_once('?').expect("a query");
+            let mut left = query(url);
+            left.remove(name);
+            let mut query = form_urlencoded::Serializer::new(format!("{path}?"));
+            query.extend_pairs(left);
+            query.finish()
+        }
+    };
+    type Spoil = Box<dyn Fn(&str) -> String>;
+    let answers: Vec<(Spoil, &str)> = vec![
+        (
+            Box::new(spoil("iss=http", "iss=https")),
+            "the answer names another issuer",
+        ),
+        (
+            Box::new(without("iss")),
+            "the answer does not name its issuer, which always does",
+        ),
+        (Box::new(without("code")), "the answer has no code"),
+        (
+            Box::new(spoil("/staff/", "/other/")),
+            "the answer came from another issuer than the log-in was begun at",
+        ),
+        (
+            Box::new(spoil("code=", "code=x")),
+            "the issuer does not take the code: it was used, is too old or another's",
+        ),
+    ];
+    for (spoil, why) in answers {
+        let answer = world.answer(&mut ann, "staff", "");
+        let seen = ann.get(&spoil(&answer));
+        reasons.push((world.refused(&seen), why));
+    }
+
+    // Of this browser, once.
+    let answer = world.answer(&mut ann, "staff", "");
+    let seen = world.browser().get(&answer);
+    let why = "the browser has begun no log-in: its cookie is missing";
+    reasons.push((world.refused(&seen), why));
+    let answer = world.answer(&mut ann, "staff", "");
+    let mut eve = world.browser();
+    let _begun = eve.get(&world.at("/api/v1/login/staff"));
+    let seen = eve.get(&answer);
+    reasons.push((world.refused(&seen), "another browser has begun the log-in"));
+    let answer = world.answer(&mut ann, "staff", "");
+    assert_eq!(ann.get(&answer).status, 303);
+    let seen = ann.get(&answer);
+    reasons.push((world.refused(&seen), "the log-in was answered before"));
+
+    // A code that somebody has used, and one that another browser's challenge is for.
+    let replayed = query(&answer)["code"].clone();
+    let stolen = query(&world.answer(&mut eve, "staff", ""))["code"].clone();
+    for code in [replayed, stolen] {
+        let answer = world.answer(&mut ann, "staff", "");
+        let own = query(&answer)["code"].clone();
+        let seen = ann.get(&answer.replace(&own, &code));
+        let why = "the issuer does not take the code: it was used, is too old or another's";
+        assert_eq!(world.refused(&seen), why);
+    }
+
+    provider.tell("deny");
+    let answer = world.answer(&mut world.browser(), "staff", "");
+    assert!(answer.contains("error=access_denied"), "{answer}");
+    let mut fresh = world.browser();
+    let answer = world.answer(&mut fresh, "staff", "");
+    let seen = fresh.get(&answer);
+    reasons.push((world.refused(&seen), "the issuer has not let them in"));
+    provider.tell("account nobody");
+    let mut nobody = world.browser();
+    let answer = world.answer(&mut nobody, "staff", "");
+    let seen = nobody.get(&answer);
+    reasons.push((
+        world.refused(&seen),
+        "none of their groups may do anything here",
+    ));
+    assert!(nobody.cookie("localhost", COOKIE).is_none());
+    for (found, expected) in reasons {
+        assert_eq!(found, expected);
+    }
+
+    // Links that lead elsewhere, and issuers that there are not.
+    for path in [
+        "staff?return_to=https://evil.example",
+        "staff?return_to=//evil.example",
+        "staff?return_to=/%5Cevil.example",
+        "staff?prompt=none",
+        "staff?max_age=1",
+    ] {
+        let seen = ann.get(&world.at(&format!("/api/v1/login/{path}")));
+        assert_eq!(seen.status, 400, "{path}: {}", seen.body);
+    }
+    assert_eq!(ann.get(&world.at("/api/v1/login/nobody")).status, 404);
+    assert_eq!(ann.get(&world.at("/api/v1/login/other")).status, 503);
+}
+
+/// What a person is let in for holds over a restart, and not against the configuration.
+pub fn lasts() {
+    let (mut provider, mut world) = world("");
+    let mut ann = world.browser();
+    let mut root = world.browser();
+    provider.tell("account ann");
+    world.log_in(&mut ann, "staff", "");
+    provider.tell("account root");
+    world.log_in(&mut root, "staff", "");
+    world.gateway.restart();
+    wait(&world);
+    assert_eq!(world.me(&mut ann).json()["id"], "ann");
+
+    // A cookie of somebody else's making opens nothing, whatever was there before.
+    let planted = "0123456789abcdef.".to_owned() + &"A".repeat(43);
+    let mut fixed = world.browser();
+    fixed
+        .jar
+        .insert(("localhost".to_owned(), COOKIE.to_owned()), planted.clone());
+    provider.tell("account ann");
+    world.log_in(&mut fixed, "staff", "");
+    assert_ne!(fixed.cookie("localhost", COOKIE), Some(planted));
+
+    // Another site's page cannot change anything by it.
+    let cross = [
+        ("content-type", "application/json"),
+        ("origin", "https://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+        ("velum-request", "1"),
+    ];
+    let logout = world.at("/api/v1/logout");
+    let seen = ann.send(Method::POST, &logout, &cross, "");
+    assert_eq!(
+        (seen.status.as_u16(), seen.problem().as_str()),
+        (403, "cross-site")
+    );
+
+    let listed = root.get(&world.at("/api/v1/sessions")).json();
+    let of = |who: &str| {
+        let items = listed["items"].as_array().expect("a list").iter();
+        let one = items
+            .filter(|it| it["subject"] == who && it["is_in_force"] == true)
+            .last();
+        one.expect("a session")["id"]
+            .as_str()
+            .expect("a name")
+            .to_owned()
+    };
+    let revoke = format!("/api/v1/sessions/{}/revoke", of("ann"));
+    let why = json!({ "rationale": "she has left" }).to_string();
+    assert_eq!(
+        world.post(&mut ann, &revoke, &why).status,
+        403,
+        "not by herself"
+    );
+    let revoked = world.post(&mut root, &revoke, &why);
+    assert_eq!(
+        revoked.json()["ended_because"],
+        "revoked",
+        "{}",
+        revoked.body
+    );
+    assert_eq!(world.me(&mut ann).status, 401);
+
+    // A reload that lets leads do nothing.
+    assert_eq!(world.me(&mut fixed).status, 200);
+    let config = std::fs::read_to_string(world.gateway.config_file()).expect("a file");
+    let without = config.replace("leads = \"approver\", ", "");
+    world.gateway.put("velum.toml", &without);
+    world.gateway.signal(rustix::process::Signal::HUP);
+    let began = std::time::Instant::now();
+    while world.me(&mut fixed.clone()).status != 401 {
+        assert!(began.elapsed().as_secs() < 30, "it goes on");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    world.gateway.put("velum.toml", &config);
+    world.gateway.signal(rustix::process::Signal::HUP);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(
+        world.me(&mut fixed).status,
+        401,
+        "what is over does not begin again"
+    );
+    assert_eq!(world.me(&mut root).status, 200);
+    let reasons: Vec<String> = world
+        .records()
+        .iter()
+        .map(|it| it["reason"].to_string())
+        .collect();
+    for why in [
+        "another site has caused the change",
+        "revoked by root: she has left",
+        "the configuration lets them do nothing any more",
+    ] {
+        assert!(
+            reasons.iter().any(|it| it.contains(why)),
+            "{why}: {reasons:#?}"
+        );
+    }
+    assert!(world.gateway.stop(), "it drains");
+    let _ = LOGIN;
+}
+
+fn wait(world: &World) {
+    let began = std::time::Instant::now();
+    let port = world
+        .url
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok());
+    let port: u16 = port.expect("a port");
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(began.elapsed().as_secs() < 30, "the API is not there");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
