@@ -44,7 +44,7 @@ async function make(Provider) {
       people('other'),
       {
         client_id: 'velum-cli', token_endpoint_auth_method: 'none', redirect_uris: [],
-        response_types: [], application_type: 'native',
+        response_types: [], require_auth_time: true,
         grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
       },
     ],
