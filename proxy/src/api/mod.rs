@@ -49,7 +49,7 @@ pub use server::{Peer, bind, run};
 
 use crate::grants::Desk;
 use events::Streams;
-use people::{People, cookie, oidc, sessions};
+use people::{People, cookie, oidc, saml, sessions};
 use problem::Problem;
 use rate::Rates;
 
@@ -98,6 +98,12 @@ pub fn router(api: Arc<Api>, body_bytes: usize) -> Router {
         .route("/api/v1/login", get(sessions::ways))
         .route("/api/v1/login/{issuer}", get(oidc::start))
         .route("/api/v1/login/{issuer}/callback", get(oidc::callback))
+        .route("/api/v1/login/saml/{name}", get(saml::start))
+        .route("/api/v1/login/saml/{name}/metadata", get(saml::metadata))
+        .route(
+            "/api/v1/login/saml/{name}/acs",
+            post(saml::acs).layer(DefaultBodyLimit::max(saml::FORM_BYTES)),
+        )
         .route("/api/v1/logout", post(sessions::logout))
         .route("/api/v1/me", get(sessions::me))
         .route("/api/v1/sessions", get(sessions::list))

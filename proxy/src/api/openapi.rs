@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::people::{cookie, door, oidc, sessions};
+use super::people::{cookie, door, oidc, saml, sessions};
 use super::{events, grants, health, identities, keys, metrics};
 
 /// Who sends what to where, and gets what.
@@ -32,6 +32,9 @@ use super::{events, grants, health, identities, keys, metrics};
         sessions::ways,
         oidc::start,
         oidc::callback,
+        saml::start,
+        saml::metadata,
+        saml::acs,
         sessions::logout,
         sessions::me,
         sessions::list,

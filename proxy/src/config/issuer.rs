@@ -194,7 +194,7 @@ fn scope(section: &Section<'_>, url: Option<&Spanned<String>>) -> Option<String>
 }
 
 /// `roles = { group = "role" }`
-fn roles(section: &Section<'_>) -> Vec<(String, String)> {
+pub(super) fn roles(section: &Section<'_>) -> Vec<(String, String)> {
     let mut roles = Vec::new();
     for (group, role) in section.pairs("roles") {
         if !ROLES.contains(&role.get_ref().as_str()) {

@@ -8,8 +8,8 @@
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
 //! * `gateway`, `api`, `sealing`, `issuer`, `identity`, `resource`, `policy`: one section each;
-//!   `oidc`: the keys of an identity that proves itself by tokens; `login`: people; `strategy`:
-//!   what a policy's rules do.
+//!   `oidc`: the keys of an identity that proves itself by tokens; `login`, `saml`: people;
+//!   `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
 
@@ -28,6 +28,7 @@ pub mod problem;
 pub mod profile;
 mod reader;
 mod resource;
+mod saml;
 mod scope;
 mod sealing;
 pub mod secret;
@@ -175,6 +176,7 @@ fn build<'t>(
         read
     });
     let grants = api::grants(root.section("grants").as_ref());
+    let saml = collect(&root, "saml", |section| saml::saml(&root, section));
     let login = login::login(root.section("login").as_ref());
     let sealing = sealing::sealing(root.section("sealing").as_ref());
     root.finish();
@@ -188,6 +190,7 @@ fn build<'t>(
     };
     cross::check(&root, &sections);
     login::check(&root, &issuers);
+    saml::check(&root, &saml);
     Some(Config {
         path: path.to_owned(),
         sha256: Sha256::digest(text.as_bytes()).into(),
@@ -205,6 +208,7 @@ fn build<'t>(
         },
         grants,
         login,
+        saml: values(saml),
         sealing,
     })
 }

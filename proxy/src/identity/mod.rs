@@ -1,4 +1,4 @@
-//! Who somebody is, by a token that an issuer has signed: OpenID Connect.
+//! Who somebody is, by what somebody else has signed: OpenID Connect, and SAML for people.
 //!
 //! ```text
 //!  control thread: keeper ─ fetch ─▶ KeySet ─▶ KeySlot ◀─ data threads: verify (no hop)
@@ -14,6 +14,7 @@
 //! * `keeper`: keeps the keys fresh.
 //! * [`verify`]: a token against all that.
 //! * [`bearer`]: the same for the API, with roles.
+//! * [`saml`]: the same by SAML 2.0, for people alone.
 //! * [`endpoints`]: where an issuer lets people log in. [`code`]: how they do so by a browser.
 
 pub mod bearer;
@@ -25,6 +26,7 @@ pub mod issuer;
 pub(crate) mod keeper;
 pub mod keys;
 pub mod place;
+pub mod saml;
 pub mod slot;
 #[cfg(test)]
 mod tests;

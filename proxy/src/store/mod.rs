@@ -8,11 +8,12 @@
 //! The SQL keeps to what PostgreSQL understands as well (`$1`, BIGINT, no upserts of one dialect).
 //!
 //! * `schema`: tables, their versions, and what is refused.
-//! * [`grants`], [`events`], [`keys`], [`sessions`], [`idempotency`]: one room a table, all as
-//!   methods of [`Tx`].
+//! * [`grants`], [`events`], [`keys`], [`sessions`], [`assertions`], [`idempotency`]: one room a
+//!   table, all as methods of [`Tx`].
 //! * [`thread`]: the store behind a thread of its own, since a commit waits for the disk.
 //! * [`backup`]: a copy of a store in use.
 
+pub mod assertions;
 pub mod backup;
 pub mod events;
 pub mod grants;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::browser::{Browser, query};
 use super::support::gateway::free_port;
-use super::world::{COOKIE, LOGIN, Program, World};
+use super::world::{COOKIE, Program, World};
 
 /// The provider, and a gateway that lets its people in: by two names, to see whether they are
 /// mixed up.
@@ -358,10 +358,9 @@ pub fn lasts() {
         );
     }
     assert!(world.gateway.stop(), "it drains");
-    let _ = LOGIN;
 }
 
-fn wait(world: &World) {
+pub fn wait(world: &World) {
     let began = std::time::Instant::now();
     let port = world
         .url

@@ -9,6 +9,7 @@ mod device;
 #[path = "../../src/identity/tests/forge.rs"]
 mod forge;
 mod hostile;
+mod saml;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;

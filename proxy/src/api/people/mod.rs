@@ -10,7 +10,7 @@
 //! Whatever is wrong, a browser is told one and the same; the audit log is told what.
 //!
 //! * `attempts`: log-ins under way. `cookie`: names, attributes, and the way into an answer.
-//! * `oidc`: the authorization code flow. `open`: a session begins.
+//! * `oidc`: the authorization code flow. `saml`: SAML 2.0. `open`: a session begins.
 //! * `door`: who a cookie stands for, changes that other sites cause, and how cookies change.
 //! * `refusal`: why not. `step_up`: deciding takes somebody who has just shown who they are.
 //! * `sessions`: handlers that list and end them.
@@ -21,6 +21,7 @@ pub(super) mod door;
 pub(super) mod oidc;
 mod open;
 mod refusal;
+pub(super) mod saml;
 pub(super) mod sessions;
 pub(super) mod step_up;
 #[cfg(test)]

@@ -224,7 +224,7 @@ pub(in crate::api) async fn callback(
         let problem = refusal(Why::NoRole, holder.subject).tell(&api, &parts);
         return Err(problem.await);
     }
-    open(&api, &parts, holder, &attempt.back_to).await
+    open(&api, &parts, holder, None, &attempt.back_to).await
 }
 
 /// An answer to a log-in of this browser at this issuer, before anything is sent anywhere.
@@ -242,7 +242,8 @@ fn arrived<'c>(
         [browser] if opens(&attempt.browser, browser) => {}
         _ => return Err(Why::BrowserOther),
     }
-    if attempt.issuer != name {
+    // An attempt at a SAML identity provider of the name has no verifier.
+    if attempt.issuer != name || attempt.verifier.is_empty() {
         return Err(Why::IssuerMixed);
     }
     let there = there(config, name).ok_or(Why::IssuerGone)?;

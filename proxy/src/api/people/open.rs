@@ -51,7 +51,13 @@ pub(in crate::api) fn covered(holder: &Holder, config: &Config) -> Option<BTreeS
             }
             roles_of(&issuer.roles, &holder.groups)
         }
-        Way::Saml => return None,
+        Way::Saml => {
+            let saml = config.saml(&holder.issuer)?;
+            if saml.provider.entity_id() != holder.issuer_id {
+                return None;
+            }
+            roles_of(&saml.roles, &holder.groups)
+        }
     };
     let roles: BTreeSet<Role> = Role::ALL
         .into_iter()
@@ -61,12 +67,17 @@ pub(in crate::api) fn covered(holder: &Holder, config: &Config) -> Option<BTreeS
 }
 
 /// A session and the secret of its cookie.
-fn draw(holder: Holder, config: &Config) -> Result<(Session, Zeroizing<String>), Failure> {
+fn draw(
+    holder: Holder,
+    until: Option<Timestamp>,
+    config: &Config,
+) -> Result<(Session, Zeroizing<String>), Failure> {
     let mut id = [0; ID_LETTERS / 2];
     getrandom::fill(&mut id).map_err(|_| Failure::Closed)?;
     let secret = random().map_err(|_| Failure::Closed)?;
     let now = observe::now();
     let length_ms = u64::try_from(config.login.absolute.as_millis()).unwrap_or(u64::MAX);
+    let longest = now.after_ms(length_ms);
     let session = Session {
         id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
         version: 1,
@@ -79,7 +90,7 @@ fn draw(holder: Holder, config: &Config) -> Result<(Session, Zeroizing<String>),
         },
         holder,
         created_at: now,
-        expires_at: now.after_ms(length_ms),
+        expires_at: until.map_or(longest, |until| longest.min(until)),
         used_at: now,
         ended: None,
     };
@@ -87,15 +98,16 @@ fn draw(holder: Holder, config: &Config) -> Result<(Session, Zeroizing<String>),
 }
 
 /// Opens a session for somebody who may do something, and sends the browser on. A session that the
-/// browser has had before is over.
+/// browser has had before is over. It lasts until `until` at the longest, if the issuer says so.
 pub(super) async fn open(
     api: &Api,
     parts: &Parts,
     holder: Holder,
+    until: Option<Timestamp>,
     back_to: &str,
 ) -> Result<Response, Problem> {
     let config = api.desk.config();
-    let (session, secret) = draw(holder, &config)?;
+    let (session, secret) = draw(holder, until, &config)?;
     let value = Zeroizing::new(format!("{}.{}", session.id, *secret));
     let before = before(api, parts, &config).await?;
     let begun = record("logged_in", Some(&session), "", parts);

@@ -12,6 +12,7 @@ use super::super::auth::WRONG_PER_MINUTE;
 use super::super::problem::Problem;
 use super::address;
 use crate::identity::code::Unredeemed;
+use crate::identity::saml::Rejected;
 use crate::observe;
 use crate::store::sessions::Session;
 
@@ -22,6 +23,8 @@ macro_rules! reasons {
         pub(in crate::api) enum Why {
             /// What came of the code.
             Code(Unredeemed),
+            /// What came of a SAML response.
+            Saml(Rejected),
             $($(#[$doc])* $name,)+
         }
 
@@ -30,6 +33,7 @@ macro_rules! reasons {
             pub(super) fn as_str(self) -> &'static str {
                 match self {
                     Why::Code(why) => why.as_str(),
+                    Why::Saml(why) => why.as_str(),
                     $(Why::$name => $text,)+
                 }
             }

@@ -125,8 +125,16 @@ pub(in crate::api) async fn ways(State(api): State<Arc<Api>>) -> Json<All<WayVie
             scope: Some(login.scope.clone()),
         })
     });
+    let saml = config.saml.iter().map(|saml| WayView {
+        name: saml.name.clone(),
+        way: Way::Saml,
+        login: format!("{own}/api/v1/login/saml/{}", saml.name),
+        issuer: saml.provider.entity_id().to_owned(),
+        device_client_id: None,
+        scope: None,
+    });
     Json(All {
-        items: oidc.collect(),
+        items: oidc.chain(saml).collect(),
     })
 }
 

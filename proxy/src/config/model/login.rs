@@ -1,8 +1,10 @@
 //! How people log in to the gateway's own interfaces.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::secret::Secret;
+use crate::identity::saml::Provider;
 
 /// `[login]`: what holds for the sessions of all people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,4 +56,15 @@ pub struct IssuerLogin {
     pub scope: String,
     /// What `velum login` is to the issuer; `None`: it cannot be used there.
     pub device_client_id: Option<String>,
+}
+
+/// `[[saml]]`: an identity provider where people log in.
+#[derive(Clone, Debug)]
+pub struct Saml {
+    /// A part of addresses.
+    pub name: String,
+    /// How it is asked.
+    pub provider: Arc<Provider>,
+    /// What members of groups may do by the API: group, role.
+    pub roles: Vec<(String, String)>,
 }

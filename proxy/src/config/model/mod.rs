@@ -53,6 +53,8 @@ pub struct Config {
     pub grants: Terms,
     /// `[login]`
     pub login: Login,
+    /// `[[saml]]`, names unique.
+    pub saml: Vec<Saml>,
     /// `[sealing]`
     pub sealing: Sealing,
 }
@@ -207,6 +209,11 @@ impl Config {
     /// The issuer of this name.
     pub fn issuer(&self, name: &str) -> Option<&Issuer> {
         self.issuers.iter().find(|issuer| issuer.name == name)
+    }
+
+    /// The SAML identity provider of this name.
+    pub fn saml(&self, name: &str) -> Option<&Saml> {
+        self.saml.iter().find(|saml| saml.name == name)
     }
 
     /// The policies that any identity has at a resource, by name.
