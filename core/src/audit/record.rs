@@ -193,7 +193,8 @@ pub enum Body {
     Administration {
         /// Who.
         actor: String,
-        /// `key_created`, `key_revoked`, `bootstrap_key_used`
+        /// `key_created`, `key_revoked`, `bootstrap_key_created`, `bootstrap_key_used`,
+        /// `admin_key_recovered`
         event: String,
         /// What it was done to.
         subject: String,

@@ -156,6 +156,10 @@ async fn note(key: ApiKey, principal: &Principal, parts: &Parts, api: &Api) -> R
     if is_fresh && !is_bootstrap {
         return Ok(());
     }
+    if is_bootstrap {
+        // That it was made is on record before that it was used.
+        api.desk.tell_notices().await?;
+    }
     let record = Record {
         time: now,
         session: SessionId(0),
