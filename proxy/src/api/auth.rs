@@ -1,5 +1,5 @@
-//! Who calls: by a key of Velum's, by an issuer's token, or by the cookie of somebody who has logged
-//! in. Whatever the way, a [`Principal`] comes out.
+//! Who calls: by a key of Velum's, by an issuer's token, or by the cookie of somebody who has
+//! logged in. Whatever the way, a [`Principal`] comes out.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

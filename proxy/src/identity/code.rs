@@ -2,7 +2,8 @@
 //! RFC 9700, OpenID Connect Core section 3.1.
 //!
 //! ```text
-//!  browser ─▶ authorization_url ─▶ issuer ─▶ browser ─▶ code ─ redeem ─▶ ID token ─ check ─▶ Person
+//!  browser ─▶ authorization_url ─▶ issuer ─▶ browser ─▶ code
+//!                                   Proof ◀─ check ─ ID token ◀─ redeem ─┘
 //! ```
 
 use std::fmt;

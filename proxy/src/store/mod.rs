@@ -1,5 +1,5 @@
-//! What people decide, on disk: requests, decisions, grants, their events, and the keys and sessions
-//! of the API.
+//! What people decide, on disk: requests, decisions, grants, their events, and the keys and
+//! sessions of the API.
 //!
 //! SQLite in WAL mode with `synchronous = FULL`: what a transaction has committed outlives a
 //! power cut. Documents are JSON; what is looked for has columns of its own. Whoever changes a row

@@ -1,11 +1,16 @@
 //! The authorization code flow at npm's oidc-provider.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use axum::http::Method;
 use serde_json::json;
 
 use super::browser::{Browser, query};
 use super::support::gateway::free_port;
 use super::world::{COOKIE, Program, World};
+
+const SOON: Duration = Duration::from_secs(30);
 
 /// The provider, and a gateway that lets its people in: by two names, to see whether they are
 /// mixed up.
@@ -29,7 +34,8 @@ pub fn issuer(port: u16) -> String {
          audiences = [\"velum-cli\"]\nclock_skew_ms = 1000\n\
          roles = {{ leads = \"approver\", staff = \"requester\", audit = \"auditor\", \
          ops = \"admin\" }}\n\
-         [issuer.login]\nclient_id = \"velum\"\nclient_secret = {{ file = \"upstream.password\" }}\n\
+         [issuer.login]\nclient_id = \"velum\"\n\
+         client_secret = {{ file = \"upstream.password\" }}\n\
          device_client_id = \"velum-cli\"\n\n"
     )
 }
@@ -127,122 +133,77 @@ fn left_nothing(world: &World, browser: &mut Browser) {
     assert!(!world.gateway.log().contains(secret));
 }
 
-/// Each is told the same, and each is on record by its own reason.
-pub fn refused() {
-    let other = "[[issuer]]\nname = \"other\"\nurl = \"http://127.0.0.1:9\"\n\
-                 audiences = [\"velum\"]\nroles = { leads = \"admin\" }\n\
-                 [issuer.login]\nclient_id = \"velum\"\n";
-    let (mut provider, mut world) = world(other);
-    let mut reasons = Vec::new();
+const OTHER: &str = "[[issuer]]\nname = \"other\"\nurl = \"http://127.0.0.1:9\"\n\
+                     audiences = [\"velum\"]\nroles = { leads = \"admin\" }\n\
+                     [issuer.login]\nclient_id = \"velum\"\n";
+const CODE_REFUSED: &str =
+    "the issuer does not take the code: it was used, is too old or another's";
+
+/// An address without one of its parameters.
+fn without(name: &str, url: &str) -> String {
+    let (path, _) = url.split_once('?').expect("a query");
+    let mut left = query(url);
+    left.remove(name);
+    let mut query = form_urlencoded::Serializer::new(format!("{path}?"));
+    query.extend_pairs(left);
+    query.finish()
+}
+
+/// What is done to a good answer, and why it is refused then.
+type Spoilt = (fn(&str) -> String, &'static str);
+
+const SPOILT: &[Spoilt] = &[
+    (
+        |url| url.replacen("iss=http", "iss=https", 1),
+        "the answer names another issuer",
+    ),
+    (
+        |url| without("iss", url),
+        "the answer does not name its issuer, which always does",
+    ),
+    (|url| without("code", url), "the answer has no code"),
+    (
+        |url| url.replacen("/staff/", "/other/", 1),
+        "the answer came from another issuer than the log-in was begun at",
+    ),
+    (|url| url.replacen("code=", "code=x", 1), CODE_REFUSED),
+    (
+        |url| without("state", url),
+        "the answer does not say which log-in it is of",
+    ),
+    (
+        |url| format!("{}&state=made-up", without("state", url)),
+        "no such log-in is under way",
+    ),
+    (
+        |url| format!("{url}&state=second"),
+        "the answer has a parameter twice",
+    ),
+];
+
+/// Answers that are spoilt are told the same, and each is on record by its own reason.
+pub fn spoilt() {
+    let (mut provider, mut world) = world(OTHER);
     let mut ann = world.browser();
-    let back = world.at("/api/v1/login/staff/callback");
-
-    // Answers that nobody has asked for.
-    for (answer, why) in [
-        (
-            "".to_owned(),
-            "the answer does not say which log-in it is of",
-        ),
-        (
-            "?code=a&state=made-up".to_owned(),
-            "no such log-in is under way",
-        ),
-        (
-            "?code=a&state=b&state=c".to_owned(),
-            "the answer has a parameter twice",
-        ),
-    ] {
-        let seen = ann.get(&format!("{back}{answer}"));
-        reasons.push((world.refused(&seen), why));
-    }
-
-    // Good answers, each spoilt in one way.
-    let spoil = |from: &str, to: &str| {
-        let (from, to) = (from.to_owned(), to.to_owned());
-        move |url: &str| url.replacen(&from, &to, 1)
-    };
-    let without = |name: &'static str| {
-        move |url: &str| {
-            let (path, _) = url.split_once('?').expect("a query");
-            let mut left = query(url);
-            left.remove(name);
-            let mut query = form_urlencoded::Serializer::new(format!("{path}?"));
-            query.extend_pairs(left);
-            query.finish()
-        }
-    };
-    type Spoil = Box<dyn Fn(&str) -> String>;
-    let answers: Vec<(Spoil, &str)> = vec![
-        (
-            Box::new(spoil("iss=http", "iss=https")),
-            "the answer names another issuer",
-        ),
-        (
-            Box::new(without("iss")),
-            "the answer does not name its issuer, which always does",
-        ),
-        (Box::new(without("code")), "the answer has no code"),
-        (
-            Box::new(spoil("/staff/", "/other/")),
-            "the answer came from another issuer than the log-in was begun at",
-        ),
-        (
-            Box::new(spoil("code=", "code=x")),
-            "the issuer does not take the code: it was used, is too old or another's",
-        ),
-    ];
-    for (spoil, why) in answers {
+    for (spoil, why) in SPOILT {
         let answer = world.answer(&mut ann, "staff", "");
         let seen = ann.get(&spoil(&answer));
-        reasons.push((world.refused(&seen), why));
+        assert_eq!(world.refused(&seen), *why);
     }
-
-    // Of this browser, once.
-    let answer = world.answer(&mut ann, "staff", "");
-    let seen = world.browser().get(&answer);
-    let why = "the browser has begun no log-in: its cookie is missing";
-    reasons.push((world.refused(&seen), why));
-    let answer = world.answer(&mut ann, "staff", "");
-    let mut eve = world.browser();
-    let _begun = eve.get(&world.at("/api/v1/login/staff"));
-    let seen = eve.get(&answer);
-    reasons.push((world.refused(&seen), "another browser has begun the log-in"));
-    let answer = world.answer(&mut ann, "staff", "");
-    assert_eq!(ann.get(&answer).status, 303);
-    let seen = ann.get(&answer);
-    reasons.push((world.refused(&seen), "the log-in was answered before"));
-
-    // A code that somebody has used, and one that another browser's challenge is for.
-    let replayed = query(&answer)["code"].clone();
-    let stolen = query(&world.answer(&mut eve, "staff", ""))["code"].clone();
-    for code in [replayed, stolen] {
-        let answer = world.answer(&mut ann, "staff", "");
-        let own = query(&answer)["code"].clone();
-        let seen = ann.get(&answer.replace(&own, &code));
-        let why = "the issuer does not take the code: it was used, is too old or another's";
-        assert_eq!(world.refused(&seen), why);
-    }
-
     provider.tell("deny");
-    let answer = world.answer(&mut world.browser(), "staff", "");
+    let answer = world.answer(&mut ann, "staff", "");
     assert!(answer.contains("error=access_denied"), "{answer}");
-    let mut fresh = world.browser();
-    let answer = world.answer(&mut fresh, "staff", "");
-    let seen = fresh.get(&answer);
-    reasons.push((world.refused(&seen), "the issuer has not let them in"));
+    let seen = ann.get(&answer);
+    assert_eq!(world.refused(&seen), "the issuer has not let them in");
     provider.tell("account nobody");
     let mut nobody = world.browser();
     let answer = world.answer(&mut nobody, "staff", "");
     let seen = nobody.get(&answer);
-    reasons.push((
+    assert_eq!(
         world.refused(&seen),
-        "none of their groups may do anything here",
-    ));
+        "none of their groups may do anything here"
+    );
     assert!(nobody.cookie("localhost", COOKIE).is_none());
-    for (found, expected) in reasons {
-        assert_eq!(found, expected);
-    }
-
     // Links that lead elsewhere, and issuers that there are not.
     for path in [
         "staff?return_to=https://evil.example",
@@ -258,28 +219,49 @@ pub fn refused() {
     assert_eq!(ann.get(&world.at("/api/v1/login/other")).status, 503);
 }
 
-/// What a person is let in for holds over a restart, and not against the configuration.
+/// An answer is for one browser, and once.
+pub fn others() {
+    let (_provider, mut world) = world("");
+    let (mut ann, mut eve) = (world.browser(), world.browser());
+    let answer = world.answer(&mut ann, "staff", "");
+    let seen = world.browser().get(&answer);
+    let why = "the browser has begun no log-in: its cookie is missing";
+    assert_eq!(world.refused(&seen), why);
+    let answer = world.answer(&mut ann, "staff", "");
+    let _begun = eve.get(&world.at("/api/v1/login/staff"));
+    let seen = eve.get(&answer);
+    assert_eq!(world.refused(&seen), "another browser has begun the log-in");
+    let answer = world.answer(&mut ann, "staff", "");
+    assert_eq!(ann.get(&answer).status, 303);
+    let seen = ann.get(&answer);
+    assert_eq!(world.refused(&seen), "the log-in was answered before");
+    // A code that somebody has used, and one that another browser's challenge is for.
+    let replayed = query(&answer)["code"].clone();
+    let stolen = query(&world.answer(&mut eve, "staff", ""))["code"].clone();
+    for code in [replayed, stolen] {
+        let answer = world.answer(&mut ann, "staff", "");
+        let own = query(&answer)["code"].clone();
+        let seen = ann.get(&answer.replace(&own, &code));
+        assert_eq!(world.refused(&seen), CODE_REFUSED);
+    }
+    // A cookie of somebody else's making is not what a log-in goes on with.
+    let planted = "0123456789abcdef.".to_owned() + &"A".repeat(43);
+    let key = ("localhost".to_owned(), COOKIE.to_owned());
+    eve.jar.insert(key, planted.clone());
+    world.log_in(&mut eve, "staff", "");
+    assert_ne!(eve.cookie("localhost", COOKIE), Some(planted));
+}
+
+/// What a person is let in for holds over a restart, and not against an administrator.
 pub fn lasts() {
     let (mut provider, mut world) = world("");
-    let mut ann = world.browser();
-    let mut root = world.browser();
-    provider.tell("account ann");
+    let (mut ann, mut root) = (world.browser(), world.browser());
     world.log_in(&mut ann, "staff", "");
     provider.tell("account root");
     world.log_in(&mut root, "staff", "");
     world.gateway.restart();
     wait(&world);
     assert_eq!(world.me(&mut ann).json()["id"], "ann");
-
-    // A cookie of somebody else's making opens nothing, whatever was there before.
-    let planted = "0123456789abcdef.".to_owned() + &"A".repeat(43);
-    let mut fixed = world.browser();
-    fixed
-        .jar
-        .insert(("localhost".to_owned(), COOKIE.to_owned()), planted.clone());
-    provider.tell("account ann");
-    world.log_in(&mut fixed, "staff", "");
-    assert_ne!(fixed.cookie("localhost", COOKIE), Some(planted));
 
     // Another site's page cannot change anything by it.
     let cross = [
@@ -290,29 +272,16 @@ pub fn lasts() {
     ];
     let logout = world.at("/api/v1/logout");
     let seen = ann.send(Method::POST, &logout, &cross, "");
-    assert_eq!(
-        (seen.status.as_u16(), seen.problem().as_str()),
-        (403, "cross-site")
-    );
+    assert_eq!(seen.status, 403);
+    assert_eq!(seen.problem(), "cross-site");
 
     let listed = root.get(&world.at("/api/v1/sessions")).json();
-    let of = |who: &str| {
-        let items = listed["items"].as_array().expect("a list").iter();
-        let one = items
-            .filter(|it| it["subject"] == who && it["is_in_force"] == true)
-            .last();
-        one.expect("a session")["id"]
-            .as_str()
-            .expect("a name")
-            .to_owned()
-    };
-    let revoke = format!("/api/v1/sessions/{}/revoke", of("ann"));
+    let items = listed["items"].as_array().expect("a list");
+    let of_ann = items.iter().find(|it| it["subject"] == "ann");
+    let id = of_ann.expect("a session")["id"].as_str().expect("a name");
+    let revoke = format!("/api/v1/sessions/{id}/revoke");
     let why = json!({ "rationale": "she has left" }).to_string();
-    assert_eq!(
-        world.post(&mut ann, &revoke, &why).status,
-        403,
-        "not by herself"
-    );
+    assert_eq!(world.post(&mut ann, &revoke, &why).status, 403, "not she");
     let revoked = world.post(&mut root, &revoke, &why);
     assert_eq!(
         revoked.json()["ended_because"],
@@ -321,47 +290,55 @@ pub fn lasts() {
         revoked.body
     );
     assert_eq!(world.me(&mut ann).status, 401);
+    on_record(
+        &world,
+        &[
+            "another site has caused the change",
+            "revoked by root: she has left",
+        ],
+    );
+    assert!(world.gateway.stop(), "it drains");
+}
 
-    // A reload that lets leads do nothing.
-    assert_eq!(world.me(&mut fixed).status, 200);
+/// All of these are reasons of records.
+fn on_record(world: &World, all: &[&str]) {
+    let records = world.records();
+    for why in all {
+        let has = records.iter().any(|it| it["reason"] == **why);
+        assert!(has, "{why}: {records:#?}");
+    }
+}
+
+/// Nor against a configuration that lets them do nothing.
+pub fn reload() {
+    let (mut provider, world) = world("");
+    let (mut ann, mut root) = (world.browser(), world.browser());
+    world.log_in(&mut ann, "staff", "");
+    provider.tell("account root");
+    world.log_in(&mut root, "staff", "");
     let config = std::fs::read_to_string(world.gateway.config_file()).expect("a file");
     let without = config.replace("leads = \"approver\", ", "");
     world.gateway.put("velum.toml", &without);
     world.gateway.signal(rustix::process::Signal::HUP);
-    let began = std::time::Instant::now();
-    while world.me(&mut fixed.clone()).status != 401 {
-        assert!(began.elapsed().as_secs() < 30, "it goes on");
-        std::thread::sleep(std::time::Duration::from_millis(50));
+    let began = Instant::now();
+    while world.me(&mut ann.clone()).status != 401 {
+        assert!(began.elapsed() < SOON, "it goes on");
+        thread::sleep(Duration::from_millis(50));
     }
     world.gateway.put("velum.toml", &config);
     world.gateway.signal(rustix::process::Signal::HUP);
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    thread::sleep(Duration::from_millis(500));
     assert_eq!(
-        world.me(&mut fixed).status,
+        world.me(&mut ann).status,
         401,
         "what is over does not begin again"
     );
     assert_eq!(world.me(&mut root).status, 200);
-    let reasons: Vec<String> = world
-        .records()
-        .iter()
-        .map(|it| it["reason"].to_string())
-        .collect();
-    for why in [
-        "another site has caused the change",
-        "revoked by root: she has left",
-        "the configuration lets them do nothing any more",
-    ] {
-        assert!(
-            reasons.iter().any(|it| it.contains(why)),
-            "{why}: {reasons:#?}"
-        );
-    }
-    assert!(world.gateway.stop(), "it drains");
+    on_record(&world, &["the configuration lets them do nothing any more"]);
 }
 
 pub fn wait(world: &World) {
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let port = world
         .url
         .rsplit(':')
@@ -369,7 +346,7 @@ pub fn wait(world: &World) {
         .and_then(|port| port.parse().ok());
     let port: u16 = port.expect("a port");
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(began.elapsed().as_secs() < 30, "the API is not there");
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(began.elapsed() < SOON, "the API is not there");
+        thread::sleep(Duration::from_millis(20));
     }
 }

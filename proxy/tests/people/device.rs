@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -113,13 +113,11 @@ pub fn logs_in() {
     // Other commands show it; a key goes first where there is one.
     let list = world.velum(home.path(), None, &["grants", "list", "--json"]);
     assert!(list.status.success(), "{}", text(&list.stderr));
-    let who = |key| {
-        let output = world.velum(home.path(), key, &["whoami", "--json"]);
-        let me: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-        me["id"].as_str().map(str::to_owned)
-    };
-    assert_eq!(who(None).as_deref(), Some("ann"));
-    assert_eq!(who(Some(&world.key)).as_deref(), Some("bootstrap"));
+    assert_eq!(who(&world, home.path(), None).as_deref(), Some("ann"));
+    assert_eq!(
+        who(&world, home.path(), Some(&world.key)).as_deref(),
+        Some("bootstrap")
+    );
 
     // To no other gateway.
     let mut elsewhere = world.command(home.path(), None, &["whoami"]);
@@ -130,11 +128,23 @@ pub fn logs_in() {
         "{}",
         text(&output.stderr)
     );
+}
 
-    // It is exchanged before it ends, and tokens for that are not used twice.
+/// Who is logged in here.
+fn who(world: &World, home: &Path, key: Option<&str>) -> Option<String> {
+    let output = world.velum(home, key, &["whoami", "--json"]);
+    let me: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    me["id"].as_str().map(str::to_owned)
+}
+
+/// A token is exchanged before it ends, and given back at the end.
+pub fn exchanged() {
+    let (mut provider, world) = code::world("");
+    let home = tempfile::tempdir().expect("a folder");
     provider.tell("short 31");
     let output = log_in(&world, home.path());
     assert!(output.status.success(), "{}", text(&output.stderr));
+    let file = home.path().join("velum/login");
     let read = || -> Value {
         let kept = std::fs::read_to_string(&file).expect("a file");
         serde_json::from_str(&kept).expect("JSON")
@@ -142,28 +152,22 @@ pub fn logs_in() {
     let before = read();
     provider.tell("short 300");
     thread::sleep(Duration::from_millis(1_500));
-    assert_eq!(who(None).as_deref(), Some("ann"));
+    assert_eq!(who(&world, home.path(), None).as_deref(), Some("ann"));
     let after = read();
     assert_ne!(before["token"], after["token"]);
     assert_ne!(before["refresh_token"], after["refresh_token"]);
-
-    let out = std::process::Command::new(env!("CARGO_BIN_EXE_velum"))
+    let out = Command::new(env!("CARGO_BIN_EXE_velum"))
         .arg("logout")
         .env("XDG_CONFIG_HOME", home.path())
         .output()
         .expect("velum runs");
+    let told = text(&out.stderr);
     assert!(
-        text(&out.stderr).contains("logged out"),
-        "{}",
-        text(&out.stderr)
-    );
-    assert!(
-        !text(&out.stderr).contains("not told"),
-        "{}",
-        text(&out.stderr)
+        told.contains("logged out") && !told.contains("not told"),
+        "{told}"
     );
     assert!(!file.exists());
-    assert_eq!(who(None), None);
+    assert_eq!(who(&world, home.path(), None), None);
 }
 
 /// A provider without the flow, and a gateway that does not offer it.

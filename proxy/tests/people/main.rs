@@ -21,18 +21,22 @@ use libtest_mimic::Trial;
 fn main() -> ExitCode {
     let cases: &[(&'static str, fn())] = &[
         ("code::a_person_logs_in_decides_and_leaves", code::decides),
-        ("code::whoever_is_not_the_person_is_refused", code::refused),
-        (
-            "code::sessions_outlive_a_restart_and_no_reload_against_them",
-            code::lasts,
-        ),
-        (
-            "hostile::tokens_of_a_hostile_issuer_are_refused",
-            hostile::refused,
-        ),
+        ("code::spoilt_answers_are_refused", code::spoilt),
+        ("code::an_answer_is_for_one_browser_and_once", code::others),
+        ("code::a_session_lasts_until_somebody_ends_it", code::lasts),
+        ("code::a_reload_ends_what_it_does_not_cover", code::reload),
+        ("hostile::tokens_of_a_hostile_issuer", hostile::refused),
+        ("saml::a_person_logs_in_at_a_real_provider", saml::logs_in),
+        ("saml::forged_responses_are_refused", saml::refused),
+        ("saml::others_assertions_are_refused", saml::refused_as_well),
+        ("saml::an_assertion_is_used_once", saml::once),
         (
             "device::somebody_logs_in_by_another_machine",
             device::logs_in,
+        ),
+        (
+            "device::a_token_is_exchanged_and_given_back",
+            device::exchanged,
         ),
         (
             "device::an_issuer_without_the_flow_says_so",

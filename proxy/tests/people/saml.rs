@@ -40,9 +40,8 @@ fn bring(world: &World, browser: &mut Browser, name: &str, response: &str, state
     browser.form(&acs, &[("SAMLResponse", response), ("RelayState", state)])
 }
 
-/// A real provider's response lets a person in; a step-up and a session are as any other.
-pub fn logs_in() {
-    let folder = TempDir::with_prefix("velum-saml-").expect("a folder");
+/// A gateway and a real provider that know each other.
+fn hospital(folder: &TempDir) -> (Program, World) {
     let pair = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048);
     let pair = pair.expect("a key");
     let params = CertificateParams::new(vec!["idp.example".to_owned()]).expect("parameters");
@@ -60,10 +59,10 @@ pub fn logs_in() {
         ],
     );
     let metadata = decode(&identity.tell("metadata"));
-    let port = free_port();
-    let mut world = World::new(port, &section(&folder, "hospital", &metadata, ""));
-    let mut ann = world.browser();
-    let own = ann.get(&world.at("/api/v1/login/saml/hospital/metadata"));
+    let world = World::new(free_port(), &section(folder, "hospital", &metadata, ""));
+    let own = world
+        .browser()
+        .get(&world.at("/api/v1/login/saml/hospital/metadata"));
     assert_eq!(own.kind, "application/samlmetadata+xml");
     assert!(
         own.body
@@ -75,7 +74,14 @@ pub fn logs_in() {
         identity.tell(&format!("gateway {}", BASE64_STANDARD.encode(&own.body))),
         "done"
     );
+    (identity, world)
+}
 
+/// A real provider's response lets a person in; a step-up and a session are as any other.
+pub fn logs_in() {
+    let folder = TempDir::with_prefix("velum-saml-").expect("a folder");
+    let (mut identity, mut world) = hospital(&folder);
+    let mut ann = world.browser();
     let (there, state) = begin(&world, &mut ann, "hospital", "?prompt=login");
     assert!(there.starts_with("https://idp.example/sso?"), "{there}");
     let response = identity.tell(&format!("answer ann {there}"));
@@ -143,14 +149,26 @@ const WAYS: &[(&str, &str)] = &[
         "whole-document",
         "a signature or an assertion is not where it belongs",
     ),
-    ("xsw1", "a signature or an assertion is not where it belongs"),
-    ("xsw2", "a signature or an assertion is not where it belongs"),
+    (
+        "xsw1",
+        "a signature or an assertion is not where it belongs",
+    ),
+    (
+        "xsw2",
+        "a signature or an assertion is not where it belongs",
+    ),
     ("xsw3", "the response has several assertions"),
     ("xsw4", "the response has several assertions"),
     ("xsw5", "the response has several assertions"),
     ("xsw6", "the response has several assertions"),
-    ("xsw7", "a signature or an assertion is not where it belongs"),
-    ("xsw8", "a signature or an assertion is not where it belongs"),
+    (
+        "xsw7",
+        "a signature or an assertion is not where it belongs",
+    ),
+    (
+        "xsw8",
+        "a signature or an assertion is not where it belongs",
+    ),
     ("several", "the response has several assertions"),
     ("id-twice", "an ID of the response is given twice"),
     ("comment", "the response has a comment"),

@@ -1,9 +1,9 @@
 //! Who a cookie stands for.
 //!
-//! A cookie has a name and a secret. When something is changed by it and it has not been exchanged
-//! for a while, the browser is sent another secret; the one before holds until the browser comes with
-//! the new one, and a moment longer for what was under way. Who comes with it after that has a copy,
-//! and the session is over for both.
+//! A cookie has a name and a secret. When something is changed by it and it has not been
+//! exchanged for a while, the browser is sent another secret; the one before holds until the
+//! browser comes with the new one, and a moment longer for what was under way. Who comes with it
+//! after that has a copy, and the session is over for both.
 
 use std::collections::BTreeSet;
 

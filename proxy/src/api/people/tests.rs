@@ -181,124 +181,89 @@ async fn a_cookie_stands_for_its_owner() {
     assert_eq!(house.last().1, "the session has ended");
 }
 
+/// What is done to a session, the cookie that is shown, and why it is refused.
+type Case = (fn(&mut Session), fn() -> String, &'static str);
+
+/// Cookies that open nothing; what session there is goes on.
+const REFUSED: &[Case] = &[
+    (
+        |_| {},
+        || format!("__Host-velum-session={ID}"),
+        "the cookie is malformed",
+    ),
+    (
+        |_| {},
+        || format!("{}; {}", cookie('c'), cookie('d')),
+        "the browser has several cookies of the name",
+    ),
+    (
+        |_| {},
+        || cookie('c').replace(ID, "fedcba9876543210"),
+        "there is no such session",
+    ),
+    (|_| {}, || cookie('d'), "the cookie's secret is wrong"),
+];
+
+const COPY: &str = "the cookie was exchanged for another: somebody has a copy";
+const NOTHING: &str = "the configuration lets them do nothing any more";
+
+/// Cookies of sessions that are found to be over.
+const OVER: &[Case] = &[
+    (
+        |it| it.used_at.0 -= 600_000 * 1_000_000,
+        || cookie('c'),
+        "the session was not used for too long",
+    ),
+    (
+        |it| it.expires_at = it.created_at,
+        || cookie('c'),
+        "the session has lasted too long",
+    ),
+    (|it| it.holder.groups.clear(), || cookie('c'), NOTHING),
+    (|it| it.holder.issuer_id.push('x'), || cookie('c'), NOTHING),
+    (|it| it.holder.issuer.push('x'), || cookie('c'), NOTHING),
+    (
+        |it| it.values.last = Some((hash(&secret('l')), it.created_at)),
+        || cookie('l'),
+        COPY,
+    ),
+    (
+        |it| it.values.lost = Some(hash(&secret('o'))),
+        || cookie('o'),
+        COPY,
+    ),
+];
+
 #[tokio::test]
 async fn every_other_cookie_is_refused_for_its_own_reason() {
-    let now = observe::now();
-    let with = |change: &dyn Fn(&mut Session)| {
+    let refused = REFUSED.iter().map(|case| (case, false));
+    for ((change, cookies, why), is_over) in refused.chain(OVER.iter().map(|it| (it, true))) {
         let mut session = session(1_000, 1_000);
         change(&mut session);
-        session
-    };
-    let plain = || with(&|_| {});
-    let last = |until| Some((hash(&secret('l')), until));
-    let cases: Vec<(Session, String, &str, &str)> = vec![
-        (
-            plain(),
-            format!("__Host-velum-session={ID}"),
-            "session_refused",
-            "the cookie is malformed",
-        ),
-        (
-            plain(),
-            format!("__Host-velum-session={ID}.short"),
-            "session_refused",
-            "the cookie is malformed",
-        ),
-        (
-            plain(),
-            format!("{}; {}", cookie('c'), cookie('d')),
-            "session_refused",
-            "the browser has several cookies of the name",
-        ),
-        (
-            plain(),
-            cookie('c').replace(ID, "fedcba9876543210"),
-            "session_refused",
-            "there is no such session",
-        ),
-        (
-            plain(),
-            cookie('d'),
-            "session_refused",
-            "the cookie's secret is wrong",
-        ),
-        (
-            session(700_000, 600_001),
-            cookie('c'),
-            "session_ended",
-            "the session was not used for too long",
-        ),
-        (
-            session(3_600_001, 1_000),
-            cookie('c'),
-            "session_ended",
-            "the session has lasted too long",
-        ),
-        (
-            with(&|it| it.holder.groups.clear()),
-            cookie('c'),
-            "session_ended",
-            "the configuration lets them do nothing any more",
-        ),
-        (
-            with(&|it| it.holder.issuer_id.push('x')),
-            cookie('c'),
-            "session_ended",
-            "the configuration lets them do nothing any more",
-        ),
-        (
-            with(&|it| it.holder.issuer.push('x')),
-            cookie('c'),
-            "session_ended",
-            "the configuration lets them do nothing any more",
-        ),
-        (
-            with(&|it| it.values.last = last(now)),
-            cookie('l'),
-            "session_ended",
-            "the cookie was exchanged for another: somebody has a copy",
-        ),
-        (
-            with(&|it| it.values.lost = Some(hash(&secret('o')))),
-            cookie('o'),
-            "session_ended",
-            "the cookie was exchanged for another: somebody has a copy",
-        ),
-    ];
-    for (session, cookies, event, why) in cases {
         let house = House::with(session).await;
-        let seen = house.look(&cookies).await;
+        let seen = house.look(&cookies()).await;
         assert_eq!(seen.status, StatusCode::UNAUTHORIZED, "{why}");
-        assert_eq!(
-            seen.body["detail"], "the session is not in force",
-            "one for all"
-        );
+        let told = "the session is not in force";
+        assert_eq!(seen.body["detail"], told, "one for all");
         assert!(seen.cookies[0].contains("Max-Age=0"), "{:?}", seen.cookies);
         let records = house.bench.records.lock().unwrap();
-        let told = records.iter().filter_map(|it| match &it.body {
-            record::Body::Login { event, reason, .. } => Some((event.as_str(), reason.as_str())),
-            _ => None,
-        });
-        let told: Vec<_> = told.collect();
-        assert!(
-            told.contains(&(event, why)) && told.contains(&("session_refused", why)),
-            "{told:?}"
-        );
+        let has = |wanted: &str| {
+            records.iter().any(|it| match &it.body {
+                record::Body::Login { event, reason, .. } => event == wanted && reason == why,
+                _ => false,
+            })
+        };
+        assert!(has("session_refused"), "{why}: {records:?}");
+        assert_eq!(has("session_ended"), is_over, "{why}: {records:?}");
     }
-    let house = House::with(plain()).await;
-    let look = |request: axum::http::request::Builder| request.body(Body::empty()).unwrap();
+    let house = House::with(session(1_000, 1_000)).await;
     let both = Request::get("/api/v1/me")
         .header(header::COOKIE, cookie('c'))
         .header(header::AUTHORIZATION, "Bearer nonsense");
-    assert_eq!(
-        house.send(look(both)).await.status,
-        StatusCode::UNAUTHORIZED
-    );
-    let plain_name = cookie('c').replace("__Host-", "");
-    assert_eq!(
-        house.look(&plain_name).await.status,
-        StatusCode::UNAUTHORIZED
-    );
+    let both = both.body(Body::empty()).unwrap();
+    assert_eq!(house.send(both).await.status, StatusCode::UNAUTHORIZED);
+    let plain = cookie('c').replace("__Host-", "");
+    assert_eq!(house.look(&plain).await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

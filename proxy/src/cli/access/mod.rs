@@ -26,8 +26,8 @@ pub(super) struct Connection {
     /// Address of the API [default: $VELUM_API, or else http://127.0.0.1:6480].
     #[arg(long, visible_alias = "url", global = true, value_name = "URL")]
     api: Option<String>,
-    /// File with the key [default: $VELUM_KEY is the key itself, or else ~/.config/velum/key, or else
-    /// the token of velum login].
+    /// File with the key [default: $VELUM_KEY is the key itself, or else ~/.config/velum/key, or
+    /// else the token of velum login].
     #[arg(long, global = true, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// Authorities that the API's certificate may come from [default: those of this machine].

@@ -63,89 +63,91 @@ fn said(json: &str, audience: &[&str]) -> Assertion {
     }
 }
 
+use Unredeemed::*;
+
+/// Claims, audience, whether a fresh log-in was asked for, and what comes of it.
+type Case = (
+    &'static str,
+    &'static [&'static str],
+    bool,
+    Result<Option<u64>, Unredeemed>,
+);
+
+const ONE: &[&str] = &["velum"];
+const TWO: &[&str] = &["velum", "other"];
+const CASES: &[Case] = &[
+    (r#"{"nonce":"no"}"#, ONE, false, Ok(None)),
+    (r#"{}"#, ONE, false, Err(NonceMissing)),
+    (r#"{"nonce":"on"}"#, ONE, false, Err(NonceOther)),
+    (r#"{"nonce":["no"]}"#, ONE, false, Err(NonceOther)),
+    (r#"{"nonce":"no","azp":"velum"}"#, TWO, false, Ok(None)),
+    (
+        r#"{"nonce":"no","azp":"other"}"#,
+        ONE,
+        false,
+        Err(PartyOther),
+    ),
+    (r#"{"nonce":"no"}"#, TWO, false, Err(PartyMissing)),
+    (r#"{"nonce":"no"}"#, ONE, true, Err(AuthTimeMissing)),
+    (
+        r#"{"nonce":"no","auth_time":"1"}"#,
+        ONE,
+        true,
+        Err(AuthTimeInvalid),
+    ),
+    (
+        r#"{"nonce":"no","auth_time":995}"#,
+        ONE,
+        true,
+        Ok(Some(995)),
+    ),
+    (
+        r#"{"nonce":"no","auth_time":994}"#,
+        ONE,
+        true,
+        Err(AuthTimeOld),
+    ),
+    (
+        r#"{"nonce":"no","auth_time":895}"#,
+        ONE,
+        false,
+        Ok(Some(895)),
+    ),
+    (
+        r#"{"nonce":"no","auth_time":894}"#,
+        ONE,
+        false,
+        Err(AuthTimeOld),
+    ),
+    (
+        r#"{"nonce":"no","auth_time":1016}"#,
+        ONE,
+        false,
+        Err(AuthTimeInvalid),
+    ),
+    (
+        r#"{"nonce":"no","amr":"pwd"}"#,
+        ONE,
+        false,
+        Err(MethodInvalid),
+    ),
+    (r#"{"nonce":"no","acr":1}"#, ONE, false, Err(MethodInvalid)),
+];
+
 #[test]
 fn an_id_token_is_of_this_log_in_and_for_this_client() {
     let at = |seconds: u64| Timestamp(seconds * SECOND_NS);
-    let wanted = Wanted {
-        client_id: "velum",
-        nonce: "no",
-        begun: at(1_000),
-        is_fresh: false,
-        max_age_s: 100,
-        clock_skew_ms: 5_000,
-        now: at(1_010),
-    };
-    let fresh = Wanted {
-        is_fresh: true,
-        ..wanted
-    };
-    let one = ["velum"];
-    let two = ["velum", "other"];
-    use Unredeemed::*;
-    for (json, audience, wanted, expected) in [
-        (r#"{"nonce":"no"}"#, &one[..], &wanted, Ok(None)),
-        (r#"{}"#, &one, &wanted, Err(NonceMissing)),
-        (r#"{"nonce":"on"}"#, &one, &wanted, Err(NonceOther)),
-        (r#"{"nonce":["no"]}"#, &one, &wanted, Err(NonceOther)),
-        (r#"{"nonce":"no","azp":"velum"}"#, &two, &wanted, Ok(None)),
-        (
-            r#"{"nonce":"no","azp":"other"}"#,
-            &one,
-            &wanted,
-            Err(PartyOther),
-        ),
-        (r#"{"nonce":"no"}"#, &two, &wanted, Err(PartyMissing)),
-        (r#"{"nonce":"no"}"#, &one, &fresh, Err(AuthTimeMissing)),
-        (
-            r#"{"nonce":"no","auth_time":"1"}"#,
-            &one,
-            &fresh,
-            Err(AuthTimeInvalid),
-        ),
-        (
-            r#"{"nonce":"no","auth_time":995}"#,
-            &one,
-            &fresh,
-            Ok(Some(995)),
-        ),
-        (
-            r#"{"nonce":"no","auth_time":994}"#,
-            &one,
-            &fresh,
-            Err(AuthTimeOld),
-        ),
-        (
-            r#"{"nonce":"no","auth_time":895}"#,
-            &one,
-            &wanted,
-            Ok(Some(895)),
-        ),
-        (
-            r#"{"nonce":"no","auth_time":894}"#,
-            &one,
-            &wanted,
-            Err(AuthTimeOld),
-        ),
-        (
-            r#"{"nonce":"no","auth_time":1016}"#,
-            &one,
-            &wanted,
-            Err(AuthTimeInvalid),
-        ),
-        (
-            r#"{"nonce":"no","amr":"pwd"}"#,
-            &one,
-            &wanted,
-            Err(MethodInvalid),
-        ),
-        (
-            r#"{"nonce":"no","acr":1}"#,
-            &one,
-            &wanted,
-            Err(MethodInvalid),
-        ),
-    ] {
-        let checked = check(&said(json, audience), wanted).map(|proof| proof.at_s);
-        assert_eq!(checked, expected, "{json}");
+    for (json, audience, is_fresh, expected) in CASES {
+        let wanted = Wanted {
+            client_id: "velum",
+            nonce: "no",
+            begun: at(1_000),
+            is_fresh: *is_fresh,
+            max_age_s: 100,
+            clock_skew_ms: 5_000,
+            now: at(1_010),
+        };
+        let checked = check(&said(json, audience), &wanted).map(|proof| proof.at_s);
+        assert_eq!(checked, *expected, "{json}");
     }
 }

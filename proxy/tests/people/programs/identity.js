@@ -27,7 +27,8 @@ const idp = saml.IdentityProvider({
   requestSignatureAlgorithm: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
   nameIDFormat: ['urn:oasis:names:tc:SAML:2.0:nameid-format:persistent'],
   singleSignOnService: [{
-    Binding: 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect', Location: 'https://idp.example/sso',
+    Binding: 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect',
+    Location: 'https://idp.example/sso',
   }],
   loginResponseTemplate: {
     context: base,
@@ -45,8 +46,9 @@ function fill(name, request) {
     const later = new Date(now.getTime() + 300000).toISOString();
     const context = template
       .replace('{AuthnStatement}', `<saml:AuthnStatement AuthnInstant="${now.toISOString()}">`
-        + '<saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password'
-        + '</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>');
+        + '<saml:AuthnContext><saml:AuthnContextClassRef>'
+        + 'urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef>'
+        + '</saml:AuthnContext></saml:AuthnStatement>');
     const acs = sp.entityMeta.getAssertionConsumerService('post');
     const id = `_${name}${Math.random().toString(16).slice(2)}`;
     return {

@@ -17,7 +17,9 @@ console.warn = console.error;
 const env = process.env;
 const port = +env.PROVIDER_PORT;
 const issuer = `http://127.0.0.1:${port}`;
-const groups = { ann: ['leads'], dora: ['staff'], eve: ['audit'], root: ['ops'], nobody: ['visitors'] };
+const groups = {
+  ann: ['leads'], dora: ['staff'], eve: ['audit'], root: ['ops'], nobody: ['visitors'],
+};
 let account = 'ann';
 let denies = false;
 let shown = 0;
@@ -29,7 +31,8 @@ async function signingKey() {
     hash: 'SHA-256',
   };
   const pair = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const { kty, n, e, d, p, q, dp, dq, qi } = await webcrypto.subtle.exportKey('jwk', pair.privateKey);
+  const jwk = await webcrypto.subtle.exportKey('jwk', pair.privateKey);
+  const { kty, n, e, d, p, q, dp, dq, qi } = jwk;
   return { kty, n, e, d, p, q, dp, dq, qi, use: 'sig', alg: 'RS256', kid: 'key-1' };
 }
 
