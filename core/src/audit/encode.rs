@@ -29,6 +29,7 @@ const VERSION: u8 = 1;
 /// Kinds of what people decide.
 const GRANT: u8 = 20;
 const ADMINISTRATION: u8 = 21;
+const LOGIN: u8 = 22;
 /// Bytes of the length in front.
 const LENGTH_BYTES: usize = 4;
 
@@ -146,6 +147,7 @@ fn kind(body: &Body) -> u8 {
         Body::CheckpointOverruled { .. } => 33,
         Body::Grant { .. } => GRANT,
         Body::Administration { .. } => ADMINISTRATION,
+        Body::Login { .. } => LOGIN,
     }
 }
 
@@ -231,7 +233,9 @@ impl Encoder<'_> {
                 }
             }
             Body::CheckpointOverruled { cause } => self.str(cause),
-            Body::Grant { .. } | Body::Administration { .. } => self.decision(body),
+            Body::Grant { .. } | Body::Administration { .. } | Body::Login { .. } => {
+                self.decision(body);
+            }
         }
     }
 
@@ -263,6 +267,19 @@ impl Encoder<'_> {
                 self.str(actor);
                 self.str(event);
                 self.str(subject);
+            }
+            Body::Login {
+                event,
+                way,
+                issuer,
+                actor,
+                session,
+                client_address,
+                reason,
+            } => {
+                for text in [event, way, issuer, actor, session, client_address, reason] {
+                    self.str(text);
+                }
             }
             _ => {}
         }
@@ -439,6 +456,15 @@ impl<'a> Decoder<'a> {
                 actor: self.string()?,
                 event: self.string()?,
                 subject: self.string()?,
+            },
+            LOGIN => Body::Login {
+                event: self.string()?,
+                way: self.string()?,
+                issuer: self.string()?,
+                actor: self.string()?,
+                session: self.string()?,
+                client_address: self.string()?,
+                reason: self.string()?,
             },
             _ => return Err(DecodeError::Invalid("kind")),
         })

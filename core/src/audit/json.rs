@@ -84,6 +84,7 @@ fn body(object: &mut Object, body: &Body) {
             object.text("cause", cause);
         }
         Body::Grant { .. } | Body::Administration { .. } => decision(object, body),
+        Body::Login { .. } => login(object, body),
     }
 }
 
@@ -127,6 +128,28 @@ fn decision(object: &mut Object, body: &Body) {
         }
         _ => {}
     }
+}
+
+fn login(object: &mut Object, body: &Body) {
+    let Body::Login {
+        event,
+        way,
+        issuer,
+        actor,
+        session,
+        client_address,
+        reason,
+    } = body
+    else {
+        return;
+    };
+    object.text("event", event);
+    object.text("way", way);
+    object.text("issuer", issuer);
+    object.text("actor", actor);
+    object.text("login_session", session);
+    object.text("client_address", client_address);
+    object.text("reason", reason);
 }
 
 fn asserted(object: &mut Object, assertion: &Asserted) {

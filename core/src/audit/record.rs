@@ -193,10 +193,29 @@ pub enum Body {
     Administration {
         /// Who.
         actor: String,
-        /// `key_created`, `key_revoked`, `bootstrap_key_used`
+        /// `key_created`, `key_revoked`, `bootstrap_key_created`, `bootstrap_key_used`,
+        /// `admin_key_recovered`
         event: String,
         /// What it was done to.
         subject: String,
+    },
+    /// Somebody logged in to the gateway's own interfaces or was not let in, or their session
+    /// there was refused or is over.
+    Login {
+        /// `logged_in`, `login_refused`, `logged_out`, `session_refused`, `session_ended`
+        event: String,
+        /// `oidc` or `saml`; empty: not known.
+        way: String,
+        /// Name of the issuer; empty: not known.
+        issuer: String,
+        /// Who; empty: not known.
+        actor: String,
+        /// The session's name, which is no secret; empty: there is none.
+        session: String,
+        /// Where the request came from.
+        client_address: String,
+        /// What the browser was not told; empty: there is no more to say.
+        reason: String,
     },
 }
 

@@ -234,8 +234,9 @@ fn subject(claims: &Claims) -> Result<String, Rejection> {
     }
 }
 
-/// Nothing that looks like another one: letters of other scripts, marks that turn the direction.
-pub(super) fn is_subject(text: &str) -> bool {
+/// Can this be somebody's name? Printable ASCII of at most 255 characters:
+/// nothing that looks like another one: letters of other scripts, marks that turn the direction.
+pub fn is_subject(text: &str) -> bool {
     let printable = |byte: u8| (0x20..0x7f).contains(&byte);
     !text.is_empty() && text.len() <= SUBJECT_BYTES && text.bytes().all(printable)
 }

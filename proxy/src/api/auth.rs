@@ -1,8 +1,7 @@
-//! Who calls: by a key of Velum's, or by an issuer's token. Other ways in (sessions of a console)
-//! belong here too: whatever the way, a [`Principal`] comes out.
+//! Who calls: by a key of Velum's, by an issuer's token, or by the cookie of somebody who has
+//! logged in. Whatever the way, a [`Principal`] comes out.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,9 +11,9 @@ use axum::http::request::Parts;
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::time::Timestamp;
 
+use super::people::{self, door};
 use super::principal::{Principal, Role};
 use super::problem::Problem;
-use super::server::Peer;
 use super::{Api, secret};
 use crate::grants::desk::Happened;
 use crate::grants::masked;
@@ -23,15 +22,14 @@ use crate::observe;
 use crate::store::keys::ApiKey;
 
 /// Wrong credentials that an address may show in a minute.
-const WRONG_PER_MINUTE: u32 = 30;
+pub(super) const WRONG_PER_MINUTE: u32 = 30;
 
 /// Who sends this request.
 ///
 /// # Errors
 /// 401 without a credential that is in force, 429 for those who ask or guess too often.
 pub async fn authenticate(parts: &Parts, api: &Api) -> Result<Principal, Problem> {
-    let peer = parts.extensions.get::<Peer>();
-    let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    let address = people::address(parts);
     let header = parts.headers.get(header::AUTHORIZATION);
     let text = header.and_then(|value| value.to_str().ok());
     let bearer = text.and_then(bearer::token_of);
@@ -40,7 +38,9 @@ pub async fn authenticate(parts: &Parts, api: &Api) -> Result<Principal, Problem
             Some(principal) => Some(principal),
             None => by_token(token, api).await,
         },
-        None => None,
+        // Who shows a credential is asked about that one.
+        None if header.is_some() => None,
+        None => door::by_cookie(parts, api).await?,
     };
     let Some(principal) = principal else {
         let caller = format!("address:{address}");
@@ -103,11 +103,14 @@ async fn by_token(text: &str, api: &Api) -> Option<Principal> {
         identity,
         roles,
     } = caller.ok()?;
-    let all = [Role::Requester, Role::Approver, Role::Auditor, Role::Admin];
-    let mut roles: BTreeSet<Role> = all
+    let mut roles: BTreeSet<Role> = Role::ALL
         .into_iter()
         .filter(|role| roles.contains(role.as_str()))
         .collect();
+    let shown = match identity {
+        Some(_) => None,
+        None => people::step_up::of_token(&assertion, &api.desk.config()),
+    };
     if identity.is_some() {
         roles.insert(Role::Requester);
     }
@@ -120,6 +123,7 @@ async fn by_token(text: &str, api: &Api) -> Option<Principal> {
         identities: identity.map(|name| BTreeSet::from([name])),
         until: Timestamp(assertion.expires_s.saturating_mul(1_000_000_000)),
         roles,
+        shown,
     })
 }
 
@@ -138,6 +142,7 @@ fn principal(key: &ApiKey) -> Principal {
         identities: bearer.identities.clone(),
         chain: bearer.chain.clone(),
         until: key.expires_at,
+        shown: None,
     }
 }
 
@@ -150,6 +155,10 @@ async fn note(key: ApiKey, principal: &Principal, parts: &Parts, api: &Api) -> R
         .is_some_and(|last| now < last.after_ms(60_000));
     if is_fresh && !is_bootstrap {
         return Ok(());
+    }
+    if is_bootstrap {
+        // That it was made is on record before that it was used.
+        api.desk.tell_notices().await?;
     }
     let record = Record {
         time: now,

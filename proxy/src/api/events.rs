@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::Api;
 use super::auth::is_in_force;
 use super::grants::{grant_id, visible};
+use super::people::door;
 use super::principal::Principal;
 use super::problem::Problem;
 use super::views::{All, EventView};
@@ -49,7 +50,7 @@ pub(super) async fn of_grant(
 }
 
 /// A stream of server-sent events, from now on or behind `Last-Event-ID`. Who only asks hears of
-/// their own identities. It ends when the key does.
+/// their own identities. It ends when the key or the session does.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     params(("Last-Event-ID" = Option<u64>, Header)),
     responses((status = 200, body = EventView, content_type = "text/event-stream"),
@@ -167,16 +168,18 @@ impl Listener {
 
     async fn fetch(&self) -> Result<Vec<Numbered>, Failure> {
         let after = self.after;
-        let key = self
-            .principal
-            .caller
-            .strip_prefix("key:")
-            .map(str::to_owned);
+        let caller = self.principal.caller.clone();
+        let config = self.api.desk.config();
         let now = observe::now();
         let look = self.api.desk.look(move |tx| {
-            if let Some(id) = key {
-                let key = tx.key(&id)?.filter(|key| is_in_force(key, now));
+            if let Some(id) = caller.strip_prefix("key:") {
+                let key = tx.key(id)?.filter(|key| is_in_force(key, now));
                 key.ok_or(Failure::Unknown)?;
+            }
+            if let Some(id) = caller.strip_prefix("session:") {
+                let session = tx.session(id)?;
+                let holds = session.filter(|it| door::in_force(it, &config, now).is_ok());
+                holds.ok_or(Failure::Unknown)?;
             }
             Ok(tx.events_after(after, AT_ONCE)?)
         });

@@ -132,6 +132,7 @@ pub(super) async fn approve(
     change: Change,
 ) -> Result<Answer, Problem> {
     change.principal.must_be(&[Role::Approver])?;
+    change.principal.must_be_fresh(&api)?;
     let approve: Approve = change.read()?;
     let id = grant_id(&id)?;
     let stored = visible(&api, &change.principal, id).await?;
@@ -155,6 +156,7 @@ pub(super) async fn deny(
     change: Change,
 ) -> Result<Answer, Problem> {
     change.principal.must_be(&[Role::Approver])?;
+    change.principal.must_be_fresh(&api)?;
     decide(&api, &id, change, Act::Deny).await
 }
 
@@ -203,6 +205,7 @@ pub(super) async fn review(
     change: Change,
 ) -> Result<Answer, Problem> {
     change.principal.must_be(&[Role::Approver])?;
+    change.principal.must_be_fresh(&api)?;
     decide(&api, &id, change, Act::Review).await
 }
 

@@ -45,6 +45,7 @@ pub(super) async fn list(
     responses((status = 201, body = KeyView), (status = "4XX", body = Problem)))]
 pub(super) async fn create(State(api): State<Arc<Api>>, change: Change) -> Result<Answer, Problem> {
     change.principal.must_be(&[Role::Admin])?;
+    change.principal.must_be_fresh(&api)?;
     let new: NewKey = change.read()?;
     let life_s = new.seconds.unwrap_or(LIFE_S);
     let actor = change.principal.id.clone();

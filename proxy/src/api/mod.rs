@@ -8,7 +8,8 @@
 //! ETags (RFC 9110), a POST with an `Idempotency-Key` happens once.
 //!
 //! * `server`: connections, TLS, time limits.
-//! * [`auth`]: who calls; the one place to add other ways in.
+//! * [`auth`]: who calls: the one door.
+//! * `people`: log-ins of people, and the cookies that stand for them.
 //! * [`principal`]: what a caller may do. [`secret`]: keys as they are shown once.
 //! * `rate`: how often. `change`: ETag, If-Match and Idempotency-Key.
 //! * `grants`, `keys`, `identities`, `events`, `health`, `metrics`: handlers; `views`: what they
@@ -24,6 +25,7 @@ mod identities;
 mod keys;
 mod metrics;
 mod openapi;
+mod people;
 pub mod principal;
 pub mod problem;
 mod rate;
@@ -47,6 +49,7 @@ pub use server::{Peer, bind, run};
 
 use crate::grants::Desk;
 use events::Streams;
+use people::{People, cookie, oidc, saml, sessions};
 use problem::Problem;
 use rate::Rates;
 
@@ -56,6 +59,7 @@ pub struct Api {
     pub desk: Arc<Desk>,
     rates: Rates,
     streams: Streams,
+    people: People,
     request_timeout: Duration,
 }
 
@@ -68,6 +72,7 @@ impl Api {
             desk,
             rates: Rates::default(),
             streams: Streams::default(),
+            people: People::default(),
             request_timeout: timeout.unwrap_or(Duration::from_secs(10)),
         })
     }
@@ -90,6 +95,19 @@ pub fn router(api: Arc<Api>, body_bytes: usize) -> Router {
         .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
         .route("/api/v1/identities", get(identities::list))
         .route("/api/v1/events", get(events::stream))
+        .route("/api/v1/login", get(sessions::ways))
+        .route("/api/v1/login/{issuer}", get(oidc::start))
+        .route("/api/v1/login/{issuer}/callback", get(oidc::callback))
+        .route("/api/v1/login/saml/{name}", get(saml::start))
+        .route("/api/v1/login/saml/{name}/metadata", get(saml::metadata))
+        .route(
+            "/api/v1/login/saml/{name}/acs",
+            post(saml::acs).layer(DefaultBodyLimit::max(saml::FORM_BYTES)),
+        )
+        .route("/api/v1/logout", post(sessions::logout))
+        .route("/api/v1/me", get(sessions::me))
+        .route("/api/v1/sessions", get(sessions::list))
+        .route("/api/v1/sessions/{id}/revoke", post(sessions::revoke))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(health::healthz))
@@ -97,6 +115,7 @@ pub fn router(api: Arc<Api>, body_bytes: usize) -> Router {
         .fallback(|| async { Problem::not_found("there is nothing at this path") })
         .method_not_allowed_fallback(|| async { Problem::method() })
         .layer(DefaultBodyLimit::max(body_bytes))
+        .layer(middleware::from_fn(cookie::carry))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), in_time))
         .with_state(api)
 }
@@ -112,5 +131,8 @@ async fn in_time(State(api): State<Arc<Api>>, request: Request, next: Next) -> R
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let options = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, options);
+    // Answers of issuers come by address, and have codes in it.
+    let nobody = HeaderValue::from_static("no-referrer");
+    headers.insert(header::REFERRER_POLICY, nobody);
     response
 }

@@ -1,9 +1,10 @@
 //! `/api/v1/openapi.json`: the API, described by its own handlers.
 
 use axum::Json;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::people::{cookie, door, oidc, saml, sessions};
 use super::{events, grants, health, identities, keys, metrics};
 
 /// Who sends what to where, and gets what.
@@ -28,12 +29,22 @@ use super::{events, grants, health, identities, keys, metrics};
         keys::create,
         keys::revoke,
         identities::list,
+        sessions::ways,
+        oidc::start,
+        oidc::callback,
+        saml::start,
+        saml::metadata,
+        saml::acs,
+        sessions::logout,
+        sessions::me,
+        sessions::list,
+        sessions::revoke,
         health::healthz,
         health::readyz,
         metrics::metrics,
     ),
     modifiers(&Bearer),
-    security(("key" = []))
+    security(("key" = []), ("session" = []))
 )]
 pub(super) struct Document;
 
@@ -44,6 +55,12 @@ impl Modify for Bearer {
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", scheme);
+        let cookie = ApiKeyValue::with_description(
+            format!("__Host-{}", cookie::SESSION),
+            format!("changes also take the header `{}`", door::HEADER),
+        );
+        let scheme = SecurityScheme::ApiKey(ApiKey::Cookie(cookie));
+        components.add_security_scheme("session", scheme);
     }
 }
 

@@ -6,6 +6,7 @@ use velum_core::grant::Person;
 use velum_core::time::Timestamp;
 
 use super::problem::Problem;
+use crate::identity::code::Proof;
 pub use crate::store::keys::Role;
 
 /// A caller whose identity has been verified, by whatever way in.
@@ -25,6 +26,18 @@ pub struct Principal {
     pub chain: Vec<String>,
     /// Their credential is good for nothing from then on.
     pub until: Timestamp,
+    /// How a person has shown who they are, where an issuer tells; `None`: by a key, or as a
+    /// machine.
+    pub shown: Option<Shown>,
+}
+
+/// How somebody has shown who they are, and where they can do so again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// How and when.
+    pub proof: Proof,
+    /// Where a browser logs in anew.
+    pub login: String,
 }
 
 impl Principal {
@@ -73,6 +86,9 @@ impl Principal {
 }
 
 impl Role {
+    /// All of them.
+    pub const ALL: [Role; 4] = [Role::Requester, Role::Approver, Role::Auditor, Role::Admin];
+
     /// The name in interfaces.
     pub fn as_str(self) -> &'static str {
         match self {

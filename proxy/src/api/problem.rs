@@ -33,6 +33,9 @@ pub struct Problem {
     /// Seconds until it is worth trying again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
+    /// Where a browser logs in, if that would help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
 }
 
 impl Problem {
@@ -45,6 +48,7 @@ impl Problem {
             detail: detail.into(),
             hint: None,
             retry_after_s: None,
+            login: None,
         }
     }
 

@@ -9,11 +9,13 @@ use utoipa::ToSchema;
 use velum_core::grant::{Kind, Period, Scope};
 use velum_core::time::Timestamp;
 
+pub(crate) use super::people::sessions::{MeView, WayView};
 use super::problem::Problem;
 use crate::observe::rfc3339;
 use crate::store::events::Numbered;
 use crate::store::grants::Stored;
 use crate::store::keys::{ApiKey, Role};
+pub(crate) use crate::store::sessions::Way;
 
 /// What sort of grant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

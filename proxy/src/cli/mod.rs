@@ -86,6 +86,9 @@ enum Command {
     Grants(access::grants::Grants),
     Keys(access::keys::Keys),
     Identities(access::identities::Identities),
+    Login(access::login::Login),
+    Logout(access::login::Logout),
+    Whoami(access::login::Whoami),
     /// The store of grants and keys.
     #[command(subcommand)]
     Store(store::Command),
@@ -115,6 +118,9 @@ pub fn run() -> ExitCode {
         Command::Grants(arguments) => access::grants::run(&arguments),
         Command::Keys(arguments) => access::keys::run(&arguments),
         Command::Identities(arguments) => access::identities::run(&arguments),
+        Command::Login(arguments) => access::login::log_in(&arguments),
+        Command::Logout(arguments) => access::login::log_out(&arguments),
+        Command::Whoami(arguments) => access::login::whoami(&arguments),
         Command::Store(command) => store::run(&command),
         Command::Audit(command) => audit::run(command),
         Command::Witness(arguments) => witness::run(&arguments),

@@ -77,7 +77,12 @@ fn deciders(root: &Section<'_>, identity: &Placed<Identity>) {
     }
 }
 
-fn unique<T>(root: &Section<'_>, what: &str, all: &[Placed<T>], name: impl Fn(&T) -> String) {
+pub(super) fn unique<T>(
+    root: &Section<'_>,
+    what: &str,
+    all: &[Placed<T>],
+    name: impl Fn(&T) -> String,
+) {
     let mut seen = BTreeSet::new();
     for placed in all {
         let name = name(&placed.value);
@@ -111,6 +116,12 @@ fn references(section: &Section<'_>, root: &Section<'_>) {
             root.reporter.report_with_hint(word.span(), message, hint);
         }
     }
+}
+
+/// A string below a section of the file, whatever else is wrong there.
+pub(super) fn text(root: &Section<'_>, section: &'static str, key: &str) -> Option<String> {
+    let table = root.value(section)?.get_ref().as_table()?;
+    table.get(key)?.get_ref().as_str().map(str::to_owned)
 }
 
 fn names(root: &Section<'_>, key: &'static str) -> Vec<String> {

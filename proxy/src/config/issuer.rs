@@ -8,7 +8,7 @@ use velum_core::wire::postgres::handshake::Discovery;
 
 use super::model::*;
 use super::reader::Section;
-use super::tls;
+use super::{login, tls};
 use crate::identity::keys::KeySet;
 use crate::identity::{DOCUMENT_BYTES, Place, ROLES, configuration_url};
 
@@ -37,6 +37,7 @@ pub(super) fn issuer(section: &Section<'_>) -> Option<Issuer> {
     let groups_claim = section.string("groups_claim");
     let scope = scope(section, url.as_ref());
     let roles = roles(section);
+    let login = login::issuer(section);
     Some(Issuer {
         name: name?.into_inner(),
         url: url?.into_inner(),
@@ -47,6 +48,7 @@ pub(super) fn issuer(section: &Section<'_>) -> Option<Issuer> {
         groups_claim: groups_claim.map_or_else(|| "groups".to_owned(), Spanned::into_inner),
         scope: scope?,
         roles,
+        login: login?,
     })
 }
 
@@ -192,7 +194,7 @@ fn scope(section: &Section<'_>, url: Option<&Spanned<String>>) -> Option<String>
 }
 
 /// `roles = { group = "role" }`
-fn roles(section: &Section<'_>) -> Vec<(String, String)> {
+pub(super) fn roles(section: &Section<'_>) -> Vec<(String, String)> {
     let mut roles = Vec::new();
     for (group, role) in section.pairs("roles") {
         if !ROLES.contains(&role.get_ref().as_str()) {

@@ -7,8 +7,9 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
-//!   keys of an identity that proves itself by tokens; `strategy`: what a policy's rules do.
+//! * `gateway`, `api`, `sealing`, `issuer`, `identity`, `resource`, `policy`: one section each;
+//!   `oidc`: the keys of an identity that proves itself by tokens; `login`, `saml`: people;
+//!   `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
 
@@ -19,6 +20,7 @@ mod cross;
 mod gateway;
 mod identity;
 mod issuer;
+mod login;
 pub mod model;
 mod oidc;
 mod policy;
@@ -26,6 +28,7 @@ pub mod problem;
 pub mod profile;
 mod reader;
 mod resource;
+mod saml;
 mod scope;
 mod sealing;
 pub mod secret;
@@ -173,6 +176,8 @@ fn build<'t>(
         read
     });
     let grants = api::grants(root.section("grants").as_ref());
+    let saml = collect(&root, "saml", |section| saml::saml(&root, section));
+    let login = login::login(root.section("login").as_ref());
     let sealing = sealing::sealing(root.section("sealing").as_ref());
     root.finish();
 
@@ -184,6 +189,8 @@ fn build<'t>(
         policies: &policies,
     };
     cross::check(&root, &sections);
+    login::check(&root, &issuers);
+    saml::check(&root, &saml);
     Some(Config {
         path: path.to_owned(),
         sha256: Sha256::digest(text.as_bytes()).into(),
@@ -200,6 +207,8 @@ fn build<'t>(
             None => None,
         },
         grants,
+        login,
+        saml: values(saml),
         sealing,
     })
 }

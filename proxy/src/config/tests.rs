@@ -2,6 +2,7 @@
 
 mod cells;
 mod grants;
+mod login;
 mod tokens;
 mod transforms;
 

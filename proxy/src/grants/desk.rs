@@ -92,6 +92,7 @@ impl Desk {
     pub async fn open(self: &Arc<Self>) -> Result<(), Failure> {
         let left = self.look(|tx| Ok(tx.events_not_audited()?)).await?;
         self.follow(left.into()).await?;
+        self.tell_notices().await?;
         self.change(|tx, now| Ok(((), moves::tick(tx, now)?.into())))
             .await?;
         self.publish().await
@@ -235,10 +236,41 @@ impl Desk {
     }
 
     /// Writes records; true once they are on disk.
-    pub(super) async fn append(&self, records: Vec<Record>) -> bool {
+    pub(crate) async fn append(&self, records: Vec<Record>) -> bool {
         let (done, is_done) = oneshot::channel();
         let sent = self.audit.send(Command::Append(records, done)).await;
         sent.is_ok() && is_done.await.is_ok()
+    }
+
+    /// Puts what was done to the store beside the gateway into the audit log. A crash in between
+    /// has it there twice.
+    pub(crate) async fn tell_notices(&self) -> Result<(), Failure> {
+        let notices = self.look(|tx| Ok(tx.notices()?)).await?;
+        if notices.is_empty() {
+            return Ok(());
+        }
+        let records = notices.iter().map(|notice| {
+            let fields = [("what", Field::Name(&notice.event))];
+            observe::event("changed-beside-the-gateway", &fields);
+            Record {
+                time: notice.at,
+                session: SessionId(0),
+                identity: "".into(),
+                resource: "".into(),
+                body: Body::Administration {
+                    actor: "velum keys bootstrap".to_owned(),
+                    event: notice.event.clone(),
+                    subject: notice.subject.clone(),
+                },
+            }
+        });
+        if !self.append(records.collect()).await {
+            return Err(Failure::Closed);
+        }
+        let taken = self
+            .store
+            .run(move |store| store.transact(|tx| tx.take_notices(&notices)));
+        Ok(taken.await.map_err(|_| Failure::Closed)??)
     }
 
     /// Puts the grants that hold in force.

@@ -8,7 +8,7 @@ use velum_core::identity::{Assertion, Rejection};
 
 use super::issuer::{Issuer, Issuers};
 use super::slot::Asked;
-use super::verify::{Unverified, Verified, verify};
+use super::verify::{Unverified, Verified, verify, verify_for};
 use crate::observe;
 use crate::planes::{ControlRequest, Shared};
 
@@ -34,9 +34,7 @@ pub struct Principal {
 impl Principal {
     /// Roles and identity of a verified token.
     fn new(issuer: &Issuer, assertion: Assertion) -> Self {
-        let roles = issuer.roles.iter();
-        let roles = roles.filter(|(group, _)| assertion.groups.contains(group));
-        let roles = roles.map(|(_, role)| role.clone()).collect();
+        let roles = roles_of(&issuer.roles, &assertion.groups);
         let is = |name: &str| {
             velum_core::identity::rules::choose(&issuer.identities, name, &assertion).is_ok()
         };
@@ -48,6 +46,12 @@ impl Principal {
             roles,
         }
     }
+}
+
+/// What members of these groups may do, by the `roles` of an issuer.
+pub(crate) fn roles_of(roles: &[(String, String)], groups: &[String]) -> BTreeSet<String> {
+    let roles = roles.iter().filter(|(group, _)| groups.contains(group));
+    roles.map(|(_, role)| role.clone()).collect()
 }
 
 /// The token of an `Authorization` header, RFC 6750 section 2.1.
@@ -63,9 +67,9 @@ pub fn token_of(header: &str) -> Option<&str> {
 /// # Errors
 /// Why the token is refused; for records, not for who has shown it.
 pub fn authenticate(issuers: &Issuers, token: &[u8]) -> Result<Principal, Rejection> {
-    try_once(issuers, token).map_err(|unverified| match unverified {
-        Unverified::Rejected(rejection) | Unverified::NeedsKeys(_, rejection) => rejection,
-    })
+    let verified = verify(issuers, token, Instant::now(), observe::now());
+    let Verified { issuer, assertion } = verified.map_err(Unverified::why)?;
+    Ok(Principal::new(&issuer, assertion))
 }
 
 /// Verifies a token. Where its key is missing, the control thread is asked for newer ones, as often
@@ -74,9 +78,23 @@ pub fn authenticate(issuers: &Issuers, token: &[u8]) -> Result<Principal, Reject
 /// # Errors
 /// Why the token is refused; for records, not for who has shown it.
 pub async fn authenticate_soon(shared: &Shared, token: &[u8]) -> Result<Principal, Rejection> {
+    let Verified { issuer, assertion } = verify_soon(shared, token, None).await?;
+    Ok(Principal::new(&issuer, assertion))
+}
+
+/// Verifies a token, for these audiences if there are any, else for the issuer's own; likewise.
+///
+/// # Errors
+/// Why the token is refused.
+pub(crate) async fn verify_soon(
+    shared: &Shared,
+    token: &[u8],
+    audiences: Option<&[String]>,
+) -> Result<Verified, Rejection> {
     let issuers = Arc::clone(&shared.snapshot.load().issuers);
-    let (issuer, why) = match try_once(&issuers, token) {
-        Ok(principal) => return Ok(principal),
+    let once = || verify_for(&issuers, token, audiences, Instant::now(), observe::now());
+    let (issuer, why) = match once() {
+        Ok(verified) => return Ok(verified),
         Err(Unverified::Rejected(rejection)) => return Err(rejection),
         Err(Unverified::NeedsKeys(issuer, why)) => (issuer, why),
     };
@@ -97,10 +115,5 @@ pub async fn authenticate_soon(shared: &Shared, token: &[u8]) -> Result<Principa
     };
     // Late keys are as good as none: the second try says so.
     let _late = tokio::time::timeout(WITHIN, is_there).await;
-    authenticate(&issuers, token)
-}
-
-fn try_once(issuers: &Issuers, token: &[u8]) -> Result<Principal, Unverified> {
-    let Verified { issuer, assertion } = verify(issuers, token, Instant::now(), observe::now())?;
-    Ok(Principal::new(&issuer, assertion))
+    once().map_err(Unverified::why)
 }

@@ -1,35 +1,21 @@
 //! An issuer's keys over HTTP: OpenID Connect Discovery 1.0 section 4, then the key set.
 //!
-//! One request after the other, each on a connection of its own: no redirect is followed, no proxy
-//! asked, and nothing is larger or takes longer than it may.
+//! One request after the other, within a bound of time for both.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::header::{ACCEPT, CACHE_CONTROL, HOST, HeaderMap, USER_AGENT};
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use hyper::header::{CACHE_CONTROL, HeaderMap};
 use velum_core::identity::Rejection;
 use velum_core::identity::claims::{Claim, Claims};
 
-use super::DOCUMENT_BYTES;
+use super::http::{Answer, FetchError, get};
 use super::keys::KeySet;
-use super::place::Place;
 
 /// Both documents have to be there within this.
 const WITHIN: Duration = Duration::from_secs(5);
 /// Below it is where an issuer's configuration is.
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
-/// Headers of an answer.
-const HEADERS: usize = 100;
-const HEADER_BYTES: usize = 32 * 1024;
 
 /// Keys as they were fetched.
 pub(super) struct Fetched {
@@ -38,38 +24,12 @@ pub(super) struct Fetched {
     pub(super) fresh_for: Option<Duration>,
 }
 
-/// Why keys could not be fetched.
-#[derive(Debug)]
-pub(crate) struct FetchError {
-    /// What was asked for.
-    from: String,
-    reason: String,
-}
-
-impl fmt::Display for FetchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.from, self.reason)
-    }
-}
-
-impl std::error::Error for FetchError {}
-impl crate::observe::Cause for FetchError {}
-
-impl FetchError {
-    fn new(from: &str, reason: impl fmt::Display) -> Self {
-        Self {
-            from: from.to_owned(),
-            reason: reason.to_string(),
-        }
-    }
-}
-
 /// Where an issuer's configuration is.
 pub fn configuration_url(issuer: &str) -> String {
     format!("{}{WELL_KNOWN}", issuer.trim_end_matches('/'))
 }
 
-/// Fetches the keys of the issuer at `url`. Must be called inside of a `LocalSet`.
+/// Fetches the keys of the issuer at `url`.
 ///
 /// # Errors
 /// An issuer that does not answer in time, or not as it should.
@@ -84,9 +44,9 @@ pub(super) async fn fetch(
 
 async fn documents(url: &str, tls: &Arc<rustls::ClientConfig>) -> Result<Fetched, FetchError> {
     let at = configuration_url(url);
-    let (_, body) = get(&at, tls).await?;
+    let body = get(&at, tls).await?.body;
     let keys_at = keys_url(url, &body).map_err(|reason| FetchError::new(&at, reason))?;
-    let (headers, body) = get(&keys_at, tls).await?;
+    let Answer { headers, body, .. } = get(&keys_at, tls).await?;
     let keys = KeySet::read(&body).map_err(|error| FetchError::new(&keys_at, error))?;
     if keys.is_empty() {
         return Err(FetchError::new(&keys_at, "no key in it can verify a token"));
@@ -109,56 +69,6 @@ fn keys_url(issuer: &str, configuration: &[u8]) -> Result<String, &'static str> 
         Some(Claim::Text(text)) => Ok(text.clone()),
         _ => Err("it does not say where the keys are"),
     }
-}
-
-async fn get(url: &str, tls: &Arc<rustls::ClientConfig>) -> Result<(HeaderMap, Bytes), FetchError> {
-    let failed = |reason: &dyn fmt::Display| FetchError::new(url, reason);
-    let place = Place::read(url).map_err(|error| failed(&error))?;
-    let connected = TcpStream::connect((place.host.as_str(), place.port)).await;
-    let stream = connected.map_err(|error| failed(&error))?;
-    if !place.is_secure {
-        return ask(url, &place, stream).await;
-    }
-    let name = ServerName::try_from(place.host.clone()).map_err(|error| failed(&error))?;
-    let connector = TlsConnector::from(Arc::clone(tls));
-    let secured = connector.connect(name, stream).await;
-    ask(url, &place, secured.map_err(|error| failed(&error))?).await
-}
-
-async fn ask<S>(url: &str, place: &Place, stream: S) -> Result<(HeaderMap, Bytes), FetchError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    let failed = |reason: &dyn fmt::Display| FetchError::new(url, reason);
-    let request = Request::get(&place.path)
-        .header(HOST, &place.authority)
-        .header(ACCEPT, "application/json")
-        .header(USER_AGENT, "velum")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| failed(&error))?;
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-        .max_headers(HEADERS)
-        .max_buf_size(HEADER_BYTES)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| failed(&error))?;
-    // It ends with the request, or is dropped with the set of tasks; a fault of it is the answer's.
-    let connection = tokio::task::spawn_local(connection);
-    let answer = async {
-        let response = sender.send_request(request).await;
-        let response = response.map_err(|error| failed(&error))?;
-        if response.status() != StatusCode::OK {
-            let text = format!("answered {}", response.status().as_u16());
-            return Err(failed(&text));
-        }
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, DOCUMENT_BYTES).collect().await;
-        let body = body.map_err(|error| failed(&error))?;
-        Ok((head.headers, body.to_bytes()))
-    };
-    let answer = answer.await;
-    connection.abort();
-    answer
 }
 
 /// `max-age` of Cache-Control, RFC 9111 section 5.2.2; nothing where it must not be kept at all.

@@ -25,6 +25,15 @@ pub enum Unverified {
     NeedsKeys(Arc<Issuer>, Rejection),
 }
 
+impl Unverified {
+    /// Why, for records.
+    pub(super) fn why(self) -> Rejection {
+        match self {
+            Unverified::Rejected(rejection) | Unverified::NeedsKeys(_, rejection) => rejection,
+        }
+    }
+}
+
 impl From<Rejection> for Unverified {
     fn from(rejection: Rejection) -> Self {
         Unverified::Rejected(rejection)
@@ -39,6 +48,20 @@ impl From<Rejection> for Unverified {
 pub fn verify(
     issuers: &Issuers,
     token: &[u8],
+    now: Instant,
+    time: Timestamp,
+) -> Result<Verified, Unverified> {
+    verify_for(issuers, token, None, now, time)
+}
+
+/// The same of a token that has to be for one of these audiences, and not for the issuer's.
+///
+/// # Errors
+/// See [`Unverified`].
+pub(super) fn verify_for(
+    issuers: &Issuers,
+    token: &[u8],
+    audiences: Option<&[String]>,
     now: Instant,
     time: Timestamp,
 ) -> Result<Verified, Unverified> {
@@ -69,7 +92,7 @@ pub fn verify(
     }
     let expected = Expected {
         issuer: &issuer.url,
-        audiences: &issuer.audiences,
+        audiences: audiences.unwrap_or(&issuer.audiences),
         clock_skew_ms: issuer.clock_skew_ms,
         groups_claim: &issuer.groups_claim,
     };

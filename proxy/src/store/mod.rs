@@ -1,4 +1,5 @@
-//! What people decide, on disk: requests, decisions, grants, their events, and the keys of the API.
+//! What people decide, on disk: requests, decisions, grants, their events, and the keys and
+//! sessions of the API.
 //!
 //! SQLite in WAL mode with `synchronous = FULL`: what a transaction has committed outlives a
 //! power cut. Documents are JSON; what is looked for has columns of its own. Whoever changes a row
@@ -7,16 +8,20 @@
 //! The SQL keeps to what PostgreSQL understands as well (`$1`, BIGINT, no upserts of one dialect).
 //!
 //! * `schema`: tables, their versions, and what is refused.
-//! * [`grants`], [`events`], [`keys`], [`idempotency`]: one room a table, all as methods of [`Tx`].
+//! * [`grants`], [`events`], [`keys`], [`sessions`], [`assertions`], [`notices`],
+//!   [`idempotency`]: one room a table, all as methods of [`Tx`].
 //! * [`thread`]: the store behind a thread of its own, since a commit waits for the disk.
 //! * [`backup`]: a copy of a store in use.
 
+pub mod assertions;
 pub mod backup;
 pub mod events;
 pub mod grants;
 pub mod idempotency;
 pub mod keys;
+pub mod notices;
 mod schema;
+pub mod sessions;
 #[cfg(test)]
 mod tests;
 pub mod thread;

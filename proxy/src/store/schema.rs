@@ -11,7 +11,8 @@ const APPLICATION: i64 = 0x5665_6c6d;
 
 /// Each brings the tables from the version of its place to the next. None is ever changed once
 /// it has been released.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE clock (latest_ns BIGINT NOT NULL);
     INSERT INTO clock VALUES (0);
 
@@ -82,7 +83,38 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (caller, key)
     );
     CREATE INDEX idempotency_by_age ON idempotency (at_ns);
-"];
+",
+    "
+    CREATE TABLE sessions (
+        id TEXT PRIMARY KEY,
+        version BIGINT NOT NULL,
+        cookies TEXT NOT NULL,
+        holder TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        created_ns BIGINT NOT NULL,
+        expires_ns BIGINT NOT NULL,
+        used_ns BIGINT NOT NULL,
+        ended_ns BIGINT,
+        ended_why TEXT
+    );
+    CREATE INDEX sessions_by_end ON sessions (expires_ns);
+
+    CREATE TABLE assertions (
+        issuer TEXT NOT NULL,
+        id TEXT NOT NULL,
+        until_ns BIGINT NOT NULL,
+        PRIMARY KEY (issuer, id)
+    );
+    CREATE INDEX assertions_by_end ON assertions (until_ns);
+
+    CREATE TABLE notices (
+        sequence BIGINT PRIMARY KEY,
+        at_ns BIGINT NOT NULL,
+        event TEXT NOT NULL,
+        subject TEXT NOT NULL
+    );
+",
+];
 
 /// The version that this program knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

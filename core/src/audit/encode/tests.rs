@@ -63,6 +63,19 @@ fn body() -> BoxedStrategy<Body> {
             event,
             subject,
         }),
+        vec(text(), 7).prop_map(|texts| {
+            let [event, way, issuer, actor, session, client_address, reason] =
+                texts.try_into().expect("seven texts");
+            Body::Login {
+                event,
+                way,
+                issuer,
+                actor,
+                session,
+                client_address,
+                reason,
+            }
+        }),
     ]
     .boxed()
 }

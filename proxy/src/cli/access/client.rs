@@ -1,8 +1,9 @@
-//! One request to the API and its answer. Every failure names its cause and what to do.
+//! One request to the API and its answer, by whom. Every failure names its cause and what to do.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,16 +19,22 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
 use super::Connection;
+use super::device::{self, There};
+use super::stored::{Locked, Stored, folder};
 use crate::api::problem::Problem;
 use crate::cli::{FOUND, MISUSE};
+use crate::identity::endpoints::Endpoints;
 
 const API: &str = "http://127.0.0.1:6480";
 /// From the first attempt to the whole answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A token is exchanged so long before it expires, in seconds.
+const LEFT_S: u64 = 30;
 /// Longest answer that is read.
 const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
@@ -69,8 +76,19 @@ impl fmt::Display for Failed {
     }
 }
 
-fn unusable<T>(text: impl Into<String>) -> Result<T, Failed> {
+pub(super) fn unusable<T>(text: impl Into<String>) -> Result<T, Failed> {
     Err(Failed::Unusable(text.into()))
+}
+
+/// What is shown to the API: a key, or a token.
+#[derive(Clone)]
+pub(super) struct Token(Zeroizing<String>);
+
+impl Token {
+    /// That of a log-in.
+    pub(super) fn of(stored: &Stored) -> Self {
+        Self(Zeroizing::new(stored.token.clone()))
+    }
 }
 
 /// See the module's text.
@@ -78,14 +96,37 @@ pub(super) struct Client {
     base: Uri,
     host: String,
     port: u16,
-    key: Zeroizing<String>,
+    token: Option<Token>,
+    authorities: Option<PathBuf>,
     tls: Option<Arc<rustls::ClientConfig>>,
-    runtime: tokio::runtime::Runtime,
+    runtime: Rc<Runtime>,
     pub(super) json: bool,
 }
 
 impl Client {
+    /// A client with a key, or with the token of `velum login`.
     pub(super) fn new(connection: &Connection) -> Result<Self, Failed> {
+        let client = Self::anonymous(connection)?;
+        let token = credential(connection.key_file.as_deref(), &client)?;
+        Ok(client.with(token))
+    }
+
+    /// The same client with another credential.
+    pub(super) fn with(&self, token: Token) -> Self {
+        Self {
+            base: self.base.clone(),
+            host: self.host.clone(),
+            port: self.port,
+            token: Some(token),
+            authorities: self.authorities.clone(),
+            tls: self.tls.clone(),
+            runtime: Rc::clone(&self.runtime),
+            json: self.json,
+        }
+    }
+
+    /// A client that shows nothing.
+    pub(super) fn anonymous(connection: &Connection) -> Result<Self, Failed> {
         let address = connection.api.clone().or_else(|| variable("VELUM_API"));
         let address = address.unwrap_or_else(|| API.to_owned());
         let base: Uri = match address.parse() {
@@ -112,18 +153,31 @@ impl Client {
             true => Some(tls(connection.api_ca.as_deref())?),
             false => None,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
         Ok(Self {
             port: base.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
             host: bare,
             base,
-            key: key(connection.key_file.as_deref())?,
+            token: None,
+            authorities: connection.api_ca.clone(),
             tls,
-            runtime: runtime.map_err(|error| Failed::Unusable(error.to_string()))?,
+            runtime: Rc::new(runtime()?),
             json: connection.json,
         })
+    }
+
+    /// Where the API is.
+    pub(super) fn address(&self) -> String {
+        self.base.to_string().trim_end_matches('/').to_owned()
+    }
+
+    /// Authorities that its certificate may come from, if they are not those of this machine.
+    pub(super) fn authorities(&self) -> Option<&Path> {
+        self.authorities.as_deref()
+    }
+
+    /// Waits for something else.
+    pub(super) fn wait<T>(&self, job: impl Future<Output = T>) -> T {
+        self.runtime.block_on(job)
     }
 
     /// Asks for something.
@@ -166,8 +220,11 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{prefix}{path}"))
-            .header(header::HOST, authority)
-            .header(header::AUTHORIZATION, format!("Bearer {}", *self.key));
+            .header(header::HOST, authority);
+        if let Some(Token(token)) = &self.token {
+            let bearer = Zeroizing::new(format!("Bearer {}", **token));
+            request = request.header(header::AUTHORIZATION, bearer.as_str());
+        }
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
@@ -272,18 +329,27 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The key, from wherever it is.
-fn key(file: Option<&Path>) -> Result<Zeroizing<String>, Failed> {
+pub(super) fn runtime() -> Result<Runtime, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(|error| Failed::Unusable(error.to_string()))
+}
+
+/// The key, from wherever it is; without one the token of `velum login`.
+fn credential(file: Option<&Path>, client: &Client) -> Result<Token, Failed> {
     if let (None, Some(key)) = (file, variable("VELUM_KEY")) {
-        return Ok(Zeroizing::new(key));
+        return Ok(Token(Zeroizing::new(key)));
     }
-    let Some(path) = file.map(Path::to_owned).or_else(home_file) else {
-        return unusable("there is no key: set VELUM_KEY, or give --key-file");
+    let home = folder().map(|folder| folder.join("key"));
+    let home = home.filter(|path| path.exists());
+    let Some(path) = file.map(Path::to_owned).or(home) else {
+        return logged_in(client);
     };
     match crate::config::secret::read_file(&path) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-            Ok(Zeroizing::new(text))
+            Ok(Token(Zeroizing::new(text)))
         }
         Err(error) => unusable(format!(
             "{error}\n  = set VELUM_KEY, or give --key-file; the first key is made by `velum keys \
@@ -292,10 +358,61 @@ fn key(file: Option<&Path>) -> Result<Zeroizing<String>, Failed> {
     }
 }
 
-fn home_file() -> Option<PathBuf> {
-    let folder = variable("XDG_CONFIG_HOME").map(PathBuf::from);
-    let folder = folder.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
-    Some(folder?.join("velum/key"))
+/// The token of `velum login` for this API, exchanged for a newer one where it is time.
+fn logged_in(client: &Client) -> Result<Token, Failed> {
+    let nobody = "there is no key: set VELUM_KEY, give --key-file, or log in: velum login";
+    let Some(folder) = folder().filter(|folder| folder.exists()) else {
+        return unusable(nobody);
+    };
+    let locked = Locked::new(&folder);
+    let locked =
+        locked.map_err(|error| Failed::Unusable(format!("{}: {error}", folder.display())))?;
+    let Some(mut stored) = locked.read().map_err(Failed::Unusable)? else {
+        return unusable(nobody);
+    };
+    if stored.api != client.address() {
+        return unusable(format!(
+            "you are logged in at {}, which is another gateway; log in here: velum login",
+            super::output::plain(&stored.api)
+        ));
+    }
+    let now_s = crate::observe::now().0 / 1_000_000_000;
+    if now_s + LEFT_S < stored.expires_s {
+        return Ok(Token::of(&stored));
+    }
+    let over = "the log-in has expired; log in again: velum login";
+    let Some(refresh_token) = stored.refresh_token.clone().map(Zeroizing::new) else {
+        return unusable(over);
+    };
+    let tls = issuer_tls(stored.issuer_ca.as_deref())?;
+    let tokens = client.wait(async {
+        let endpoints = Endpoints::fetch(&stored.issuer, &tls).await;
+        let endpoints = endpoints.map_err(|error| Failed::Unusable(error.to_string()))?;
+        let there = There {
+            endpoints: &endpoints,
+            issuer: &stored.issuer,
+            client_id: &stored.client_id,
+            scope: "",
+            tls: &tls,
+        };
+        device::refresh(&there, &refresh_token).await
+    })?;
+    let Some(tokens) = tokens else {
+        return unusable(over);
+    };
+    tokens.id_token.as_str().clone_into(&mut stored.token);
+    stored.expires_s = tokens.expires_s;
+    if let Some(another) = tokens.refresh_token {
+        stored.refresh_token = Some(another.to_string());
+    }
+    let written = locked.write(&stored);
+    written.map_err(|error| Failed::Unusable(format!("cannot keep the token: {error}")))?;
+    Ok(Token::of(&stored))
+}
+
+/// TLS towards an issuer, by these authorities or those of this machine.
+pub(super) fn issuer_tls(authorities: Option<&Path>) -> Result<Arc<rustls::ClientConfig>, Failed> {
+    tls(authorities)
 }
 
 fn tls(authorities: Option<&Path>) -> Result<Arc<rustls::ClientConfig>, Failed> {

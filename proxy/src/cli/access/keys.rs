@@ -13,7 +13,7 @@ use crate::api::views::{All, KeyView};
 use crate::cli::{DONE, FOUND, MISUSE, complain, print};
 use crate::config::{self, ConfigError};
 use crate::observe;
-use crate::store::keys::Bearer;
+use crate::store::keys::{ApiKey, Bearer};
 use crate::store::{Store, StoreError};
 
 /// The first key holds so long: to make others by.
@@ -42,7 +42,8 @@ enum Command {
         #[arg(long)]
         rationale: String,
     },
-    /// Make the first key, of an administrator, in the store itself. Only while there is none.
+    /// Make the key of an administrator in the store itself: the first one, or, where no key of an
+    /// administrator is in force any more, another one, with an alarm in the audit log.
     Bootstrap {
         /// The gateway's configuration: it says where the store is.
         #[arg(long, default_value = crate::cli::CONFIG)]
@@ -165,8 +166,8 @@ fn bootstrap(config: &Path, owner: &str, json: bool) -> u8 {
         }
         Ok(None) => {
             complain(
-                "the store has keys already; somebody who has one with the role admin makes \
-                 others: velum keys create\n",
+                "a key with the role admin is in force; whoever has it makes others: velum keys \
+                 create\n",
             );
             FOUND
         }
@@ -177,7 +178,8 @@ fn bootstrap(config: &Path, owner: &str, json: bool) -> u8 {
     }
 }
 
-/// The first key of a store; `None` if it is not the first.
+/// The key of an administrator; `None` if there is one in force. A gateway that runs, or else its
+/// next start, puts it on record.
 fn first_key(directory: &Path, owner: &str) -> Result<Option<KeyView>, StoreError> {
     let mut store = Store::open(directory)?;
     let now = observe::now();
@@ -195,9 +197,23 @@ fn first_key(directory: &Path, owner: &str) -> Result<Option<KeyView>, StoreErro
         StoreError::Unusable(directory.to_owned(), std::io::Error::other(error))
     })?;
     store.transact(|tx| {
-        if !tx.keys()?.is_empty() {
+        let keys = tx.keys()?;
+        let holds = |key: &ApiKey| key.revoked_at.is_none() && now < key.expires_at;
+        let is_admin = |key: &&ApiKey| key.bearer.roles.contains(&Role::Admin);
+        if keys.iter().filter(is_admin).any(holds) {
             return Ok(None);
         }
+        let event = match keys.is_empty() {
+            true => "bootstrap_key_created",
+            false => "admin_key_recovered",
+        };
+        if !keys.is_empty() {
+            complain(
+                "no key of an administrator was in force any more: this one is on record as an \
+                 alarm\n",
+            );
+        }
+        tx.leave_notice(event, &format!("{} of {owner}", key.id), now)?;
         tx.insert_key(&key)?;
         let mut view = KeyView::from(&key);
         view.key = Some(text.to_string());
@@ -218,5 +234,26 @@ mod tests {
         assert!(first.is_bootstrap && first.key.is_some());
         assert_eq!(first.roles, [Role::Admin].into());
         assert!(first_key(folder.path(), "eve").unwrap().is_none());
+    }
+
+    #[test]
+    fn nobody_is_locked_out_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = first_key(folder.path(), "ann").unwrap().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let revoked: Result<(), StoreError> =
+            store.transact(|tx| tx.revoke_key(&first.id, 1, observe::now()));
+        revoked.unwrap();
+        assert!(first_key(folder.path(), "eve").unwrap().is_some());
+        assert!(first_key(folder.path(), "eve").unwrap().is_none());
+        let notices: Result<_, StoreError> = store.look(|tx| tx.notices());
+        let notices = notices.unwrap();
+        let events: Vec<_> = notices.iter().map(|it| it.event.as_str()).collect();
+        assert_eq!(events, ["bootstrap_key_created", "admin_key_recovered"]);
+        let taken: Result<_, StoreError> = store.transact(|tx| {
+            tx.take_notices(&notices)?;
+            tx.notices()
+        });
+        assert!(taken.unwrap().is_empty());
     }
 }

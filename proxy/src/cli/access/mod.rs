@@ -1,13 +1,17 @@
-//! `velum grants`, `velum keys` and `velum identities`: the API from a terminal.
+//! `velum grants`, `velum keys`, `velum identities` and `velum login`: the API from a terminal.
 //!
 //! * `client`: one request and its answer. `output`: tables for people, JSON for programs.
-//! * `grants`, `keys`, `identities`: one command each.
+//! * `grants`, `keys`, `identities`, `login`: one command each.
+//! * `device`: tokens by somebody's browser. `stored`: where they are kept.
 
 mod client;
+mod device;
 pub(super) mod grants;
 pub(super) mod identities;
 pub(super) mod keys;
+pub(super) mod login;
 mod output;
+mod stored;
 
 use std::path::PathBuf;
 
@@ -20,9 +24,10 @@ use client::{Client, Failed};
 #[derive(Args)]
 pub(super) struct Connection {
     /// Address of the API [default: $VELUM_API, or else http://127.0.0.1:6480].
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, visible_alias = "url", global = true, value_name = "URL")]
     api: Option<String>,
-    /// File with the key [default: $VELUM_KEY is the key itself, or else ~/.config/velum/key].
+    /// File with the key [default: $VELUM_KEY is the key itself, or else ~/.config/velum/key, or
+    /// else the token of velum login].
     #[arg(long, global = true, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// Authorities that the API's certificate may come from [default: those of this machine].
@@ -35,7 +40,17 @@ pub(super) struct Connection {
 
 /// Runs what asks the API, and says why it failed.
 fn run(connection: &Connection, ask: impl FnOnce(&Client) -> Result<(), Failed>) -> u8 {
-    match Client::new(connection).and_then(|client| ask(&client)) {
+    done(Client::new(connection).and_then(|client| ask(&client)))
+}
+
+/// The same by nobody in particular.
+fn run_anonymous(connection: &Connection, ask: impl FnOnce(&Client) -> Result<(), Failed>) -> u8 {
+    done(Client::anonymous(connection).and_then(|client| ask(&client)))
+}
+
+/// The exit status; why it failed is said.
+fn done(result: Result<(), Failed>) -> u8 {
+    match result {
         Ok(()) => DONE,
         Err(failed) => {
             complain(&failed.to_string());

@@ -246,7 +246,7 @@ fn what(body: &Body) -> String {
         Body::Gateway { event } => format!("gateway {event}"),
         Body::SigningKey { key, previous } => signed(key, previous.as_deref()),
         Body::CheckpointOverruled { cause } => format!("accepted all the same: {cause}"),
-        Body::Grant { .. } | Body::Administration { .. } => decision(body),
+        Body::Grant { .. } | Body::Administration { .. } | Body::Login { .. } => decision(body),
     }
 }
 
@@ -287,6 +287,20 @@ fn decision(body: &Body) -> String {
         } => {
             let (subject, actor) = (subject.escape_debug(), actor.escape_debug());
             format!("{event} {subject} by {actor}")
+        }
+        Body::Login {
+            event,
+            issuer,
+            actor,
+            session,
+            client_address,
+            reason,
+            ..
+        } => {
+            let actor = if actor.is_empty() { "-" } else { actor };
+            let (actor, issuer) = (actor.escape_debug(), issuer.escape_debug());
+            let reason = because(reason);
+            format!("{event} {actor} at {issuer} from {client_address} {session}{reason}")
         }
         _ => String::new(),
     }

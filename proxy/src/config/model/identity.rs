@@ -6,8 +6,10 @@ use std::time::Duration;
 use velum_core::identity::spiffe::SpiffeId;
 use velum_core::identity::token::Algorithm;
 
+use super::login::IssuerLogin;
 use crate::config::secret::Secret;
 use crate::identity::keys::KeySet;
+
 /// What an identity must know: never in clear in what is written.
 #[derive(Clone, Debug)]
 pub enum Knowledge {
@@ -92,6 +94,8 @@ pub struct Issuer {
     pub scope: String,
     /// What members of groups may do by the API: group, role.
     pub roles: Vec<(String, String)>,
+    /// How people log in there; `None`: they do not.
+    pub login: Option<IssuerLogin>,
 }
 
 /// Where an issuer's keys come from.

@@ -1,9 +1,11 @@
 //! The configuration as the gateway uses it: checked, names resolved, secrets read.
 //!
 //! * [`identity`]: who may connect. [`resource`]: to what. [`policy`]: what they see of it.
+//! * [`login`]: how people come in.
 //! * Here: the gateway itself, its listeners, log, API and limits.
 
 pub mod identity;
+pub mod login;
 pub mod policy;
 pub mod resource;
 
@@ -16,6 +18,7 @@ use std::time::Duration;
 use velum_core::grant::Terms;
 
 pub use identity::*;
+pub use login::*;
 pub use policy::*;
 pub use resource::*;
 
@@ -48,6 +51,10 @@ pub struct Config {
     pub api: Option<Api>,
     /// `[grants]`: who has to agree to new requests.
     pub grants: Terms,
+    /// `[login]`
+    pub login: Login,
+    /// `[[saml]]`, names unique.
+    pub saml: Vec<Saml>,
     /// `[sealing]`
     pub sealing: Sealing,
 }
@@ -202,6 +209,11 @@ impl Config {
     /// The issuer of this name.
     pub fn issuer(&self, name: &str) -> Option<&Issuer> {
         self.issuers.iter().find(|issuer| issuer.name == name)
+    }
+
+    /// The SAML identity provider of this name.
+    pub fn saml(&self, name: &str) -> Option<&Saml> {
+        self.saml.iter().find(|saml| saml.name == name)
     }
 
     /// The policies that any identity has at a resource, by name.
