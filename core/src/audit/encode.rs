@@ -15,6 +15,8 @@
 //! that records that were written before decode as they did.
 #![deny(clippy::indexing_slicing)]
 
+mod custody;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -146,6 +148,7 @@ fn kind(body: &Body) -> u8 {
         Body::CheckpointOverruled { .. } => 33,
         Body::Grant { .. } => GRANT,
         Body::Administration { .. } => ADMINISTRATION,
+        Body::Custody(it) => custody::kind(it),
     }
 }
 
@@ -232,6 +235,7 @@ impl Encoder<'_> {
             }
             Body::CheckpointOverruled { cause } => self.str(cause),
             Body::Grant { .. } | Body::Administration { .. } => self.decision(body),
+            Body::Custody(it) => custody::encode(self, it),
         }
     }
 
@@ -440,6 +444,7 @@ impl<'a> Decoder<'a> {
                 event: self.string()?,
                 subject: self.string()?,
             },
+            _ if custody::is_kind(kind) => Body::Custody(custody::decode(self, kind)?),
             _ => return Err(DecodeError::Invalid("kind")),
         })
     }

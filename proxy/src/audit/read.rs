@@ -84,8 +84,22 @@ pub(super) fn segment_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
 pub fn for_each(
     directory: &Path,
     from: u64,
+    each: impl FnMut(u64, Record) -> bool,
+) -> Result<(), ReadError> {
+    scan(directory, from, &mut |_| {}, each)
+}
+
+/// As [`for_each`]; tells `progress` how many bytes are read.
+///
+/// # Errors
+/// Likewise.
+pub fn scan(
+    directory: &Path,
+    from: u64,
+    progress: &mut dyn FnMut(u64),
     mut each: impl FnMut(u64, Record) -> bool,
 ) -> Result<(), ReadError> {
+    let mut read = 0;
     let segments = segments(directory)?;
     // The last segment that begins at or before `from`.
     let start = segments
@@ -129,10 +143,15 @@ pub fn for_each(
                     }
                     at = frame.end;
                     sequence += 1;
+                    if sequence.is_multiple_of(0x1_0000) {
+                        progress(read + at as u64);
+                    }
                 }
             }
         }
         expected = Some(sequence);
+        read += bytes.len() as u64;
+        progress(read);
     }
     Ok(())
 }

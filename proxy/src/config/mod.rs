@@ -187,6 +187,7 @@ fn build<'t>(
     Some(Config {
         path: path.to_owned(),
         sha256: Sha256::digest(text.as_bytes()).into(),
+        text: text.into(),
         gateway,
         listeners: values(listeners),
         audit: audit?,

@@ -14,8 +14,9 @@ use velum_core::error::{Refusal, SqlState};
 
 use super::loader::Loader;
 use super::snapshot::{self, Keys};
-use super::start::{StartError, choice, control_uses_ring};
+use super::start::{StartError, choice, control_uses_ring, keep_text};
 use crate::api::{self, Api};
+use crate::audit::custodian;
 use crate::audit::log::{Log, LogFailed};
 use crate::audit::medium::{Medium, PlainDisk, RingDisk};
 use crate::audit::publisher::Publisher;
@@ -141,6 +142,8 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     announce(&config, &shared, &plane);
     let _starter_is_gone = ready.send(Ok(plane.addresses().to_vec()));
     let joined = joined(plane);
+    let notes = custodian::run(config.audit.directory.clone(), commands.clone());
+    let notes = tokio::task::spawn_local(notes);
     let control = Control {
         config,
         keys,
@@ -152,6 +155,7 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     };
     let ended = control.run(orders, requests, writer, joined).await;
     keys_kept.abort();
+    notes.abort();
     drop(lock);
     ended
 }
@@ -348,6 +352,7 @@ impl Control {
         let previous = self.shared.snapshot.load_full();
         let snapshot = snapshot::build(&config, &self.keys, Some(&previous));
         let snapshot = snapshot.map_err(|error| error.to_string())?;
+        keep_text(&config).map_err(|error| error.to_string())?;
         let loaded = record(Body::ConfigurationLoaded {
             sha256: config.sha256,
         });

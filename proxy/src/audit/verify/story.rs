@@ -57,6 +57,8 @@ pub(super) struct Story {
     overruled: Vec<(u64, String)>,
     wanted: Option<String>,
     session: Option<SessionReport>,
+    /// Until the first start: statements may have begun before the first record.
+    begins_late: bool,
 }
 
 impl Story {
@@ -65,6 +67,11 @@ impl Story {
             wanted,
             ..Self::default()
         }
+    }
+
+    /// There are records before the first that it is told.
+    pub(super) fn begin_late(&mut self) {
+        self.begins_late = true;
     }
 
     /// Takes the next record.
@@ -88,10 +95,14 @@ impl Story {
             }
             Body::Outcome { statement, .. } | Body::OutcomeUnknown { statement } => {
                 let began = self.open.remove(&key(*statement));
+                if began.is_none() && self.begins_late {
+                    return Ok(());
+                }
                 let problem = Problem::OutcomeWithoutIntent(*statement);
                 began.ok_or_else(|| Finding::at(place(), problem))?;
             }
             Body::Gateway { event } if event == STARTED => {
+                self.begins_late = false;
                 let oldest = self.open.iter().min_by_key(|(_, place)| place.sequence);
                 if let Some(((_, statement), place)) = oldest {
                     return Err(Finding::at(place.clone(), Problem::NeverEnded(*statement)));

@@ -34,6 +34,12 @@ impl TileWatch {
         }
     }
 
+    /// Begins behind leaves that are not looked at; nor are tiles.
+    pub(super) fn begin(&mut self, edge: Edge) {
+        self.edge = edge;
+        self.signed = 0;
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.edge.size()
     }

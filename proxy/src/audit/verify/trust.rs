@@ -8,7 +8,7 @@ use velum_core::audit::tree::{Checkpoint, CheckpointError, Note, SignedCheckpoin
 
 use super::finding::{Failure, Finding, Problem};
 use super::walk::Walk;
-use super::{Options, Report};
+use super::{Options, Report, excerpt};
 use crate::audit::store;
 
 /// A checkpoint that nobody has verified yet.
@@ -117,6 +117,29 @@ impl Claims {
             }
         }
         unsigned(walk, is_live, report)
+    }
+
+    /// Holds the claims against the records of an excerpt that ends with the record `last`.
+    pub(super) fn judge_excerpt(
+        &self,
+        directory: &Path,
+        walk: &Walk,
+        options: &Options,
+        last: u64,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let keys = self.keys(walk, options, report)?;
+        let Some(claim) = &self.checkpoint else {
+            return Err(Finding::somewhere(Problem::NoCheckpoint).into());
+        };
+        let signed = SignedCheckpoint::open(&claim.bytes, &keys);
+        let signed = signed.map_err(|error| Finding::somewhere(Problem::Checkpoint(error)))?;
+        excerpt::compare(directory, walk, last, &claim.bytes, &signed, &keys)?;
+        report.origin = signed.checkpoint.origin.clone();
+        report.signed = signed.checkpoint.size;
+        report.root = signed.checkpoint.root.to_string();
+        report.signed_by = signed.by_log.iter().map(VerifierKey::to_string).collect();
+        Ok(())
     }
 
     /// The keys that were given, and those that they lead to.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use velum_core::audit::record::Record;
-use velum_core::audit::tree::{Hash, leaf_hash};
+use velum_core::audit::tree::{Edge, Hash, leaf_hash};
 
 use super::finding::{Failure, Finding, Place, Problem};
 use super::story::Story;
@@ -57,7 +57,17 @@ impl Walk {
         walk
     }
 
-    /// Records that were read.
+    /// Begins behind the records of `edge`, and is to end with the record `last`.
+    pub(super) fn begin(&mut self, edge: Edge, last: u64) {
+        self.durable = edge.size();
+        self.tiles.begin(edge);
+        self.story.begin_late();
+        self.roots.insert(last, None);
+        self.signed = u64::MAX;
+        self.note_root();
+    }
+
+    /// Records of the tree.
     pub(super) fn size(&self) -> u64 {
         self.tiles.size()
     }
@@ -175,7 +185,7 @@ impl Walk {
         self.story.tell(sequence, &record, &place)?;
         self.tiles.push(leaf_hash(frame.payload), &place);
         self.note_root();
-        if sequence == self.signed + 1 {
+        if sequence.checked_sub(1) == Some(self.signed) {
             self.first_unsigned = Some(place());
         }
         Ok(())

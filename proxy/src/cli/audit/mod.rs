@@ -1,14 +1,19 @@
 //! `velum audit`
 
+mod export;
 mod key;
 pub(in crate::cli) mod keys;
+mod pack;
+mod period;
 mod prove;
+mod subject;
 mod verify;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
+use velum_core::audit::custody::{Act, Custody, Expired};
 use velum_core::audit::record::{Asserted, Body, Record};
 
 use super::{DONE, FOUND, complain, print};
@@ -35,6 +40,14 @@ pub(super) enum Audit {
     },
     /// Verify the whole log against its signed checkpoint, and those that were kept elsewhere.
     Verify(verify::Verify),
+    /// Read evidence out of the log, for people or for other systems.
+    Export(export::Export),
+    /// Make one archive of all that an auditor needs of a period.
+    Pack(pack::Pack),
+    /// List statements that name a value, by its token (45 CFR 164.528).
+    Disclosures(subject::Disclosures),
+    /// Sum up what an identity has seen (45 CFR 164.402).
+    Exposure(subject::Exposure),
     /// Prove that a record is in the log, or that the log has only grown.
     Prove(prove::Prove),
     /// Verify a proof, without the log.
@@ -69,6 +82,10 @@ pub(super) fn run(command: Audit) -> u8 {
             no_follow,
         } => tail(&which, lines, !no_follow),
         Audit::Verify(arguments) => verify::run(arguments),
+        Audit::Export(arguments) => export::run(&arguments),
+        Audit::Pack(arguments) => pack::run(&arguments),
+        Audit::Disclosures(arguments) => subject::disclosures(&arguments),
+        Audit::Exposure(arguments) => subject::exposure(&arguments),
         Audit::Prove(arguments) => prove::run(&arguments),
         Audit::VerifyProof(arguments) => prove::verify(&arguments),
         Audit::Key { config } => key::run(&config),
@@ -247,6 +264,7 @@ fn what(body: &Body) -> String {
         Body::SigningKey { key, previous } => signed(key, previous.as_deref()),
         Body::CheckpointOverruled { cause } => format!("accepted all the same: {cause}"),
         Body::Grant { .. } | Body::Administration { .. } => decision(body),
+        Body::Custody(it) => custody(it),
     }
 }
 
@@ -289,6 +307,27 @@ fn decision(body: &Body) -> String {
             format!("{event} {subject} by {actor}")
         }
         _ => String::new(),
+    }
+}
+
+/// What is done with the log itself.
+fn custody(custody: &Custody) -> String {
+    let actor = custody.actor.escape_debug();
+    match &custody.act {
+        Act::Taken { what, scope } => format!("{what} by {actor}: {}", scope.escape_debug()),
+        Act::Held { hold, why, .. } => {
+            format!("hold {hold} placed by {actor}: {}", why.escape_debug())
+        }
+        Act::Released { hold, why } => {
+            format!("hold {hold} released by {actor}: {}", why.escape_debug())
+        }
+        Act::Expired {
+            segments, terms, ..
+        } => {
+            let count = |it: &Expired| it.last.saturating_sub(it.first).saturating_add(1);
+            let records = segments.iter().map(count).fold(0, u64::saturating_add);
+            format!("{records} records deleted when due by {actor} ({terms})")
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Config {
     pub path: PathBuf,
     /// SHA-256 of the file's text.
     pub sha256: [u8; 32],
+    /// The file's text; it holds no secret.
+    pub text: Arc<str>,
     /// `[gateway]`
     pub gateway: Gateway,
     /// `[[listener]]`, at least one.
