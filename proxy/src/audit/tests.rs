@@ -17,6 +17,7 @@ use super::rebuild::Trust;
 use super::recover::{self, RecoverError};
 use super::segment::{self, HEADER_BYTES, Place};
 
+mod evidence;
 mod runs;
 mod tamper;
 mod tree;

@@ -24,8 +24,6 @@ pub mod manifest;
 pub mod plot;
 pub mod report;
 pub mod survey;
-#[cfg(test)]
-mod tests;
 pub mod totals;
 pub mod verify;
 
