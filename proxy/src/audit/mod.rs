@@ -21,11 +21,13 @@
 //! * [`witness`]: cosigns other logs' checkpoints.
 //! * [`export`]: rows out of the records. [`pack`]: all that an auditor needs of a period.
 //! * [`configurations`]: keeps their texts. [`subject`]: what is known of a person, of an identity.
+//! * [`retention`]: which records are due; [`expired`]: which are gone.
 //! * [`notes`]: tells the gateway what was done with its log; [`custodian`] records it.
 //! * [`key`]: the key of the tokens; [`signing`]: the keys that sign checkpoints.
 
 pub mod configurations;
 pub mod custodian;
+pub mod expired;
 pub mod export;
 pub mod key;
 pub mod log;
@@ -37,6 +39,7 @@ pub mod publisher;
 pub mod read;
 pub mod rebuild;
 pub mod recover;
+pub mod retention;
 pub mod segment;
 pub mod signing;
 pub mod store;

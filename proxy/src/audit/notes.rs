@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use velum_core::audit::custody::{Act, Custody};
@@ -21,6 +21,7 @@ use crate::observe;
 /// The folder beside the segments.
 pub const NOTES: &str = "notes";
 const EXTENSION: &str = "note";
+const REQUEST: &str = "expire";
 /// Notes that are taken up at a time.
 const AT_ONCE: usize = 64;
 
@@ -65,18 +66,7 @@ pub fn leave(directory: &Path, act: Act) -> io::Result<String> {
 /// # Errors
 /// The system's. A file that holds no note is left out.
 pub fn pending(directory: &Path) -> io::Result<Vec<(PathBuf, Record)>> {
-    let entries = match fs::read_dir(directory.join(NOTES)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|it| it == EXTENSION) {
-            paths.push(path);
-        }
-    }
-    paths.sort();
+    let paths = named(directory, EXTENSION)?;
     let notes = paths.into_iter().filter_map(|path| {
         let record = read(&path)?;
         Some((path, record))
@@ -97,6 +87,66 @@ fn read(path: &Path) -> Option<Record> {
         _ => false,
     };
     is_note.then_some(record)
+}
+
+/// Asks the gateway to delete what is due; returns the file that is there until it has answered,
+/// and the name of the note.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn ask(directory: &Path) -> io::Result<(PathBuf, String)> {
+    let mut chance = [0; 8];
+    getrandom::fill(&mut chance).map_err(io::Error::other)?;
+    let note = format!(
+        "{:020}-{:016x}",
+        observe::now().0,
+        u64::from_be_bytes(chance)
+    );
+    let folder = directory.join(NOTES);
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)?;
+    let path = folder.join(format!("{note}.{REQUEST}"));
+    replace(&path, &[], true)?;
+    Ok((path, note))
+}
+
+/// The oldest request to delete what is due: its file, and the name of the note.
+///
+/// # Errors
+/// The system's.
+pub fn request(directory: &Path) -> io::Result<Option<(PathBuf, String)>> {
+    let mut paths = named(directory, REQUEST)?;
+    paths.reverse();
+    let path = paths.pop();
+    Ok(path.and_then(|path| {
+        let note = path.file_stem()?.to_str()?.to_owned();
+        Some((path, note))
+    }))
+}
+
+/// Who has asked, as the operating system says.
+pub fn owner(directory: &Path, note: &str) -> u32 {
+    let path = directory.join(NOTES).join(format!("{note}.{REQUEST}"));
+    path.metadata().map_or(u32::MAX, |it| it.uid())
+}
+
+/// The files of a kind, oldest first.
+fn named(directory: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory.join(NOTES)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|it| it == extension) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// The note is in the log.

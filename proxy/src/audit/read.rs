@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use velum_core::audit::record::Record;
 
+use super::expired;
 use super::segment::{self, Place};
 
 /// Why a log cannot be read on.
@@ -120,7 +121,10 @@ pub fn scan(
             }
             return Err(damaged(0, "a header"));
         }
-        if expected.is_some_and(|expected| expected != *first) {
+        // Records that were deleted when due are passed over.
+        let is_gone =
+            |expected: u64| expired::load(directory).covers(expected, first.saturating_sub(1));
+        if expected.is_some_and(|expected| expected != *first && !is_gone(expected)) {
             return Err(damaged(0, "the sequence to go on"));
         }
         let mut sequence = *first;

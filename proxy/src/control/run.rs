@@ -142,7 +142,10 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     announce(&config, &shared, &plane);
     let _starter_is_gone = ready.send(Ok(plane.addresses().to_vec()));
     let joined = joined(plane);
-    let notes = custodian::run(config.audit.directory.clone(), commands.clone());
+    let notes = {
+        let (directory, retention) = (config.audit.directory.clone(), config.retention);
+        custodian::run(directory, retention, commands.clone())
+    };
     let notes = tokio::task::spawn_local(notes);
     let control = Control {
         config,
@@ -434,6 +437,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
             "audit.segment_bytes",
             old.audit.segment_bytes != new.audit.segment_bytes,
         ),
+        ("[retention]", old.retention != new.retention),
         ("audit.origin", old.audit.origin != new.audit.origin),
         ("audit.key and the signing keys", keys(old) != keys(new)),
         (

@@ -25,14 +25,14 @@ const BUFFER_BYTES: usize = 1024 * 1024;
 const LEVEL: i32 = 3;
 
 /// Counts and hashes what goes through.
-pub(super) struct Hashed<I> {
-    pub(super) inner: I,
-    pub(super) hash: Sha256,
-    pub(super) bytes: u64,
+pub(in crate::audit) struct Hashed<I> {
+    pub(in crate::audit) inner: I,
+    pub(in crate::audit) hash: Sha256,
+    pub(in crate::audit) bytes: u64,
 }
 
 impl<I> Hashed<I> {
-    pub(super) fn new(inner: I) -> Self {
+    pub(in crate::audit) fn new(inner: I) -> Self {
         Self {
             inner,
             hash: Sha256::new(),
@@ -82,12 +82,12 @@ fn padding(bytes: u64) -> usize {
 }
 
 /// Writes an archive.
-pub(super) struct Packer {
+pub(in crate::audit) struct Packer {
     tar: zstd::stream::write::Encoder<'static, Hashed<BufWriter<File>>>,
 }
 
 impl Packer {
-    pub(super) fn new(file: File) -> io::Result<Self> {
+    pub(in crate::audit) fn new(file: File) -> io::Result<Self> {
         let out = Hashed::new(BufWriter::with_capacity(BUFFER_BYTES, file));
         let mut tar = zstd::stream::write::Encoder::new(out, LEVEL)?;
         tar.include_checksum(true)?;
@@ -95,7 +95,12 @@ impl Packer {
     }
 
     /// Appends a file, which has to have this size.
-    pub(super) fn add(&mut self, path: &str, bytes: u64, from: &mut dyn Read) -> io::Result<()> {
+    pub(in crate::audit) fn add(
+        &mut self,
+        path: &str,
+        bytes: u64,
+        from: &mut dyn Read,
+    ) -> io::Result<()> {
         self.tar.write_all(header(path, bytes)?.as_bytes())?;
         let copied = io::copy(&mut from.take(bytes), &mut self.tar)?;
         if copied != bytes {
@@ -106,7 +111,7 @@ impl Packer {
     }
 
     /// Ends the archive; returns when it is on disk.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(in crate::audit) fn finish(mut self) -> io::Result<()> {
         self.tar.write_all(&[0; 2 * BLOCK_BYTES])?;
         let out = self.tar.finish()?;
         let trailer = trailer(&out.hash.finalize());
@@ -125,14 +130,17 @@ fn trailer(sha256: &[u8]) -> Vec<u8> {
 }
 
 /// Reads an archive.
-pub(super) struct Unpacker {
+pub(in crate::audit) struct Unpacker {
     tar: zstd::stream::read::Decoder<'static, BufReader<io::Take<File>>>,
 }
 
 impl Unpacker {
     /// Opens an archive whose bytes are those that were written; tells `progress` how many are
     /// looked at.
-    pub(super) fn open(mut file: File, progress: &mut dyn FnMut(u64)) -> Result<Self, PackError> {
+    pub(in crate::audit) fn open(
+        mut file: File,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, PackError> {
         let io = || io_at("the archive");
         let length = file.metadata().map_err(io())?.len();
         let Some(end) = length.checked_sub(TRAILER_BYTES as u64) else {
@@ -160,7 +168,7 @@ impl Unpacker {
     }
 
     /// The size of the next file, which has to have this name.
-    pub(super) fn next(&mut self, path: &str) -> Result<u64, PackError> {
+    pub(in crate::audit) fn next(&mut self, path: &str) -> Result<u64, PackError> {
         let mut there = tar::Header::new_ustar();
         self.exact(there.as_mut_bytes(), path)?;
         let size = there.entry_size().unwrap_or(u64::MAX);
@@ -174,7 +182,7 @@ impl Unpacker {
     }
 
     /// Gives the bytes of the file that [`Unpacker::next`] has named.
-    pub(super) fn content(
+    pub(in crate::audit) fn content(
         &mut self,
         path: &str,
         bytes: u64,
@@ -193,7 +201,7 @@ impl Unpacker {
     }
 
     /// Nothing more follows.
-    pub(super) fn end(&mut self) -> Result<(), PackError> {
+    pub(in crate::audit) fn end(&mut self) -> Result<(), PackError> {
         let mut rest = Vec::new();
         let most = 2 * BLOCK_BYTES as u64 + 1;
         let read = (&mut self.tar).take(most).read_to_end(&mut rest);

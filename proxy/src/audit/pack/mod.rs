@@ -13,13 +13,14 @@
 //! * [`survey`]: which records a period needs. [`excerpt`]: these as a log of their own.
 //! * [`derive`]: the artefacts. [`totals`], [`report`], [`plot`]: the same for people.
 //! * [`citations`]: which artefact answers which paragraph of HIPAA's rules.
-//! * [`build`] and [`verify`].
+//! * [`build`] and [`verify`]; `expected`: which files a pack has.
 
 pub mod archive;
 pub mod build;
 pub mod citations;
 pub mod derive;
 pub mod excerpt;
+mod expected;
 pub mod manifest;
 pub mod plot;
 pub mod report;

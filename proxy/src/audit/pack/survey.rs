@@ -53,11 +53,16 @@ fn range(
     let segments = read::segments(directory)?;
     let mut wanted: Option<(usize, usize)> = None;
     let mut index = 0;
+    let (mut before, mut gaps) = (None, Vec::new());
     let starts: Vec<u64> = segments.iter().map(|(first, _)| *first).collect();
     read::scan(directory, 0, progress, |sequence, record| {
         while starts.get(index + 1).is_some_and(|next| *next <= sequence) {
             index += 1;
         }
+        if let Some(before) = before.filter(|before| before + 1 != sequence) {
+            gaps.push((before + 1, sequence - 1));
+        }
+        before = Some(sequence);
         if sequence <= signed && record.time >= period.from && record.time < period.to {
             let (_, last) = wanted.get_or_insert((index, index));
             *last = index;
@@ -68,12 +73,22 @@ fn range(
     let (first, last) = wanted.ok_or_else(none)?;
     let first = starts.get(first).copied().ok_or_else(none)?;
     let end = starts.get(last + 1).map_or(signed, |next| next - 1);
-    Ok((first, end.min(signed)))
+    let last = end.min(signed);
+    if let Some((from, to)) = gaps
+        .into_iter()
+        .find(|(from, to)| first < *from && *to < last)
+    {
+        return Err(PackError::Misuse(format!(
+            "records {from} to {to} of this period were deleted when due: make a pack of what \
+             lies before, and one of what follows"
+        )));
+    }
+    Ok((first, last))
 }
 
 /// What has begun and not ended.
 #[derive(Default)]
-struct Open {
+pub(in crate::audit) struct Open {
     sessions: HashMap<SessionId, Vec<u64>>,
     statements: HashMap<(SessionId, u64), u64>,
     grants: HashMap<GrantId, Vec<u64>>,
@@ -82,7 +97,7 @@ struct Open {
 }
 
 impl Open {
-    fn tell(&mut self, sequence: u64, record: &Record) {
+    pub(in crate::audit) fn tell(&mut self, sequence: u64, record: &Record) {
         let session = record.session;
         match &record.body {
             Body::SessionOpened { .. } => {
@@ -117,7 +132,7 @@ impl Open {
         }
     }
 
-    fn sequences(self) -> BTreeSet<u64> {
+    pub(in crate::audit) fn sequences(self) -> BTreeSet<u64> {
         let lists = self.sessions.into_values().chain(self.grants.into_values());
         let single = self
             .statements

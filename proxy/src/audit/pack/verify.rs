@@ -14,6 +14,7 @@ use super::archive::{Hashed, Unpacker};
 use super::build::Progress;
 use super::derive::derive;
 use super::excerpt::earlier_path;
+use super::expected;
 use super::manifest::{Entry, MANIFEST, MANIFEST_BYTES, Manifest, SIGNATURE};
 use super::{ARTEFACTS, EARLIER, LOG, PackError, REPORT, found, hex, io_at, report};
 use crate::audit::export::Filter;
@@ -57,6 +58,7 @@ pub fn verify(
         false => keys.to_vec(),
     };
     manifest.verify(&bytes, &signature, &keys)?;
+    expected::check(&manifest)?;
     let log = folder.join(LOG);
     let options = Options {
         keys: keys.clone(),
@@ -225,6 +227,7 @@ fn derived(
     let derived = derive(log, earlier, &filter, &mut nowhere, &mut |done| {
         progress("deriving", done, all);
     })?;
+    expected::same_configurations(manifest, &derived)?;
     let mut expected = derived.files;
     let page = report::html(manifest, &derived.totals);
     expected.push(Entry::of(REPORT, page.as_bytes()));

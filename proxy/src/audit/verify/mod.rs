@@ -62,6 +62,8 @@ pub struct Options {
 pub struct Report {
     /// Records that were read.
     pub records: u64,
+    /// Of those, the ones that the checkpoint covers.
+    pub verified: u64,
     /// Segments that hold them.
     pub segments: usize,
     /// Bytes of the segments.

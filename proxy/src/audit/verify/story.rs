@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use velum_core::audit::custody::Act;
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::time::Timestamp;
 
 use super::Report;
 use super::finding::{Finding, Place, Problem};
+use crate::audit::expired::Gone;
 use crate::audit::recover::STARTED;
 
 /// Threads hand their records over in batches, so that they come a little out of order. What is
@@ -55,6 +57,8 @@ pub(super) struct Story {
     pub(super) has_stopped: bool,
     pub(super) keys: Vec<NamedKey>,
     overruled: Vec<(u64, String)>,
+    /// Expiries: record, time and what is gone after it.
+    pub(super) expired: Vec<(u64, Timestamp, Gone)>,
     wanted: Option<String>,
     session: Option<SessionReport>,
     /// Until the first start: statements may have begun before the first record.
@@ -118,6 +122,15 @@ impl Story {
                         key: key.clone(),
                         previous: previous.clone(),
                     });
+                }
+            }
+            Body::Custody(custody) => {
+                if let Act::Expired { gone, .. } = &custody.act {
+                    let gone = Gone {
+                        record: sequence,
+                        runs: gone.clone(),
+                    };
+                    self.expired.push((sequence, record.time, gone));
                 }
             }
             Body::CheckpointOverruled { cause } => self.overruled.push((sequence, cause.clone())),

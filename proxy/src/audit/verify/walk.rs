@@ -26,6 +26,10 @@ pub(super) struct Walk {
     /// Bytes that were read.
     pub(super) bytes: u64,
     pub(super) remarks: Vec<String>,
+    /// Records that are not there: the segment behind them, the first and the last.
+    pub(super) gaps: Vec<(Place, u64, u64)>,
+    /// It is a part of a log, which has no gaps.
+    is_excerpt: bool,
     /// A tail that a gateway may be writing is passed over.
     is_live: bool,
     durable: u64,
@@ -49,6 +53,8 @@ impl Walk {
             signed,
             bytes: 0,
             remarks: Vec::new(),
+            gaps: Vec::new(),
+            is_excerpt: false,
             is_live,
             durable: 0,
             scratch: Vec::new(),
@@ -62,6 +68,7 @@ impl Walk {
         self.durable = edge.size();
         self.tiles.begin(edge);
         self.story.begin_late();
+        self.is_excerpt = true;
         self.roots.insert(last, None);
         self.signed = u64::MAX;
         self.note_root();
@@ -103,6 +110,30 @@ impl Walk {
         Ok(())
     }
 
+    /// Takes the leaves of records that are not there from the tiles. Whether they may be missing
+    /// is judged in the end.
+    fn fill(&mut self, behind: Place, first: u64) -> Result<(), Box<Finding>> {
+        let last = behind.sequence - 1;
+        let mut at = first;
+        while at <= last {
+            // A tile at a time.
+            let stop = last.min((at - 1) / 256 * 256 + 256);
+            let Ok(leaves) = self.tiles.leaves(at, stop) else {
+                let problem = Problem::SegmentOrder { expected: first };
+                return Err(Finding::at(behind, problem));
+            };
+            for leaf in leaves {
+                self.tiles.push(leaf, || behind.clone());
+                self.note_root();
+            }
+            at = stop + 1;
+        }
+        self.durable = last;
+        self.story.begin_late();
+        self.gaps.push((behind, first, last));
+        Ok(())
+    }
+
     fn segment(
         &mut self,
         name: &Arc<str>,
@@ -117,7 +148,9 @@ impl Walk {
             sequence,
         };
         let expected = self.size() + 1;
-        if first != expected {
+        if first > expected && !self.is_excerpt {
+            self.fill(place(0, first), expected)?;
+        } else if first != expected {
             let problem = Problem::SegmentOrder { expected };
             return Err(Finding::at(place(0, first), problem).into());
         }

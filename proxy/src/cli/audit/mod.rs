@@ -6,6 +6,7 @@ pub(in crate::cli) mod keys;
 mod pack;
 mod period;
 mod prove;
+mod retention;
 mod subject;
 mod verify;
 
@@ -48,6 +49,10 @@ pub(super) enum Audit {
     Disclosures(subject::Disclosures),
     /// Sum up what an identity has seen (45 CFR 164.402).
     Exposure(subject::Exposure),
+    /// Keep records from being deleted when they are due.
+    Hold(retention::Holds),
+    /// Delete records that are due.
+    Expire(retention::Expire),
     /// Prove that a record is in the log, or that the log has only grown.
     Prove(prove::Prove),
     /// Verify a proof, without the log.
@@ -86,6 +91,8 @@ pub(super) fn run(command: Audit) -> u8 {
         Audit::Pack(arguments) => pack::run(&arguments),
         Audit::Disclosures(arguments) => subject::disclosures(&arguments),
         Audit::Exposure(arguments) => subject::exposure(&arguments),
+        Audit::Hold(arguments) => retention::hold(&arguments),
+        Audit::Expire(arguments) => retention::expire(&arguments),
         Audit::Prove(arguments) => prove::run(&arguments),
         Audit::VerifyProof(arguments) => prove::verify(&arguments),
         Audit::Key { config } => key::run(&config),

@@ -118,7 +118,6 @@ fn failed(failure: &Failure, json: bool) -> u8 {
 
 fn text(report: &Report) -> String {
     let Report {
-        records,
         segments,
         origin,
         signed,
@@ -126,7 +125,7 @@ fn text(report: &Report) -> String {
         ..
     } = report;
     // What nobody has signed yet is read, and not verified.
-    let verified = signed.min(records);
+    let verified = report.verified;
     let (from, to) = (rfc3339(report.first_time), rfc3339(report.last_time));
     let mut lines = vec![
         format!("verified: {verified} records in {segments} segments, {from} to {to}"),
@@ -181,7 +180,7 @@ fn document(report: &Report) -> Value {
     json!({
         "verified": true,
         "records": report.records,
-        "verified_records": report.signed.min(report.records),
+        "verified_records": report.verified,
         "segments": report.segments,
         "bytes": report.bytes,
         "first_time": rfc3339(report.first_time),

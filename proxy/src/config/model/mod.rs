@@ -20,6 +20,7 @@ pub use policy::*;
 pub use resource::*;
 
 use super::secret::Secret;
+use crate::audit::retention::Retention;
 
 /// A whole configuration without mistakes.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub struct Config {
     pub grants: Terms,
     /// `[sealing]`
     pub sealing: Sealing,
+    /// `[retention]`
+    pub retention: Retention,
 }
 
 /// `[sealing]`: the keys of what is on disk and nobody else may read.
