@@ -21,6 +21,7 @@
 //! * [`witness`]: cosigns other logs' checkpoints.
 //! * [`export`]: rows out of the records. [`pack`]: all that an auditor needs of a period.
 //! * [`configurations`]: keeps their texts. [`subject`]: what is known of a person, of an identity.
+//! * [`ship`]: sends records to other systems.
 //! * [`retention`]: which records are due; [`expired`]: which are gone.
 //! * [`notes`]: tells the gateway what was done with its log; [`custodian`] records it.
 //! * [`key`]: the key of the tokens; [`signing`]: the keys that sign checkpoints.
@@ -41,6 +42,7 @@ pub mod rebuild;
 pub mod recover;
 pub mod retention;
 pub mod segment;
+pub mod ship;
 pub mod signing;
 pub mod store;
 pub mod subject;

@@ -6,6 +6,7 @@ use super::Placed;
 use super::model::*;
 use super::problem::{closest, one_of};
 use super::reader::Section;
+use crate::audit::ship::Destination;
 
 /// All sections that refer to each other.
 pub(super) struct Sections<'s> {
@@ -61,6 +62,11 @@ pub(super) fn check(root: &Section<'_>, sections: &Sections<'_>) {
         catalogs(root, identity, sections);
         deciders(root, identity);
     }
+}
+
+/// A destination's name names its cursor.
+pub(super) fn unique_destinations(root: &Section<'_>, all: &[Placed<Destination>]) {
+    unique(root, "destination", all, |it| it.name.clone());
 }
 
 /// Whoever needs a grant needs somebody who can give it.

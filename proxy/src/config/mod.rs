@@ -7,7 +7,7 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `retention`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
+//! * `gateway`, `api`, `sealing`, `retention`, `ship`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
 //!   keys of an identity that proves itself by tokens; `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
@@ -30,6 +30,7 @@ mod retention;
 mod scope;
 mod sealing;
 pub mod secret;
+mod ship;
 mod strategy;
 #[cfg(test)]
 mod tests;
@@ -176,8 +177,10 @@ fn build<'t>(
     let grants = api::grants(root.section("grants").as_ref());
     let sealing = sealing::sealing(root.section("sealing").as_ref());
     let retention = retention::retention(root.section("retention").as_ref());
+    let destinations = collect(&root, "ship", ship::destination);
     root.finish();
 
+    cross::unique_destinations(&root, &destinations);
     let sections = cross::Sections {
         listeners: &listeners,
         issuers: &issuers,
@@ -205,6 +208,7 @@ fn build<'t>(
         grants,
         sealing,
         retention,
+        ship: values(destinations),
     })
 }
 

@@ -21,6 +21,7 @@ use crate::audit::log::{Log, LogFailed};
 use crate::audit::medium::{Medium, PlainDisk, RingDisk};
 use crate::audit::publisher::Publisher;
 use crate::audit::recover::{Recovered, STARTED, STOPPED};
+use crate::audit::ship::{Destination, Shipping};
 use crate::audit::writer::{Command, Writer};
 use crate::config::model::{self, Audit};
 use crate::config::{Config, Secret};
@@ -141,6 +142,7 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     };
     announce(&config, &shared, &plane);
     let _starter_is_gone = ready.send(Ok(plane.addresses().to_vec()));
+    let _shipping = ship(&config);
     let joined = joined(plane);
     let notes = {
         let (directory, retention) = (config.audit.directory.clone(), config.retention);
@@ -223,6 +225,15 @@ fn first_records(config: &Config, signing_key: Body, log: Recovered) -> (Vec<Rec
         first.push(record(Body::CheckpointOverruled { cause }));
     }
     (first, next_sequence, lock)
+}
+
+/// Sends the log to where the configuration says, until it is dropped. Sessions do not depend on it.
+fn ship(config: &Config) -> Option<Shipping> {
+    let data_directory = &config.gateway.data_directory;
+    let shipping = Shipping::start(&config.audit.directory, data_directory, &config.ship);
+    shipping
+        .map_err(|error| observe::event("not-shipped", &[("cause", Field::Cause(&error))]))
+        .ok()
 }
 
 /// Joins the data threads on a thread of its own: joining blocks.
@@ -437,6 +448,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
             "audit.segment_bytes",
             old.audit.segment_bytes != new.audit.segment_bytes,
         ),
+        ("[[ship]]", !same_destinations(&old.ship, &new.ship)),
         ("[retention]", old.retention != new.retention),
         ("audit.origin", old.audit.origin != new.audit.origin),
         ("audit.key and the signing keys", keys(old) != keys(new)),
@@ -452,6 +464,15 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
     checks
         .into_iter()
         .find_map(|(what, differs)| differs.then_some(what))
+}
+
+/// Certificates aside.
+fn same_destinations(old: &[Destination], new: &[Destination]) -> bool {
+    let same = |(old, new): (&Destination, &Destination)| {
+        (&old.name, old.protocol, &old.place) == (&new.name, new.protocol, &new.place)
+            && (&old.token, old.batch) == (&new.token, new.batch)
+    };
+    old.len() == new.len() && old.iter().zip(new).all(same)
 }
 
 /// What of the API is fixed at the start; certificates and rates are not.

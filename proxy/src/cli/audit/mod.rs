@@ -7,6 +7,7 @@ mod pack;
 mod period;
 mod prove;
 mod retention;
+mod ship;
 mod subject;
 mod verify;
 
@@ -53,6 +54,8 @@ pub(super) enum Audit {
     Hold(retention::Holds),
     /// Delete records that are due.
     Expire(retention::Expire),
+    /// Tell how far the log was sent to other systems.
+    Ship(ship::Ship),
     /// Prove that a record is in the log, or that the log has only grown.
     Prove(prove::Prove),
     /// Verify a proof, without the log.
@@ -93,6 +96,7 @@ pub(super) fn run(command: Audit) -> u8 {
         Audit::Exposure(arguments) => subject::exposure(&arguments),
         Audit::Hold(arguments) => retention::hold(&arguments),
         Audit::Expire(arguments) => retention::expire(&arguments),
+        Audit::Ship(arguments) => ship::run(&arguments),
         Audit::Prove(arguments) => prove::run(&arguments),
         Audit::VerifyProof(arguments) => prove::verify(&arguments),
         Audit::Key { config } => key::run(&config),

@@ -21,6 +21,7 @@ pub use resource::*;
 
 use super::secret::Secret;
 use crate::audit::retention::Retention;
+use crate::audit::ship::Destination;
 
 /// A whole configuration without mistakes.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub struct Config {
     pub sealing: Sealing,
     /// `[retention]`
     pub retention: Retention,
+    /// `[[ship]]`, names unique.
+    pub ship: Vec<Destination>,
 }
 
 /// `[sealing]`: the keys of what is on disk and nobody else may read.

@@ -123,6 +123,72 @@ fn a_pack_may_be_of_everything_and_of_the_past() {
     assert!(manifest.last < manifest.signed, "the log has grown since");
 }
 
+/// The other verifier, over the unpacked files.
+fn python(files: &Files, manifest: &Manifest, seed: u8) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = serde_json::to_vec_pretty(manifest).unwrap();
+    let signature = manifest.sign(&bytes, &signer(1)).unwrap();
+    let own = [
+        (MANIFEST.to_owned(), bytes),
+        (SIGNATURE.to_owned(), signature.into_bytes()),
+    ];
+    for (path, bytes) in own.iter().chain(files) {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/verify_audit.py");
+    let mut command = std::process::Command::new("python3");
+    command
+        .arg("-B")
+        .arg(script)
+        .arg("--pack")
+        .arg(folder.path());
+    let output = command
+        .args(["--key", &key(seed).to_string()])
+        .output()
+        .unwrap();
+    match output.status.code() {
+        Some(0) => None,
+        Some(1) => Some(String::from_utf8(output.stderr).unwrap()),
+        _ => panic!("{}", String::from_utf8_lossy(&output.stderr)),
+    }
+}
+
+#[test]
+fn the_other_verifier_agrees() {
+    let folder = tempfile::tempdir().unwrap();
+    let past = packed(folder.path(), at(0), at(4));
+    for pack in [&PACK.1, &past] {
+        let (manifest, files) = unpacked(pack);
+        assert_eq!(python(&files, &manifest, 1), None);
+        assert!(
+            python(&files, &manifest, 2)
+                .unwrap()
+                .contains("not signed by a known key")
+        );
+        let mut changed = files.clone();
+        let segment = changed
+            .iter_mut()
+            .find(|(path, _)| path.ends_with("velumlog"));
+        segment.unwrap().1[100] ^= 1;
+        let said = python(&changed, &manifest, 1).unwrap();
+        assert!(
+            said.contains("not the file that the manifest has"),
+            "{said}"
+        );
+        // By somebody with the key, who makes the manifest anew.
+        let mut other = manifest.clone();
+        other.files = changed
+            .iter()
+            .map(|(path, bytes)| Entry::of(path, bytes))
+            .collect();
+        assert!(python(&changed, &other, 1).unwrap().contains("checksum"));
+        changed.pop();
+        assert!(python(&changed, &other, 1).unwrap().contains("is missing"));
+    }
+}
+
 #[test]
 fn another_key_is_refused() {
     assert!(wrong(&PACK.1, 2).contains("manifest.note"));
