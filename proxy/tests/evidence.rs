@@ -2,11 +2,14 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::house::{House, lived_in};
+use support::house::{CONFIG, House, lived_in};
 use tempfile::TempDir;
 use velum_core::audit::record::{Body, Channel, Effect, Record, SessionId, Status};
 use velum_core::audit::token::TokenKey;
@@ -19,6 +22,7 @@ use velum_proxy::audit::publisher::Publisher;
 use velum_proxy::audit::rebuild::Trust;
 use velum_proxy::audit::recover::recover;
 use velum_proxy::audit::signing::Signers;
+use velum_proxy::demo::cluster::Authority;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const SEED: [u8; 32] = [0x5e; 32];
@@ -266,4 +270,109 @@ fn what_is_due_is_deleted_by_the_gateway_and_no_hold_is_passed_over() {
     assert!(house.serve_and_stop(&[]), "{}", house.log());
     let export = ["audit", "export", "--kind", "admin"];
     assert!(house.run(&export).1.contains("records_expired"));
+}
+
+/// A receiver in Python that fails now and then; ended when it is dropped.
+struct Receiver {
+    child: Child,
+    port: u16,
+}
+
+impl Receiver {
+    fn start(house: &House, kind: &str, file: &str, more: &[&str]) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/receiver.py");
+        let mut command = Command::new("python3");
+        command
+            .arg("-B")
+            .arg(script)
+            .arg(kind)
+            .arg(house.path(file));
+        let mut child = command
+            .arg("7")
+            .args(more)
+            .current_dir(house.path(""))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Python runs");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("a pipe");
+        BufReader::new(out).read_line(&mut line).expect("its port");
+        let port = line.trim().parse().expect("a port");
+        Self { child, port }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+/// The sequences that a receiver has taken, each where it was taken first.
+fn taken(house: &House, file: &str) -> Vec<u64> {
+    let text = fs::read_to_string(house.path(file)).unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    let lines = text.lines().map(|line| line.parse().expect("a sequence"));
+    lines.filter(|sequence| seen.insert(*sequence)).collect()
+}
+
+/// Whatever receivers do, every record arrives, and in order.
+#[test]
+fn receivers_that_fail_lose_nothing() {
+    let house = with_old_records();
+    let authority = Authority::new().expect("an authority");
+    let server = authority.server().expect("a certificate");
+    fs::write(house.path("server.crt"), &server.certificate_pem).expect("a certificate");
+    fs::write(house.path("server.key"), &server.key_pem).expect("a key");
+    fs::write(house.path("ca.crt"), authority.certificate_pem()).expect("a certificate");
+    let tls = ["server.crt", "server.key"];
+    let receivers = [
+        Receiver::start(&house, "syslog", "plain", &[]),
+        Receiver::start(&house, "syslog", "secured", &tls),
+        Receiver::start(&house, "http", "otlp", &[]),
+        Receiver::start(&house, "http", "posted", &tls),
+    ];
+    fs::write(house.path("token"), "receiver-token\n").expect("a token");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(house.path("token"), mode).expect("a mode");
+    let [plain, secured, otlp, posted] = receivers.each_ref().map(|receiver| receiver.port);
+    let token = "token = { file = \"token\" }\nbatch = 30";
+    let ship = format!(
+        "[[ship]]\nname = \"plain\"\nkind = \"syslog\"\nurl = \"tcp://127.0.0.1:{plain}\"\n\
+         batch = 40\n\
+         [[ship]]\nname = \"secured\"\nkind = \"syslog\"\nurl = \"tls://localhost:{secured}\"\n\
+         ca = \"ca.crt\"\nbatch = 60\n\
+         [[ship]]\nname = \"otlp\"\nkind = \"otlp\"\nurl = \"http://127.0.0.1:{otlp}\"\n{token}\n\
+         [[ship]]\nname = \"posted\"\nkind = \"https\"\nurl = \"https://localhost:{posted}/in\"\n\
+         ca = \"ca.crt\"\n{token}\n"
+    );
+    fs::write(house.path("velum.toml"), format!("{CONFIG}\n{ship}")).expect("a configuration");
+    let files = ["plain", "secured", "otlp", "posted"];
+    let everything: Vec<u64> = (1..=402).collect();
+    // Twice: a gateway that is started again goes on where it was.
+    for _ in 0..2 {
+        let served = house.serve_while(&[], || {
+            let began = Instant::now();
+            let all = || files.iter().all(|file| taken(&house, file).len() >= 402);
+            while !all() && began.elapsed() < 3 * PATIENCE {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        assert!(served, "{}", house.log());
+    }
+    for file in files {
+        let taken = taken(&house, file);
+        assert_eq!(
+            taken[..402.min(taken.len())],
+            everything,
+            "{file}: {}",
+            house.log()
+        );
+    }
+    let (_, out, error) = house.run(&["audit", "ship", "--json"]);
+    let states: serde_json::Value = serde_json::from_str(&out).expect(&error);
+    assert_eq!(states.as_array().map(Vec::len), Some(4));
+    assert!(states[0]["sequence"].as_u64() >= Some(402), "{out}");
+    drop(receivers);
 }

@@ -20,6 +20,7 @@ use super::segment::{self, HEADER_BYTES, Place};
 mod evidence;
 mod retention;
 mod runs;
+mod ship;
 mod tamper;
 mod tree;
 mod witness;

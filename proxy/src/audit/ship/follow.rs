@@ -70,7 +70,15 @@ impl Follow {
                 records,
                 bytes,
             };
-            let is_at_end = open.read(&wanted, &mut batch, &mut size)?;
+            let is_at_end = match open.read(&wanted, &mut batch, &mut size) {
+                Ok(is_at_end) => is_at_end,
+                // What lies before the damage is sent first.
+                Err(_) if !batch.records.is_empty() => {
+                    self.go_to(batch.last() + 1);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             self.next = batch.records.last().map_or(self.next, |(at, _)| at + 1);
             if is_at_end {
                 // The next segment goes on, unless there is none yet.
