@@ -18,7 +18,7 @@ fn is_clean(what: &str, bytes: &[u8]) {
     }
 }
 
-pub fn no_canary_in_exports(bed: &Bed, driver: Driver) {
+pub(super) fn no_canary_in_exports(bed: &Bed, driver: Driver) {
     let kinds = [
         "approvals",
         "sessions",
@@ -36,7 +36,7 @@ pub fn no_canary_in_exports(bed: &Bed, driver: Driver) {
     }
 }
 
-pub fn no_canary_in_a_pack(bed: &Bed, driver: Driver) {
+pub(super) fn no_canary_in_a_pack(bed: &Bed, driver: Driver) {
     let gateway = bed.gateway(driver);
     let folder = tempfile::tempdir().expect("a folder");
     let pack = folder.path().join("pack.tar.zst");

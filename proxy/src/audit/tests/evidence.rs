@@ -10,6 +10,7 @@ use super::super::export::{Filter, Format, Kind, Writer, export};
 use super::runs::*;
 use super::*;
 
+mod large;
 mod pack;
 
 /// 2026-11-24T00:00:00Z
