@@ -376,3 +376,149 @@ fn receivers_that_fail_lose_nothing() {
     assert!(states[0]["sequence"].as_u64() >= Some(402), "{out}");
     drop(receivers);
 }
+
+/// What asks the storage past the gateway: `check` prints the objects' names and whether each is
+/// the file of that name, locked.
+const STORAGE: &str = r#"
+import os, sys, boto3
+storage = boto3.client("s3", endpoint_url=sys.argv[2], region_name="us-east-1",
+                       aws_access_key_id="key", aws_secret_access_key="secret")
+if sys.argv[1] == "make":
+    storage.create_bucket(Bucket="audit", ObjectLockEnabledForBucket=True)
+elif sys.argv[1] == "spoil":
+    storage.put_object(Bucket="audit", Key="velum/" + sys.argv[3], Body=b"another")
+else:
+    for found in storage.list_objects_v2(Bucket="audit")["Contents"]:
+        name = found["Key"].removeprefix("velum/")
+        object = storage.get_object(Bucket="audit", Key=found["Key"])
+        body = object["Body"].read()
+        if name.endswith(".velumlog"):
+            assert body == open(os.path.join("audit", name), "rb").read(), name
+        print(name, object.get("ObjectLockMode"), object.get("ObjectLockRetainUntilDate"))
+"#;
+
+/// Storage that speaks S3, in Python.
+struct Storage {
+    child: Child,
+    url: String,
+}
+
+impl Storage {
+    fn start(house: &House) -> Self {
+        let port = support::gateway::free_port();
+        let child = Command::new(python())
+            .args([
+                "-m",
+                "moto.server",
+                "-H",
+                "127.0.0.1",
+                "-p",
+                &port.to_string(),
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("moto runs");
+        let url = format!("http://127.0.0.1:{port}");
+        let storage = Self { child, url };
+        let began = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(began.elapsed() < PATIENCE, "moto does not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        storage.ask(house, &["make", &storage.url]);
+        storage
+    }
+
+    fn ask(&self, house: &House, arguments: &[&str]) -> String {
+        let mut command = Command::new(python());
+        command
+            .args(["-c", STORAGE])
+            .args(arguments)
+            .current_dir(house.path(""));
+        let output = command.output().expect("Python runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+/// The Python that `.ci/tools drivers` has made, with moto and boto3.
+fn python() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/drivers/venv/bin/python")
+}
+
+#[test]
+fn segments_that_ended_are_stored_and_locked() {
+    let house = with_old_records();
+    let storage = Storage::start(&house);
+    let last = "00000000000000000001.velumlog";
+    let archive = format!(
+        "[[archive]]\nname = \"worm\"\nendpoint = \"{}\"\nbucket = \"audit\"\nprefix = \"velum/\"\n\
+         access_key = {{ file = \"access\" }}\nsecret_key = {{ file = \"secret\" }}\n\
+         lock_days = 30\n",
+        storage.url
+    );
+    let mode: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    for (name, text) in [("access", "key\n"), ("secret", "secret\n")] {
+        fs::write(house.path(name), text).expect("a credential");
+        fs::set_permissions(house.path(name), mode.clone()).expect("a mode");
+    }
+    fs::write(house.path("velum.toml"), format!("{CONFIG}\n{archive}")).expect("a configuration");
+    // An object of that name that is another one is no success.
+    storage.ask(&house, &["spoil", &storage.url, last]);
+    let state = || {
+        let (_, out, error) = house.run(&["audit", "ship", "--json"]);
+        let states: serde_json::Value = serde_json::from_str(&out).expect(&error);
+        states[0].clone()
+    };
+    let wait = |what: &str, holds: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        while !holds() {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{what}: {} {}",
+                state(),
+                house.log()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let served = house.serve_while(&[], || {
+        wait("the other object is found", &|| {
+            state()["error"]
+                .as_str()
+                .is_some_and(|it| it.contains("is another object"))
+        });
+    });
+    assert!(served, "{}", house.log());
+    assert_eq!(house.run(&["audit", "ship"]).0, 1);
+    drop(storage);
+    let storage = Storage::start(&house);
+    let again = archive
+        .lines()
+        .map(|line| match line.starts_with("endpoint") {
+            true => format!("endpoint = \"{}\"\n", storage.url),
+            false => format!("{line}\n"),
+        });
+    let again: String = again.collect();
+    fs::write(house.path("velum.toml"), format!("{CONFIG}\n{again}")).expect("a configuration");
+    let served = house.serve_while(&[], || {
+        wait("all are stored", &|| {
+            state()["sequence"].as_u64() >= Some(400)
+        });
+    });
+    assert!(served, "{}", house.log());
+    let there = storage.ask(&house, &["check", &storage.url]);
+    let stored = there
+        .lines()
+        .filter(|line| line.contains(".velumlog COMPLIANCE 20"));
+    assert!(stored.count() > 10, "{there}");
+    assert!(there.contains("checkpoints/"), "{there}");
+}

@@ -7,13 +7,14 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `retention`, `ship`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
+//! * `gateway`, `api`, `sealing`, `retention`, `ship`, `archive`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
 //!   keys of an identity that proves itself by tokens; `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
 
 pub(crate) mod against;
 mod api;
+mod archive;
 pub mod coverage;
 mod cross;
 mod gateway;
@@ -178,9 +179,10 @@ fn build<'t>(
     let sealing = sealing::sealing(root.section("sealing").as_ref());
     let retention = retention::retention(root.section("retention").as_ref());
     let destinations = collect(&root, "ship", ship::destination);
+    let buckets = collect(&root, "archive", archive::bucket);
     root.finish();
 
-    cross::unique_destinations(&root, &destinations);
+    cross::unique_destinations(&root, &destinations, &buckets);
     let sections = cross::Sections {
         listeners: &listeners,
         issuers: &issuers,
@@ -209,6 +211,7 @@ fn build<'t>(
         sealing,
         retention,
         ship: values(destinations),
+        archive: values(buckets),
     })
 }
 

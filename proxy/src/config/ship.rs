@@ -49,7 +49,8 @@ pub(super) fn destination(section: &Section<'_>) -> Option<Destination> {
     })
 }
 
-fn is_name(name: &str) -> bool {
+/// A name that a file can bear.
+pub(super) fn is_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     (1..=NAME_BYTES).contains(&name.len()) && name.bytes().all(is_plain)
 }

@@ -230,7 +230,12 @@ fn first_records(config: &Config, signing_key: Body, log: Recovered) -> (Vec<Rec
 /// Sends the log to where the configuration says, until it is dropped. Sessions do not depend on it.
 fn ship(config: &Config) -> Option<Shipping> {
     let data_directory = &config.gateway.data_directory;
-    let shipping = Shipping::start(&config.audit.directory, data_directory, &config.ship);
+    let shipping = Shipping::start(
+        &config.audit.directory,
+        data_directory,
+        &config.ship,
+        &config.archive,
+    );
     shipping
         .map_err(|error| observe::event("not-shipped", &[("cause", Field::Cause(&error))]))
         .ok()
@@ -448,6 +453,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
             "audit.segment_bytes",
             old.audit.segment_bytes != new.audit.segment_bytes,
         ),
+        ("[[archive]]", old.archive != new.archive),
         ("[[ship]]", !same_destinations(&old.ship, &new.ship)),
         ("[retention]", old.retention != new.retention),
         ("audit.origin", old.audit.origin != new.audit.origin),

@@ -11,8 +11,10 @@
 //! see records twice, and knows them by their sequence.
 //!
 //! * [`follow`]: reads on where it was. [`cursor`]: how far a destination is.
+//! * [`bucket`]: segments that have ended, into storage that nobody can change.
 //! * [`text`]: records as the destinations want them. [`send`]: connections.
 
+pub mod bucket;
 pub mod cursor;
 pub mod follow;
 pub mod send;
@@ -26,6 +28,7 @@ use std::time::Duration;
 use crate::config::Secret;
 use crate::identity::place::Place;
 use crate::observe::{self, Field};
+use bucket::{Archive, Bucket};
 use cursor::Cursor;
 use follow::Follow;
 use text::Batch;
@@ -73,7 +76,7 @@ pub struct Shipping {
 }
 
 impl Shipping {
-    /// Starts a thread for each destination. Their cursors are in `data_directory`.
+    /// Starts a thread for each destination and each bucket. Their cursors are in `data_directory`.
     ///
     /// # Errors
     /// If there is no thread to be had.
@@ -81,8 +84,19 @@ impl Shipping {
         log: &Path,
         data_directory: &Path,
         destinations: &[Destination],
+        buckets: &[Bucket],
     ) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
+        for bucket in buckets {
+            let archive = Archive {
+                bucket: bucket.clone(),
+                log: log.to_owned(),
+                cursor: cursor::path(data_directory, &bucket.name),
+                stop: Arc::clone(&stop),
+            };
+            let named = std::thread::Builder::new().name("velum-archive".to_owned());
+            named.spawn(move || archive.run())?;
+        }
         for destination in destinations {
             let mut shipper = Shipper {
                 destination: destination.clone(),

@@ -35,9 +35,11 @@ pub(super) fn run(arguments: &Ship) -> u8 {
     let states: Vec<(&str, Cursor)> = config
         .ship
         .iter()
-        .map(|to| {
-            let path = cursor::path(&config.gateway.data_directory, &to.name);
-            (&*to.name, cursor::load(&path))
+        .map(|to| &*to.name)
+        .chain(config.archive.iter().map(|to| &*to.name))
+        .map(|name| {
+            let path = cursor::path(&config.gateway.data_directory, name);
+            (name, cursor::load(&path))
         })
         .collect();
     print(&match arguments.json {

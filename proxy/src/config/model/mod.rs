@@ -22,6 +22,7 @@ pub use resource::*;
 use super::secret::Secret;
 use crate::audit::retention::Retention;
 use crate::audit::ship::Destination;
+use crate::audit::ship::bucket::Bucket;
 
 /// A whole configuration without mistakes.
 #[derive(Debug)]
@@ -58,6 +59,8 @@ pub struct Config {
     pub retention: Retention,
     /// `[[ship]]`, names unique.
     pub ship: Vec<Destination>,
+    /// `[[archive]]`, names unique, those of `[[ship]]` among them.
+    pub archive: Vec<Bucket>,
 }
 
 /// `[sealing]`: the keys of what is on disk and nobody else may read.
