@@ -47,8 +47,8 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// The moment to which a record has to be kept.
-    fn due(&self, record: &Record) -> Timestamp {
+    /// The moment to which a record that was written at `time` has to be kept.
+    fn due(&self, record: &Record, time: Timestamp) -> Timestamp {
         let days = match &record.body {
             Body::Grant { .. } => self.approvals_days,
             Body::SessionOpened { .. }
@@ -59,7 +59,7 @@ impl Retention {
             }
             _ => self.admin_days,
         };
-        record.time.after_ms(days.saturating_mul(DAY_MS))
+        time.after_ms(days.saturating_mul(DAY_MS))
     }
 
     /// In words, for the record of an expiry.
@@ -268,6 +268,8 @@ fn looked_at(
     let mut open = Open::default();
     let (mut exchanged, mut newest) = (BTreeSet::new(), None);
     let mut next = paths.iter().peekable();
+    // No record is older than the one before it, whatever a clock that went back has said.
+    let mut time = Timestamp(0);
     read::scan(directory, 0, progress, |sequence, record| {
         while let Some((first, path)) = next.next_if(|(first, _)| *first <= sequence) {
             segments.push(Segment {
@@ -279,6 +281,7 @@ fn looked_at(
             });
         }
         open.tell(sequence, &record);
+        time = time.max(record.time);
         match &record.body {
             // Leads from one key to the next.
             Body::SigningKey { previous, .. } if previous.is_some() => {
@@ -291,7 +294,7 @@ fn looked_at(
         }
         if let Some(segment) = segments.last_mut() {
             segment.last = sequence;
-            segment.due = segment.due.max(retention.due(&record));
+            segment.due = segment.due.max(retention.due(&record, time));
             let covering = holds.iter().find(|(_, hold)| hold.covers(&record));
             if let (None, Some((name, _))) = (&segment.held, covering) {
                 segment.held = Some(name.clone());

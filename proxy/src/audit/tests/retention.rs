@@ -174,6 +174,28 @@ fn what_nobody_recorded_as_deleted_is_missed() {
     assert!(super::tamper::python(path, 1, &[]).is_some());
 }
 
+/// A gateway that began with the wrong clock has written no old records.
+#[test]
+fn a_clock_that_went_back_makes_nothing_due() {
+    let directory = days(1);
+    let path = directory.path();
+    let late = statements(9, 100).into_iter();
+    let late: Vec<Vec<Record>> = late
+        .map(|group| {
+            group
+                .into_iter()
+                .map(|it| moved(it, Timestamp(1)))
+                .collect()
+        })
+        .collect();
+    one_run(path, signers(1, None), &late, false).unwrap();
+    one_run(path, signers(1, None), &[], false).unwrap();
+    let plan = planned(path, kept(2), at(24));
+    let first = plan.segments.iter().map(|(_, it)| it.first).max();
+    assert_eq!(first, None, "{:?}", plan.segments);
+    assert!(!planned(path, kept(2), at(72)).segments.is_empty());
+}
+
 #[test]
 fn what_leads_from_key_to_key_is_never_due() {
     let directory = days(1);
