@@ -2,6 +2,7 @@
 """Verifies a Velum audit log, from the format that docs/audit-log.md describes and nothing else.
 
     verify_audit.py DIRECTORY --key VKEY-OR-FILE [--checkpoint FILE]... [--allow-unsigned]
+    verify_audit.py --pack FOLDER --key VKEY-OR-FILE
 
 Exit status 0: verified; 1: something is wrong, the first thing is named; 2: misuse.
 It shares no code with Velum. Python's standard library is all it needs.
@@ -10,6 +11,7 @@ It shares no code with Velum. Python's standard library is all it needs.
 import argparse
 import base64
 import hashlib
+import json
 import os
 import re
 import struct
@@ -168,11 +170,15 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
-def frames(directory, live):
-    """Sequence, payload and place of every record; raises at the first that is wrong."""
+def frames(directory, live, first, gap):
+    """Sequence, payload and place of every record from `first` on; raises at the first that is
+    wrong. Tells `gap` of records that are not there."""
     names = sorted(n for n in os.listdir(directory) if re.fullmatch(r"[0-9]{20}\.velumlog", n))
-    sequence, durable = 1, 0
+    sequence, durable = first, first - 1
     for name in names:
+        if int(name[:20]) > sequence:
+            gap(name, sequence, int(name[:20]) - 1)
+            sequence, durable = int(name[:20]), int(name[:20]) - 1
         with open(os.path.join(directory, name), "rb") as file:
             data = file.read()
         header = b"VELUMLOG" + struct.pack(">IIQ", 1, 0, sequence)
@@ -202,47 +208,298 @@ def frames(directory, live):
             raise Wrong(f"{name}: {len(data) - at} bytes follow the last record")
 
 
-def take(data, at, count):
-    if at + count > len(data):
-        raise Wrong("the record ends too early")
-    return data[at:at + count], at + count
+# ---- Records ---------------------------------------------------------------------------------
+
+class Fields:
+    """Reads the fields of a record, of which each has one encoding."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def bytes(self, count):
+        if self.at + count > len(self.data):
+            raise Wrong("the record ends too early")
+        self.at += count
+        return self.data[self.at - count:self.at]
+
+    def u8(self):
+        return self.bytes(1)[0]
+
+    def u32(self):
+        return int.from_bytes(self.bytes(4), "big")
+
+    def u64(self):
+        return int.from_bytes(self.bytes(8), "big")
+
+    def text(self):
+        try:
+            return self.bytes(self.u32()).decode()
+        except UnicodeDecodeError:
+            raise Wrong("a text that is not UTF-8")
+
+    def one_of(self, count):
+        value = self.u8()
+        if value >= count:
+            raise Wrong("a field has a value that nobody writes")
+        return value
+
+    def flag(self):
+        return self.one_of(2) == 1
+
+    def optional(self, read):
+        return read() if self.flag() else None
+
+    def list(self, read):
+        return [read() for _ in range(self.u32())]
+
+    def left(self):
+        return self.at < len(self.data)
+
+    def assertion(self):
+        return (self.text(), self.text(), self.list(self.text)) if self.left() else None
+
+    def reason(self):
+        text = self.text() if self.left() else None
+        if text == "":
+            raise Wrong("an empty reason, which nobody writes")
+        return text
+
+    def grant(self):
+        name = self.text()
+        if not re.fullmatch("gr_[0-9a-hjkmnp-tv-z]{16}", name):
+            raise Wrong("not a grant's name")
+        return name
+
+
+BODIES = {
+    1: lambda f: (f.text(), f.text(), f.flag(), f.flag(), f.text(), f.text(), f.bytes(32),
+                  f.assertion()),
+    2: lambda f: (f.text(), f.u64(), f.u64()),
+    3: lambda f: (f.u64(), f.one_of(2), f.one_of(3), f.text(), f.bytes(12),
+                  f.list(lambda: f.optional(lambda: f.bytes(12))), f.text()),
+    4: lambda f: (f.u64(), f.one_of(5), f.text(), f.optional(lambda: f.bytes(5)), f.u64(), f.u64(),
+                  f.list(lambda: (f.text(), f.u64())), f.u64()),
+    5: lambda f: (f.u64(),),
+    6: lambda f: (f.text(), f.bytes(5), f.reason()),
+    7: lambda f: (f.bytes(32),),
+    8: lambda f: (f.text(),),
+    20: lambda f: (f.grant(), f.one_of(10), f.u64(), f.text(), f.text(), f.text(), f.flag()),
+    21: lambda f: (f.text(), f.text(), f.text()),
+    32: lambda f: (f.text(), f.optional(f.text)),
+    33: lambda f: (f.text(),),
+    50: lambda f: (f.text(), f.text(), f.text(), f.text()),
+    51: lambda f: (f.text(), f.text(), f.text(), f.text(), f.text(), f.u64(), f.u64(), f.text()),
+    52: lambda f: (f.text(), f.text(), f.text(), f.text()),
+    53: lambda f: (f.text(), f.text(), f.list(lambda: (f.u64(), f.u64())),
+                   f.list(lambda: (f.u64(), f.u64(), f.u64(), f.bytes(32))), f.text()),
+}
 
 
 def record(payload):
-    """Kind, session and body of a record."""
-    head, at = take(payload, 0, 30)
-    length, version, kind, _, session = struct.unpack(">IBBQ16s", head)
-    if length != len(payload) - 4 or version != 1:
+    """Kind, session and fields of a record."""
+    fields = Fields(payload)
+    length, version, kind = fields.u32(), fields.u8(), fields.u8()
+    if length != len(payload) - 4 or version != 1 or kind not in BODIES:
         raise Wrong("not a record of version 1")
-    for _ in ("identity", "resource"):
-        size, at = take(payload, at, 4)
-        text, at = take(payload, at, int.from_bytes(size, "big"))
-        try:
-            text.decode()
-        except UnicodeDecodeError:
-            raise Wrong("a text that is not UTF-8")
-    return kind, session, payload[at:]
-
-
-def texts(body):
-    """The texts of a body of texts and flags, as that of kind 32."""
-    size = int.from_bytes(body[:4], "big")
-    key, rest = body[4:4 + size].decode(), body[4 + size:]
-    return key, rest[5:].decode() if rest[:1] == b"\1" else None
+    fields.u64()
+    session = fields.bytes(16)
+    fields.text(), fields.text()
+    body = BODIES[kind](fields)
+    if fields.left():
+        raise Wrong("bytes follow the record")
+    return kind, session, body
 
 
 # ---- The tree (RFC 6962) and the whole -------------------------------------------------------
+
+def node(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
 
 def root_of(peaks):
     if not peaks:
         return hashlib.sha256().digest()
     right = peaks[-1]
     for left in reversed(peaks[:-1]):
-        right = hashlib.sha256(b"\1" + left + right).digest()
+        right = node(left, right)
     return right
 
 
-def verify(directory, keys, anchors, live):
+def grow(peaks, count, leaf):
+    """Appends a leaf to the peaks of so many."""
+    while count & 1:
+        leaf, count = node(peaks.pop(), leaf), count >> 1
+    peaks.append(leaf)
+
+
+def peaks_of(row):
+    peaks = []
+    for count, leaf in enumerate(row):
+        grow(peaks, count, leaf)
+    return peaks
+
+
+class Tree:
+    """The tree of the records so far, held against its tiles (c2sp.org/tlog-tiles)."""
+
+    def __init__(self, directory, signed):
+        self.directory, self.signed = directory, signed
+        self.size, self.peaks, self.rows, self.wrong = 0, [], [], None
+
+    def root(self):
+        return root_of(self.peaks)
+
+    def hashes(self, level, index, width):
+        """The hashes of a tile, which may stand in a wider one; None if it is not there."""
+        path = f"{index % 1000:03}"
+        while index >= 1000:
+            index //= 1000
+            path = f"x{index % 1000:03}/{path}"
+        full = os.path.join(self.directory, "tile", str(level), path)
+        widths = os.listdir(full + ".p") if os.path.isdir(full + ".p") else []
+        widths = sorted(int(n) for n in widths if re.fullmatch("[1-9][0-9]{0,2}", n))
+        paths = [(width, f"{full}.p/{width}"), (256, full)]
+        paths += [(wider, f"{full}.p/{wider}") for wider in widths if wider > width]
+        for wide, path in paths:
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    data = file.read()
+                if len(data) != 32 * wide:
+                    return None
+                return [data[at:at + 32] for at in range(0, 32 * width, 32)]
+        return None
+
+    def compare(self, level, index, row):
+        found = self.hashes(level, index, len(row))
+        if found != row and self.wrong is None:
+            self.wrong = f"tile {index} of level {level} is missing, or has other hashes"
+
+    def push(self, leaf):
+        grow(self.peaks, self.size, leaf)
+        index, self.size = self.size, self.size + 1
+        for level in range(8):
+            if len(self.rows) == level:
+                self.rows.append([])
+            row, index = self.rows[level], index // 256
+            row.append(leaf)
+            if len(row) < 256:
+                break
+            if (index + 1) << 8 * level + 8 <= self.signed:
+                self.compare(level, index, row)
+            leaf, self.rows[level] = root_of(peaks_of(row)), []
+        if self.size == self.signed:
+            for level, row in enumerate(self.rows):
+                if row:
+                    self.compare(level, self.size >> 8 * level + 8, row)
+
+    def begin(self, size):
+        """Begins behind so many leaves, of which the tiles of the right edge are there."""
+        self.size, self.signed, rest, level = size, 0, size, 0
+        while rest:
+            width = rest % 256
+            row = self.hashes(level, rest // 256, width) if width else []
+            if row is None:
+                raise Wrong(f"the tiles of the tree before record {size + 1} are missing")
+            self.rows.append(row)
+            rest, level = rest >> 8, level + 1
+        self.peaks = [peak for row in reversed(self.rows) for peak in peaks_of(row)]
+
+    def fill(self, name, first, last, note):
+        """Leaves of records that were deleted, from their tiles."""
+        for index in range(first - 1, last):
+            width = min(256, self.signed - index // 256 * 256)
+            row = self.hashes(0, index // 256, width)
+            if row is None or index % 256 >= width:
+                raise Wrong(f"{name}: should begin with record {first}, and has no tiles before it")
+            self.push(row[index % 256])
+            note(self)
+
+
+def grown(old, old_root, size, root, path):
+    """The tree of `old` leaves is the beginning of that of `size` (RFC 9162, 2.1.4.2)."""
+    if old == size or old == 0:
+        return not path and (old == 0 or old_root == root)
+    path = ([old_root] if old & (old - 1) == 0 else []) + path
+    if not path or old > size:
+        return False
+    at, last = old - 1, size - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    left = right = path[0]
+    for hash in path[1:]:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            left, right = node(hash, left), node(hash, right)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            right = node(right, hash)
+        at, last = at >> 1, last >> 1
+    return left == old_root and right == root and last == 0
+
+
+def check_growth(directory, last, root, checkpoint, size, signed_root):
+    """The checkpoint's log has grown from an excerpt that ends with the record `last`."""
+    path = []
+    if last < size:
+        with open(os.path.join(directory, "growth"), "rb") as file:
+            text, note = file.read().decode().split("\n\n", 1)
+        lines = text.split("\n")
+        if lines[0] != f"old {last}" or note.encode() != checkpoint:
+            raise Wrong("the proof of growth is of something else")
+        path = [unbase64(line) for line in lines[1:]]
+    if not grown(last, root, size, signed_root, path):
+        raise Wrong("the records are not those that were signed")
+
+
+def judge(records, note, story):
+    """Walks over the records; notes what they say of each other and of the log."""
+    for size, payload, where in records:
+        try:
+            kind, session, body = record(payload)
+        except Wrong as wrong:
+            raise Wrong(f"{where}: {wrong}")
+        begun, statement = story["begun"], (session, body[0])
+        if kind == 3 and begun.setdefault(statement, where) is not where:
+            raise Wrong(f"{where}: a second INTENT of a statement")
+        if kind in (4, 5) and begun.pop(statement, None) is None and not story["late"]:
+            raise Wrong(f"{where}: the end of a statement that never began")
+        if kind == 8 and body[0] == "started":
+            story["late"] = False
+            if begun:
+                raise Wrong(f"{min(begun.values())}: the end of a statement is not recorded")
+        if kind == 32:
+            story["named"].append((size, *body))
+        if kind == 53:
+            story["expired"] = (size, body[2])
+        note(payload)
+
+
+def check_gaps(gaps, expired, signed):
+    """What is not there was deleted when due, and that is on record."""
+    at, runs = expired
+    for name, first, last in gaps:
+        if at > signed or not any(low <= first and last <= high for low, high in runs):
+            raise Wrong(f"{name}: should begin with record {first}")
+
+
+def follow(handovers, keys, named, roots):
+    """Adds the keys that the known ones were handed over to."""
+    for note in handovers:
+        try:
+            _, signed, root = open_checkpoint(note, keys)
+        except Wrong:
+            continue
+        if roots.get(signed) != root:
+            raise Wrong(f"a handover was signed for {signed} records that this log never had")
+        for at, key, previous in named:
+            if at <= signed and previous and read_key(previous) in keys:
+                open_checkpoint(note, [read_key(key)])  # both have signed it
+                keys.append(read_key(key))
+
+
+def verify(directory, keys, anchors, live, excerpt=None):
     def load(name):
         with open(os.path.join(directory, name), "rb") as file:
             return file.read()
@@ -255,47 +512,46 @@ def verify(directory, keys, anchors, live):
     handovers = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     handovers = [load(os.path.join("handovers", name)) for name in handovers]
     wanted = {read_checkpoint(note)[1] for note in [checkpoint, *handovers, *anchors.values()]}
-    roots, peaks, size, begun, named = {0: root_of([])}, [], 0, {}, []
-    for size, payload, where in frames(directory, live):
-        try:
-            kind, session, body = record(payload)
-        except Wrong as wrong:
-            raise Wrong(f"{where}: {wrong}")
-        statement = (session, body[:8])
-        if kind == 3 and begun.setdefault(statement, where) is not where:
-            raise Wrong(f"{where}: a second INTENT of a statement")
-        if kind in (4, 5) and begun.pop(statement, None) is None:
-            raise Wrong(f"{where}: the end of a statement that never began")
-        if kind == 8 and body == b"\0\0\0\x07started" and begun:
-            raise Wrong(f"{min(begun.values())}: the end of a statement is not recorded")
-        if kind == 32:
-            named.append((size, *texts(body)))
-        leaf, count = hashlib.sha256(b"\0" + payload).digest(), size - 1
-        while count & 1:
-            leaf, count = hashlib.sha256(b"\1" + peaks.pop() + leaf).digest(), count >> 1
-        peaks.append(leaf)
-        if size in wanted:
-            roots[size] = root_of(peaks)
+    first, last = excerpt or (1, 0)
+    wanted.add(last)
+    tree = Tree(directory, read_checkpoint(checkpoint)[1])
+    roots, gaps = {0: root_of([])}, []
+    story = {"begun": {}, "late": bool(excerpt), "named": [], "expired": (0, [])}
 
-    for note in handovers:
-        try:
-            _, signed, root = open_checkpoint(note, keys)
-        except Wrong:
-            continue
-        if roots.get(signed) != root:
-            raise Wrong(f"a handover was signed for {signed} records that this log never had")
-        for at, key, previous in named:
-            if at <= signed and previous and read_key(previous) in keys:
-                open_checkpoint(note, [read_key(key)])  # both have signed it
-                keys.append(read_key(key))
+    def keep(tree):
+        if tree.size in wanted:
+            roots[tree.size] = tree.root()
+
+    def note(payload):
+        tree.push(hashlib.sha256(b"\0" + payload).digest())
+        keep(tree)
+
+    def gap(name, start, end):
+        gaps.append((name, start, end))
+        story["late"] = True
+        tree.fill(name, start, end, keep)
+
+    if excerpt:
+        tree.begin(first - 1)
+    judge(frames(directory, live, first, gap), note, story)
+    size = tree.size
+    follow(handovers, keys, story["named"], roots)
     try:
         origin, signed, root = open_checkpoint(checkpoint, keys)
     except Wrong as wrong:
         raise Wrong(f"the checkpoint: {wrong}")
+    if excerpt:
+        if size != last or gaps:
+            raise Wrong(f"the excerpt should go from record {first} to {last}")
+        check_growth(directory, last, roots[last], checkpoint, signed, root)
+        return origin, signed, root
     if signed > size:
         raise Wrong(f"the log has {size} records, but {signed} were signed")
     if roots[signed] != root:
         raise Wrong(f"the first {signed} records are not those that were signed")
+    check_gaps(gaps, story["expired"], signed)
+    if tree.wrong:
+        raise Wrong(tree.wrong)
     for name, note in anchors.items():
         try:
             other, old, old_root = open_checkpoint(note, keys)
@@ -309,15 +565,49 @@ def verify(directory, keys, anchors, live):
             raise Wrong(f"the log was rewritten or forked before record {old}")
     if size > signed and not live:
         raise Wrong(f"the last {size - signed} records are not signed")
-    return f"verified: {signed} records of {origin}, root {base64.b64encode(root).decode()}"
+    return origin, signed, root
+
+
+# ---- A pack that was unpacked ----------------------------------------------------------------
+
+def verify_pack(folder, keys):
+    def load(name):
+        with open(os.path.join(folder, name), "rb") as file:
+            return file.read()
+
+    data = load("manifest.json")
+    manifest = json.loads(data)
+    text, lines = split_note(load("manifest.note"))
+    digest = hashlib.sha256(data).hexdigest()
+    if text != f"velum-pack/v1\n{manifest['log']}\n{digest}\n":
+        raise Wrong("manifest.note is of another manifest")
+    known = [key for key in keys if (key[0], key[1]) == lines[0][:2] and key[0] == manifest["log"]]
+    if len(lines) != 1 or not known or not signed_by(known[0][2], text.encode(), lines[0][2]):
+        raise Wrong("manifest.note is not signed by a known key")
+    files = {file["path"]: file for file in manifest["files"]}
+    there = {os.path.relpath(os.path.join(path, name), folder)
+             for path, _, names in os.walk(folder) for name in names}
+    if there != files.keys() | {"manifest.json", "manifest.note"}:
+        odd = sorted(there ^ (files.keys() | {"manifest.json", "manifest.note"}))[0]
+        raise Wrong(f"{odd} is missing, or not in the manifest")
+    for path, file in files.items():
+        if hashlib.sha256(load(path)).hexdigest() != file["sha256"]:
+            raise Wrong(f"{path} is not the file that the manifest has")
+    excerpt = (manifest["first"], manifest["last"])
+    origin, signed, root = verify(os.path.join(folder, "log"), keys, {}, False, excerpt)
+    said = (manifest["log"], manifest["signed"], manifest["root"])
+    if said != (origin, signed, base64.b64encode(root).decode()):
+        raise Wrong("the manifest says another log")
+    return origin, signed, root
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Verifies a Velum audit log.")
-    parser.add_argument("directory")
+    parser = argparse.ArgumentParser(description="Verifies a Velum audit log, or a pack of one.")
+    parser.add_argument("directory", help="of the log; with --pack, of the unpacked pack")
     parser.add_argument("--key", action="append", required=True, help="a verifier key, or a file")
     parser.add_argument("--checkpoint", action="append", default=[], help="kept from earlier")
     parser.add_argument("--allow-unsigned", action="store_true", help="of a log in use")
+    parser.add_argument("--pack", action="store_true", help="an auditor's pack")
     arguments = parser.parse_args()
     try:
         keys = [key for text in arguments.key for key in read_keys(text)]
@@ -325,7 +615,13 @@ def main():
         for name in arguments.checkpoint:
             with open(name, "rb") as file:
                 anchors[name] = file.read()
-        print(verify(arguments.directory, keys, anchors, arguments.allow_unsigned))
+        if arguments.pack:
+            origin, signed, root = verify_pack(arguments.directory, keys)
+        else:
+            live = arguments.allow_unsigned
+            origin, signed, root = verify(arguments.directory, keys, anchors, live)
+        root = base64.b64encode(root).decode()
+        print(f"verified: {signed} records of {origin}, root {root}")
     except Wrong as wrong:
         print(wrong, file=sys.stderr)
         sys.exit(1)

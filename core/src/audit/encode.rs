@@ -15,6 +15,8 @@
 //! that records that were written before decode as they did.
 #![deny(clippy::indexing_slicing)]
 
+mod custody;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -148,6 +150,7 @@ fn kind(body: &Body) -> u8 {
         Body::Grant { .. } => GRANT,
         Body::Administration { .. } => ADMINISTRATION,
         Body::Login { .. } => LOGIN,
+        Body::Custody(it) => custody::kind(it),
     }
 }
 
@@ -236,6 +239,7 @@ impl Encoder<'_> {
             Body::Grant { .. } | Body::Administration { .. } | Body::Login { .. } => {
                 self.decision(body);
             }
+            Body::Custody(it) => custody::encode(self, it),
         }
     }
 
@@ -466,6 +470,7 @@ impl<'a> Decoder<'a> {
                 client_address: self.string()?,
                 reason: self.string()?,
             },
+            _ if custody::is_kind(kind) => Body::Custody(custody::decode(self, kind)?),
             _ => return Err(DecodeError::Invalid("kind")),
         })
     }

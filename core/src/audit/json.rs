@@ -1,5 +1,6 @@
 //! Records as JSON lines, for people and for other systems.
 
+use super::custody::{Act, Custody};
 use super::record::{Asserted, Body, Channel, Effect, Record, Status};
 use super::token::Token;
 use crate::time::Timestamp;
@@ -85,6 +86,7 @@ fn body(object: &mut Object, body: &Body) {
         }
         Body::Grant { .. } | Body::Administration { .. } => decision(object, body),
         Body::Login { .. } => login(object, body),
+        Body::Custody(it) => custody(object, it),
     }
 }
 
@@ -150,6 +152,59 @@ fn login(object: &mut Object, body: &Body) {
     object.text("login_session", session);
     object.text("client_address", client_address);
     object.text("reason", reason);
+}
+
+fn custody(object: &mut Object, custody: &Custody) {
+    object.text("event", custody.act.as_str());
+    object.text("note", &custody.note);
+    object.text("actor", &custody.actor);
+    match &custody.act {
+        Act::Taken { what, scope } => {
+            object.text("what", what);
+            object.text("scope", scope);
+        }
+        Act::Held {
+            hold,
+            identity,
+            resource,
+            from,
+            until,
+            why,
+        } => {
+            object.text("hold", hold);
+            object.text("held_identity", identity);
+            object.text("held_resource", resource);
+            object.text("from", &rfc3339(*from));
+            object.text("until", &rfc3339(*until));
+            object.text("why", why);
+        }
+        Act::Released { hold, why } => {
+            object.text("hold", hold);
+            object.text("why", why);
+        }
+        Act::Expired {
+            gone,
+            segments,
+            terms,
+        } => {
+            let gone: Vec<_> = gone
+                .iter()
+                .map(|(first, last)| format!("[{first},{last}]"))
+                .collect();
+            object.raw("gone", &format!("[{}]", gone.join(",")));
+            let segments = segments.iter().map(|segment| {
+                let mut object = Object::new();
+                object.raw("first", &segment.first.to_string());
+                object.raw("last", &segment.last.to_string());
+                object.text("due", &rfc3339(segment.due));
+                object.text("sha256", &hex(&segment.sha256));
+                object.finish()
+            });
+            let segments: Vec<_> = segments.collect();
+            object.raw("segments", &format!("[{}]", segments.join(",")));
+            object.text("terms", terms);
+        }
+    }
 }
 
 fn asserted(object: &mut Object, assertion: &Asserted) {

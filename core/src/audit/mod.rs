@@ -1,11 +1,12 @@
 //! What a session leaves behind: records without PHI.
 //!
-//! * [`record`]: the records.
+//! * [`record`]: the records; [`custody`]: those about the log itself.
 //! * [`encode`]: their canonical bytes, `Record::encode` and `Record::decode`; as JSON lines with
 //!   `Record::to_json`.
 //! * [`token`]: keyed tokens that stand for literals and bind values.
 //! * [`tree`]: the log of them as a Merkle tree: tiles, checkpoints, proofs, witnesses.
 
+pub mod custody;
 pub mod encode;
 mod json;
 pub mod record;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::custody::Custody;
 pub use super::encode::DecodeError;
 use super::token::Token;
 use crate::grant::{EventKind, GrantId};
@@ -217,6 +218,8 @@ pub enum Body {
         /// What the browser was not told; empty: there is no more to say.
         reason: String,
     },
+    /// Somebody did something with the log itself.
+    Custody(Custody),
 }
 
 /// What an issuer says about whoever has shown its token.

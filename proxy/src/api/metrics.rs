@@ -17,6 +17,9 @@ use prometheus_client::registry::Registry;
 use super::Api;
 use super::principal::{Principal, Role};
 use super::problem::Problem;
+use crate::audit::ship::cursor;
+use crate::audit::store;
+use crate::config::Config;
 use crate::planes::Shared;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -88,6 +91,52 @@ impl Collector for Figures {
     }
 }
 
+/// How far the log was sent, as the destinations' cursors say.
+#[derive(Debug)]
+struct Shipped {
+    /// Destination, and the last record that it has taken.
+    taken: Vec<(String, u64)>,
+    /// Records that the log's checkpoint covers.
+    signed: u64,
+}
+
+impl Shipped {
+    fn of(config: &Config) -> Self {
+        let names = config.ship.iter().map(|to| &to.name);
+        let names = names.chain(config.archive.iter().map(|to| &to.name));
+        let taken = names.map(|name| {
+            let path = cursor::path(&config.gateway.data_directory, name);
+            (name.clone(), cursor::load(&path).sequence)
+        });
+        let checkpoint = store::read_checkpoint(&config.audit.directory);
+        let signed = checkpoint.ok().flatten().and_then(|it| store::size_of(&it));
+        Self {
+            taken: taken.collect(),
+            signed: signed.unwrap_or(0),
+        }
+    }
+}
+
+impl Collector for Shipped {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let gauge = ConstGauge::new(self.signed);
+        let help = "Audit records that are signed";
+        let metric = encoder.encode_descriptor("audit_signed", help, None, gauge.metric_type())?;
+        gauge.encode(metric)?;
+        if self.taken.is_empty() {
+            return Ok(());
+        }
+        let help = "The last audit record that a destination has taken";
+        let kind = gauge.metric_type();
+        let mut family = encoder.encode_descriptor("audit_shipped", help, None, kind)?;
+        for (name, sequence) in &self.taken {
+            let labels = [("to", name.as_str())];
+            ConstGauge::new(*sequence).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
 /// All figures, for who may read everything.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, body = str), (status = 401), (status = 403)))]
@@ -98,6 +147,7 @@ pub(super) async fn metrics(
     caller.must_be(&[Role::Auditor, Role::Admin])?;
     let mut registry = Registry::with_prefix("velum");
     registry.register_collector(Box::new(Figures(Arc::clone(api.desk.shared()))));
+    registry.register_collector(Box::new(Shipped::of(&api.desk.config())));
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|_| Problem::timeout())?;
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text))

@@ -27,8 +27,22 @@ pub fn from_secret(secret: &Secret) -> TokenKey {
 /// # Errors
 /// When the file cannot be read or made, or holds anything but 32 bytes.
 pub fn from_data_directory(directory: &Path) -> io::Result<TokenKey> {
-    let key = made_once(directory, FILE, || Ok(Zeroizing::new(random()?.to_vec())))?;
-    let key: &[u8; 32] = key.as_slice().try_into().map_err(|_| {
+    token_key(&made_once(directory, FILE, || {
+        Ok(Zeroizing::new(random()?.to_vec()))
+    })?)
+}
+
+/// The key in the data directory; `None` if there is none yet.
+///
+/// # Errors
+/// As [`from_data_directory`].
+pub fn existing(directory: &Path) -> io::Result<Option<TokenKey>> {
+    let key = read(&directory.join(FILE))?;
+    key.map(|key| token_key(&key)).transpose()
+}
+
+fn token_key(key: &[u8]) -> io::Result<TokenKey> {
+    let key: &[u8; 32] = key.try_into().map_err(|_| {
         let what = "the key of the tokens is not of 32 bytes";
         io::Error::new(io::ErrorKind::InvalidData, what)
     })?;

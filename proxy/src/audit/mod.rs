@@ -19,19 +19,33 @@
 //! * [`rebuild`]: the tree of a log, held against its last checkpoint at a start.
 //! * [`read`]: reads the records back; [`verify`]: verifies them all; [`prove`]: proves one.
 //! * [`witness`]: cosigns other logs' checkpoints.
+//! * [`export`]: rows out of the records. [`pack`]: all that an auditor needs of a period.
+//! * [`configurations`]: keeps their texts. [`subject`]: what is known of a person, of an identity.
+//! * [`ship`]: sends records to other systems.
+//! * [`retention`]: which records are due; [`expired`]: which are gone.
+//! * [`notes`]: tells the gateway what was done with its log; [`custodian`] records it.
 //! * [`key`]: the key of the tokens; [`signing`]: the keys that sign checkpoints.
 
+pub mod configurations;
+pub mod custodian;
+pub mod expired;
+pub mod export;
 pub mod key;
 pub mod log;
 pub mod medium;
+pub mod notes;
+pub mod pack;
 pub mod prove;
 pub mod publisher;
 pub mod read;
 pub mod rebuild;
 pub mod recover;
+pub mod retention;
 pub mod segment;
+pub mod ship;
 pub mod signing;
 pub mod store;
+pub mod subject;
 #[cfg(test)]
 mod tests;
 pub mod verify;

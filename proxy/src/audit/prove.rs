@@ -20,6 +20,8 @@ pub enum ProveError {
     Read(ReadError),
     /// Its checkpoint or a tile cannot be read.
     Io(PathBuf, io::Error),
+    /// A tile is not there, or is none: the log is damaged.
+    Tile(io::Error),
     /// There is no checkpoint, or it is none.
     Checkpoint(CheckpointError),
     /// Not in the log.
@@ -45,6 +47,9 @@ impl fmt::Display for ProveError {
         match self {
             ProveError::Read(error) => error.fmt(f),
             ProveError::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            ProveError::Tile(error) => {
+                write!(f, "{error}: `velum audit verify` says more")
+            }
             ProveError::Checkpoint(error) => error.fmt(f),
             ProveError::NoSuchRecord { sequence, signed } => {
                 write!(
@@ -102,7 +107,7 @@ pub fn inclusion(directory: &Path, sequence: u64) -> Result<InclusionProof, Prov
     let entry = entry.ok_or_else(missing)?;
     let mut tiles = Tiles::new(directory);
     let path = proof::inclusion(index, size, |height, at| tiles.subtree(height, at, size));
-    let path = path.map_err(|error| ProveError::Io(directory.to_owned(), error))?;
+    let path = path.map_err(ProveError::Tile)?;
     proof::verify_inclusion(leaf_hash(&entry), index, size, root, &path)?;
     Ok(InclusionProof {
         entry,
@@ -132,7 +137,7 @@ pub fn consistency(directory: &Path, older: Option<&[u8]>) -> Result<Consistency
     let mut tiles = Tiles::new(directory);
     let subtree = |height, at| tiles.subtree(height, at, newest.size);
     let path = proof::consistency(old, newest.size, subtree);
-    let path = path.map_err(|error| ProveError::Io(directory.to_owned(), error))?;
+    let path = path.map_err(ProveError::Tile)?;
     proof::verify_consistency((old, old_root), (newest.size, newest.root), &path)?;
     Ok(ConsistencyProof {
         old,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use velum_core::audit::record::Record;
 
+use super::expired;
 use super::segment::{self, Place};
 
 /// Why a log cannot be read on.
@@ -84,8 +85,22 @@ pub(super) fn segment_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
 pub fn for_each(
     directory: &Path,
     from: u64,
+    each: impl FnMut(u64, Record) -> bool,
+) -> Result<(), ReadError> {
+    scan(directory, from, &mut |_| {}, each)
+}
+
+/// As [`for_each`]; tells `progress` how many bytes are read.
+///
+/// # Errors
+/// Likewise.
+pub fn scan(
+    directory: &Path,
+    from: u64,
+    progress: &mut dyn FnMut(u64),
     mut each: impl FnMut(u64, Record) -> bool,
 ) -> Result<(), ReadError> {
+    let mut read = 0;
     let segments = segments(directory)?;
     // The last segment that begins at or before `from`.
     let start = segments
@@ -106,7 +121,10 @@ pub fn for_each(
             }
             return Err(damaged(0, "a header"));
         }
-        if expected.is_some_and(|expected| expected != *first) {
+        // Records that were deleted when due are passed over.
+        let is_gone =
+            |expected: u64| expired::load(directory).covers(expected, first.saturating_sub(1));
+        if expected.is_some_and(|expected| expected != *first && !is_gone(expected)) {
             return Err(damaged(0, "the sequence to go on"));
         }
         let mut sequence = *first;
@@ -129,10 +147,15 @@ pub fn for_each(
                     }
                     at = frame.end;
                     sequence += 1;
+                    if sequence.is_multiple_of(0x1_0000) {
+                        progress(read + at as u64);
+                    }
                 }
             }
         }
         expected = Some(sequence);
+        read += bytes.len() as u64;
+        progress(read);
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use velum_core::audit::record::Body;
 use velum_core::audit::tree::{Edge, Hash, SignedCheckpoint, Tile, VerifierKey, leaf_hash};
 
+use super::expired::Gone;
 use super::read::{self, ReadError};
 use super::recover::{RecoverError, STARTED, STOPPED};
 use super::segment::{self, HEADER_BYTES, Place};
@@ -61,6 +62,8 @@ pub(super) struct Known<'s> {
     pub(super) verified_from: usize,
     /// A run has recorded its signing key: then there has been a checkpoint.
     pub(super) is_signed: bool,
+    /// What was deleted when due.
+    pub(super) gone: &'s Gone,
 }
 
 /// Builds the tree and compares it.
@@ -194,7 +197,12 @@ fn compared(
 
 /// The tree from the records alone.
 fn whole(known: &Known<'_>, at: Option<u64>) -> Result<Grown, ReadError> {
-    if let Some((_, path)) = known.segments.first().filter(|(first, _)| *first != 1) {
+    let is_missing = |first: u64| first != 1 && !known.gone.covers(1, first.saturating_sub(1));
+    if let Some((_, path)) = known
+        .segments
+        .first()
+        .filter(|(first, _)| is_missing(*first))
+    {
         return Err(ReadError::Damaged {
             path: path.clone(),
             offset: 0,
@@ -233,14 +241,23 @@ fn grow(
     let mut missing = Vec::new();
     let root_of = |edge: &Edge| (at == Some(edge.size())).then(|| edge.root());
     let mut root = root_of(&edge);
+    let mut tiles = Tiles::new(known.directory);
     for (first, path) in known.segments.iter().skip(from) {
         let damaged = |offset, what| ReadError::Damaged {
             path: path.clone(),
             offset,
             what,
         };
-        if *first != edge.size() + 1 {
-            return Err(damaged(0, "the sequence to go on"));
+        let before = edge.size();
+        if *first != before + 1 {
+            if !known.gone.covers(before + 1, first.saturating_sub(1)) {
+                return Err(damaged(0, "the sequence to go on"));
+            }
+            let filled = tiles.leaves(before, first - 1, |_, leaf| {
+                edge.push(leaf);
+                root = root.or_else(|| root_of(&edge));
+            });
+            filled.map_err(|_| damaged(0, "tiles of the records that were deleted before it"))?;
         }
         let bytes = read::segment_bytes(path)?;
         let mut offset = HEADER_BYTES;

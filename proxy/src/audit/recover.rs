@@ -12,6 +12,7 @@ use std::time::Duration;
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::time::Timestamp;
 
+use super::expired::{self, Gone};
 use super::key::open_lock;
 use super::medium::sync_directory;
 use super::read::{self, ReadError};
@@ -158,19 +159,21 @@ pub fn recover(directory: &Path, now: Timestamp, trust: &Trust) -> Result<Recove
     let lock = lock(directory)?;
     let mut segments = read::segments(directory)?;
     drop_unborn(&mut segments, directory)?;
+    let gone = expired::confirmed(directory)?;
     let Replayed {
         next_sequence,
         open,
         tail,
         verified_from,
         is_signed,
-    } = replay(&segments)?;
+    } = replay(&segments, &gone)?;
     let known = Known {
         directory,
         segments: &segments,
         size: next_sequence - 1,
         verified_from,
         is_signed,
+        gone: &gone,
     };
     let tree = rebuild::build(&known, trust)?;
     let torn = match tail {
@@ -273,7 +276,7 @@ struct Tail {
 
 /// Verifies segments from the newest back, until the last run and enough bytes are seen; then
 /// tells their stories in order.
-fn replay(segments: &[(u64, PathBuf)]) -> Result<Replayed, ReadError> {
+fn replay(segments: &[(u64, PathBuf)], gone: &Gone) -> Result<Replayed, ReadError> {
     let mut stories = Vec::new();
     let mut next_sequence = segments.first().map_or(1, |(first, _)| *first);
     let mut tail = None;
@@ -296,7 +299,9 @@ fn replay(segments: &[(u64, PathBuf)]) -> Result<Replayed, ReadError> {
                 is_empty: next == *first,
             });
         }
-        if following.is_some_and(|following| following != next) {
+        let goes_on =
+            |following: u64| following == next || gone.covers(next, following.saturating_sub(1));
+        if following.is_some_and(|following| !goes_on(following)) {
             let what = "the sequence to go on in the next segment";
             return Err(ReadError::Damaged {
                 path: path.clone(),

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use velum_core::audit::tree::{Hash, Tile, tile};
+use velum_core::audit::tree::{Checkpoint, Hash, Note, Tile, tile};
 use velum_core::limits::NOTE_BYTES;
 
 use super::medium::sync_directory;
@@ -93,6 +93,13 @@ pub fn read_checkpoint(directory: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// The records that a checkpoint says it covers; nobody has verified it.
+pub fn size_of(checkpoint: &[u8]) -> Option<u64> {
+    let note = Note::parse(checkpoint).ok()?;
+    let says = Checkpoint::parse(note.text()).ok()?;
+    Some(says.size)
+}
+
 /// The bytes of a note's file; of one that is too long, enough to see that it is.
 ///
 /// # Errors
@@ -161,6 +168,37 @@ impl Tiles {
         }
         self.cache.insert(tile, hashes.clone());
         Ok(hashes)
+    }
+
+    /// Gives the leaves from `first` to the one before `end`, counted from 0.
+    ///
+    /// # Errors
+    /// As [`Tiles::hashes`].
+    pub fn leaves(
+        &mut self,
+        first: u64,
+        end: u64,
+        mut each: impl FnMut(u64, Hash),
+    ) -> io::Result<()> {
+        let mut at = first;
+        while at < end {
+            let index = at / tile::WIDTH;
+            let stop = end.min((index + 1) * tile::WIDTH);
+            let width = (stop - index * tile::WIDTH) as u16;
+            let hashes = self.hashes(Tile {
+                level: 0,
+                index,
+                width,
+            })?;
+            for hash in hashes.into_iter().skip((at % tile::WIDTH) as usize) {
+                each(at, hash);
+                at += 1;
+            }
+            if at != stop {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(())
     }
 
     /// The root of a perfect subtree, in a tree of `size` leaves.

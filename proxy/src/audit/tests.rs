@@ -17,7 +17,10 @@ use super::rebuild::Trust;
 use super::recover::{self, RecoverError};
 use super::segment::{self, HEADER_BYTES, Place};
 
+mod evidence;
+mod retention;
 mod runs;
+mod ship;
 mod tamper;
 mod tree;
 mod witness;

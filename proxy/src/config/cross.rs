@@ -6,6 +6,8 @@ use super::Placed;
 use super::model::*;
 use super::problem::{closest, one_of};
 use super::reader::Section;
+use crate::audit::ship::Destination;
+use crate::audit::ship::bucket::Bucket;
 
 /// All sections that refer to each other.
 pub(super) struct Sections<'s> {
@@ -61,6 +63,20 @@ pub(super) fn check(root: &Section<'_>, sections: &Sections<'_>) {
         catalogs(root, identity, sections);
         deciders(root, identity);
     }
+}
+
+/// A destination's name names its cursor.
+pub(super) fn unique_destinations(
+    root: &Section<'_>,
+    destinations: &[Placed<Destination>],
+    buckets: &[Placed<Bucket>],
+) {
+    let named = destinations
+        .iter()
+        .map(|it| (it.span.clone(), &it.value.name));
+    let named = named.chain(buckets.iter().map(|it| (it.span.clone(), &it.value.name)));
+    let all: Vec<_> = named.map(|(span, value)| Placed { span, value }).collect();
+    unique(root, "destination", &all, |name| (*name).clone());
 }
 
 /// Whoever needs a grant needs somebody who can give it.

@@ -7,14 +7,15 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `issuer`, `identity`, `resource`, `policy`: one section each;
-//!   `oidc`: the keys of an identity that proves itself by tokens; `login`, `saml`: people;
-//!   `strategy`: what a policy's rules do.
+//! * `gateway`, `api`, `sealing`, `retention`, `ship`, `archive`, `issuer`, `identity`, `resource`,
+//!   `policy`: one section each; `oidc`: the keys of an identity that proves itself by tokens;
+//!   `login`, `saml`: people; `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
 
 pub(crate) mod against;
 mod api;
+mod archive;
 pub mod coverage;
 mod cross;
 mod gateway;
@@ -28,10 +29,12 @@ pub mod problem;
 pub mod profile;
 mod reader;
 mod resource;
+mod retention;
 mod saml;
 mod scope;
 mod sealing;
 pub mod secret;
+mod ship;
 mod strategy;
 #[cfg(test)]
 mod tests;
@@ -179,8 +182,12 @@ fn build<'t>(
     let saml = collect(&root, "saml", |section| saml::saml(&root, section));
     let login = login::login(root.section("login").as_ref());
     let sealing = sealing::sealing(root.section("sealing").as_ref());
+    let retention = retention::retention(root.section("retention").as_ref());
+    let destinations = collect(&root, "ship", ship::destination);
+    let buckets = collect(&root, "archive", archive::bucket);
     root.finish();
 
+    cross::unique_destinations(&root, &destinations, &buckets);
     let sections = cross::Sections {
         listeners: &listeners,
         issuers: &issuers,
@@ -194,6 +201,7 @@ fn build<'t>(
     Some(Config {
         path: path.to_owned(),
         sha256: Sha256::digest(text.as_bytes()).into(),
+        text: text.into(),
         gateway,
         listeners: values(listeners),
         audit: audit?,
@@ -210,6 +218,9 @@ fn build<'t>(
         login,
         saml: values(saml),
         sealing,
+        retention,
+        ship: values(destinations),
+        archive: values(buckets),
     })
 }
 

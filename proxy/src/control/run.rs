@@ -14,12 +14,14 @@ use velum_core::error::{Refusal, SqlState};
 
 use super::loader::Loader;
 use super::snapshot::{self, Keys};
-use super::start::{StartError, choice, control_uses_ring};
+use super::start::{StartError, choice, control_uses_ring, keep_text};
 use crate::api::{self, Api};
+use crate::audit::custodian;
 use crate::audit::log::{Log, LogFailed};
 use crate::audit::medium::{Medium, PlainDisk, RingDisk};
 use crate::audit::publisher::Publisher;
 use crate::audit::recover::{Recovered, STARTED, STOPPED};
+use crate::audit::ship::{Destination, Shipping};
 use crate::audit::writer::{Command, Writer};
 use crate::config::model::{self, Audit};
 use crate::config::{Config, Secret};
@@ -140,7 +142,13 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     };
     announce(&config, &shared, &plane);
     let _starter_is_gone = ready.send(Ok(plane.addresses().to_vec()));
+    let _shipping = ship(&config);
     let joined = joined(plane);
+    let notes = {
+        let (directory, retention) = (config.audit.directory.clone(), config.retention);
+        custodian::run(directory, retention, commands.clone())
+    };
+    let notes = tokio::task::spawn_local(notes);
     let control = Control {
         config,
         keys,
@@ -152,6 +160,7 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     };
     let ended = control.run(orders, requests, writer, joined).await;
     keys_kept.abort();
+    notes.abort();
     drop(lock);
     ended
 }
@@ -216,6 +225,20 @@ fn first_records(config: &Config, signing_key: Body, log: Recovered) -> (Vec<Rec
         first.push(record(Body::CheckpointOverruled { cause }));
     }
     (first, next_sequence, lock)
+}
+
+/// Sends the log to where the configuration says, until it is dropped. Sessions do not depend on it.
+fn ship(config: &Config) -> Option<Shipping> {
+    let data_directory = &config.gateway.data_directory;
+    let shipping = Shipping::start(
+        &config.audit.directory,
+        data_directory,
+        &config.ship,
+        &config.archive,
+    );
+    shipping
+        .map_err(|error| observe::event("not-shipped", &[("cause", Field::Cause(&error))]))
+        .ok()
 }
 
 /// Joins the data threads on a thread of its own: joining blocks.
@@ -348,6 +371,7 @@ impl Control {
         let previous = self.shared.snapshot.load_full();
         let snapshot = snapshot::build(&config, &self.keys, Some(&previous));
         let snapshot = snapshot.map_err(|error| error.to_string())?;
+        keep_text(&config).map_err(|error| error.to_string())?;
         let loaded = record(Body::ConfigurationLoaded {
             sha256: config.sha256,
         });
@@ -429,6 +453,9 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
             "audit.segment_bytes",
             old.audit.segment_bytes != new.audit.segment_bytes,
         ),
+        ("[[archive]]", old.archive != new.archive),
+        ("[[ship]]", !same_destinations(&old.ship, &new.ship)),
+        ("[retention]", old.retention != new.retention),
         ("audit.origin", old.audit.origin != new.audit.origin),
         ("audit.key and the signing keys", keys(old) != keys(new)),
         (
@@ -443,6 +470,15 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
     checks
         .into_iter()
         .find_map(|(what, differs)| differs.then_some(what))
+}
+
+/// Certificates aside.
+fn same_destinations(old: &[Destination], new: &[Destination]) -> bool {
+    let same = |(old, new): (&Destination, &Destination)| {
+        (&old.name, old.protocol, &old.place) == (&new.name, new.protocol, &new.place)
+            && (&old.token, old.batch) == (&new.token, new.batch)
+    };
+    old.len() == new.len() && old.iter().zip(new).all(same)
 }
 
 /// What of the API is fixed at the start; certificates and rates are not.

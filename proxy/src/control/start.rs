@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::run::{self, Ended, Order, Parts};
 use super::snapshot::{self, Keys, Unusable};
 use super::vault::Vault;
+use crate::audit::configurations;
 use crate::audit::key;
 use crate::audit::publisher::Publisher;
 use crate::audit::rebuild::Trust;
@@ -92,6 +93,7 @@ impl Gateway {
         let count = config.gateway.threads.unwrap_or_else(cores);
         let (shared, receivers) = Shared::new(snapshot, count).map_err(StartError::System)?;
         let (log, publisher, signing_key) = open_log(&config)?;
+        keep_text(&config).map_err(StartError::System)?;
         let store = store(&config)?;
         let (orders, obeyed) = mpsc::channel(ORDERS);
         let (ready, is_ready) = oneshot::channel();
@@ -203,6 +205,18 @@ fn store(config: &Config) -> Result<Option<StoreHandle>, StartError> {
     let store = Store::open(&config.gateway.data_directory).map_err(StartError::Store)?;
     let handle = StoreHandle::spawn(store).map_err(StartError::System)?;
     Ok(Some(handle))
+}
+
+/// Keeps the text of a configuration that comes into force, for whoever reads the records later.
+pub(super) fn keep_text(config: &Config) -> io::Result<()> {
+    let directory = &config.gateway.data_directory;
+    configurations::keep(directory, &config.text).map_err(|error| {
+        let what = format!(
+            "keeping the configuration in {}: {error}",
+            directory.display()
+        );
+        io::Error::new(error.kind(), what)
+    })
 }
 
 fn cores() -> usize {

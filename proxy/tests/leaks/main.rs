@@ -9,6 +9,7 @@ mod composites;
 mod counted;
 mod derived;
 mod elsewhere;
+mod evidence;
 mod guarded;
 mod limited;
 mod paths;
@@ -583,6 +584,8 @@ fn no_canary_on_disk(bed: &Shared) -> Vec<Trial> {
                     "the audit log is empty"
                 );
                 no_canary_in_files(&bed, driver);
+                evidence::no_canary_in_exports(&bed, driver);
+                evidence::no_canary_in_a_pack(&bed, driver);
                 Ok(())
             },
         )

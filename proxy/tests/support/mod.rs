@@ -4,6 +4,7 @@
 //! * [`bed`]: one PostgreSQL and one gateway for each data plane, started when first used.
 //! * [`gateway`]: one `velum serve` with its folder, log and audit directory.
 //! * [`clinic`]: the tables, and every form in which a canary could leave.
+//! * [`house`]: a gateway without a database, and commands beside it.
 //! * [`client`]: a client that keeps every byte, and sends whatever it is told to.
 #![allow(
     dead_code,
@@ -16,6 +17,7 @@ pub mod bed;
 pub mod client;
 pub mod clinic;
 pub mod gateway;
+pub mod house;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 #![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 use super::*;
+use crate::audit::custody::{Act, Custody, Expired};
 use crate::grant::GrantId;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -58,6 +59,7 @@ fn body() -> BoxedStrategy<Body> {
             .prop_map(|(key, previous)| Body::SigningKey { key, previous }),
         text().prop_map(|cause| Body::CheckpointOverruled { cause }),
         grant(),
+        custody(),
         (text(), text(), text()).prop_map(|(actor, event, subject)| Body::Administration {
             actor,
             event,
@@ -99,6 +101,38 @@ fn grant() -> impl Strategy<Value = Body> {
                 alarm,
             },
         )
+}
+
+fn custody() -> impl Strategy<Value = Body> {
+    let time = || any::<u64>().prop_map(Timestamp);
+    let expired = (any::<(u64, u64)>(), time(), any::<[u8; 32]>());
+    let expired = expired.prop_map(|((first, last), due, sha256)| Expired {
+        first,
+        last,
+        due,
+        sha256,
+    });
+    let gone = vec(any::<(u64, u64)>(), 0..3);
+    let act = prop_oneof![
+        (text(), text()).prop_map(|(what, scope)| Act::Taken { what, scope }),
+        (text(), text(), text(), time(), time(), text()).prop_map(
+            |(hold, identity, resource, from, until, why)| Act::Held {
+                hold,
+                identity,
+                resource,
+                from,
+                until,
+                why,
+            }
+        ),
+        (text(), text()).prop_map(|(hold, why)| Act::Released { hold, why }),
+        (gone, vec(expired, 0..3), text()).prop_map(|(gone, segments, terms)| Act::Expired {
+            gone,
+            segments,
+            terms,
+        }),
+    ];
+    (text(), text(), act).prop_map(|(note, actor, act)| Body::Custody(Custody { note, actor, act }))
 }
 
 fn asserted() -> impl Strategy<Value = Option<Asserted>> {

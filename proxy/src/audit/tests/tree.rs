@@ -2,6 +2,7 @@
 
 use velum_core::audit::tree::{Edge, SignedCheckpoint, leaf_hash};
 
+use super::super::expired::Gone;
 use super::super::publisher::Publisher;
 use super::super::rebuild::{self, Known};
 use super::super::store;
@@ -192,12 +193,14 @@ fn tiles_stand_for_what_is_not_read_again() {
     one_run(directory, signers(1, None), &statements(1, 600), false).unwrap();
     let segments = read::segments(directory).unwrap();
     assert!(segments.len() > 4);
+    let gone = Gone::default();
     let known = |from| Known {
         directory,
         segments: &segments,
         size: 1_203,
         verified_from: from,
         is_signed: true,
+        gone: &gone,
     };
     let trust = Trust {
         keys: vec![key(1)],

@@ -58,7 +58,7 @@ fn every_record_is_proved_and_every_growth() {
     fs::remove_dir_all(directory.join("tile/0")).unwrap();
     assert!(matches!(
         prove::inclusion(directory, 6),
-        Err(ProveError::Io(..))
+        Err(ProveError::Tile(_))
     ));
 }
 

@@ -217,6 +217,13 @@ pub enum Problem {
     NotCosigned(String),
     /// The session that was asked for.
     NoSuchSession(String),
+    /// The tree before the first record of an excerpt is not there.
+    Before {
+        /// The record that it begins with.
+        first: u64,
+    },
+    /// An excerpt is not a part of the log that was signed.
+    Excerpt(String),
 }
 
 impl fmt::Display for Problem {
@@ -338,6 +345,10 @@ impl Problem {
             Problem::NoSuchSession(session) => {
                 write!(f, "the log has no session whose name begins with {session}")
             }
+            Problem::Before { first } => {
+                write!(f, "the tiles of the tree before record {first} are missing")
+            }
+            Problem::Excerpt(what) => write!(f, "the excerpt: {what}"),
             _ => Ok(()),
         }
     }

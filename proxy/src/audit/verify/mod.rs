@@ -13,7 +13,9 @@
 //! * `walk`: the records, in order; `tiles`: the tree's files beside them.
 //! * `story`: what records say of each other.
 //! * `trust`: which keys are believed, and what they have signed.
+//! * [`excerpt`]: a part of a log.
 
+pub mod excerpt;
 pub mod finding;
 mod story;
 mod tiles;
@@ -51,6 +53,8 @@ pub struct Options {
     /// Records behind the checkpoint, and a torn tail, are no finding, as in a log that a
     /// gateway is writing or that was copied from under one.
     pub allows_unsigned: bool,
+    /// It is a part of a log: first and last record. It has to be as whole as a log that was closed.
+    pub excerpt: Option<(u64, u64)>,
 }
 
 /// What was found to be true.
@@ -58,6 +62,8 @@ pub struct Options {
 pub struct Report {
     /// Records that were read.
     pub records: u64,
+    /// Of those, the ones that the checkpoint covers.
+    pub verified: u64,
     /// Segments that hold them.
     pub segments: usize,
     /// Bytes of the segments.
@@ -112,12 +118,18 @@ pub fn verify(
     }
     let is_live = options.allows_unsigned || recover::is_in_use(directory);
     let mut walk = walk::Walk::new(directory, &claims, options.session.clone(), is_live);
+    if let Some((first, last)) = options.excerpt {
+        walk.begin(excerpt::before(directory, first)?, last);
+    }
     walk.segments(&segments, progress)?;
     let mut report = walk.story.report();
     report.segments = segments.len();
     report.bytes = walk.bytes;
     report.remarks.append(&mut walk.remarks);
-    claims.judge(&mut walk, options, is_live, &mut report)?;
+    match options.excerpt {
+        Some((_, last)) => claims.judge_excerpt(directory, &walk, options, last, &mut report)?,
+        None => claims.judge(&mut walk, options, is_live, &mut report)?,
+    }
     if let (Some(wanted), None) = (&options.session, &report.session) {
         return Err(Finding::somewhere(Problem::NoSuchSession(wanted.clone())).into());
     }

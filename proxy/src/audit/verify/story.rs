@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use velum_core::audit::custody::Act;
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::time::Timestamp;
 
 use super::Report;
 use super::finding::{Finding, Place, Problem};
+use crate::audit::expired::Gone;
 use crate::audit::recover::STARTED;
 
 /// Threads hand their records over in batches, so that they come a little out of order. What is
@@ -55,8 +57,12 @@ pub(super) struct Story {
     pub(super) has_stopped: bool,
     pub(super) keys: Vec<NamedKey>,
     overruled: Vec<(u64, String)>,
+    /// Expiries: record, time and what is gone after it.
+    pub(super) expired: Vec<(u64, Timestamp, Gone)>,
     wanted: Option<String>,
     session: Option<SessionReport>,
+    /// Until the first start: statements may have begun before the first record.
+    begins_late: bool,
 }
 
 impl Story {
@@ -65,6 +71,11 @@ impl Story {
             wanted,
             ..Self::default()
         }
+    }
+
+    /// There are records before the first that it is told.
+    pub(super) fn begin_late(&mut self) {
+        self.begins_late = true;
     }
 
     /// Takes the next record.
@@ -88,10 +99,14 @@ impl Story {
             }
             Body::Outcome { statement, .. } | Body::OutcomeUnknown { statement } => {
                 let began = self.open.remove(&key(*statement));
+                if began.is_none() && self.begins_late {
+                    return Ok(());
+                }
                 let problem = Problem::OutcomeWithoutIntent(*statement);
                 began.ok_or_else(|| Finding::at(place(), problem))?;
             }
             Body::Gateway { event } if event == STARTED => {
+                self.begins_late = false;
                 let oldest = self.open.iter().min_by_key(|(_, place)| place.sequence);
                 if let Some(((_, statement), place)) = oldest {
                     return Err(Finding::at(place.clone(), Problem::NeverEnded(*statement)));
@@ -107,6 +122,15 @@ impl Story {
                         key: key.clone(),
                         previous: previous.clone(),
                     });
+                }
+            }
+            Body::Custody(custody) => {
+                if let Act::Expired { gone, .. } = &custody.act {
+                    let gone = Gone {
+                        record: sequence,
+                        runs: gone.clone(),
+                    };
+                    self.expired.push((sequence, record.time, gone));
                 }
             }
             Body::CheckpointOverruled { cause } => self.overruled.push((sequence, cause.clone())),

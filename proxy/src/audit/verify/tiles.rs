@@ -34,6 +34,21 @@ impl TileWatch {
         }
     }
 
+    /// Begins behind leaves that are not looked at; nor are tiles.
+    pub(super) fn begin(&mut self, edge: Edge) {
+        self.edge = edge;
+        self.signed = 0;
+    }
+
+    /// The leaves of records that are not there, from the tiles: `first` is the sequence of the
+    /// first, `last` that of the last.
+    pub(super) fn leaves(&mut self, first: u64, last: u64) -> io::Result<Vec<Hash>> {
+        let mut leaves = Vec::new();
+        self.files
+            .leaves(first - 1, last, |_, leaf| leaves.push(leaf))?;
+        Ok(leaves)
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.edge.size()
     }

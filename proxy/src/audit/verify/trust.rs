@@ -8,8 +8,9 @@ use velum_core::audit::tree::{Checkpoint, CheckpointError, Note, SignedCheckpoin
 
 use super::finding::{Failure, Finding, Problem};
 use super::walk::Walk;
-use super::{Options, Report};
+use super::{Options, Report, excerpt};
 use crate::audit::store;
+use crate::observe::rfc3339;
 
 /// A checkpoint that nobody has verified yet.
 struct Claim {
@@ -93,6 +94,7 @@ impl Claims {
         let signed = SignedCheckpoint::open(&claim.bytes, &keys);
         let signed = signed.map_err(|error| Finding::somewhere(Problem::Checkpoint(error)))?;
         compare(walk, &signed)?;
+        gaps(walk, signed.checkpoint.size, report)?;
         report.origin = signed.checkpoint.origin.clone();
         report.signed = signed.checkpoint.size;
         report.root = signed.checkpoint.root.to_string();
@@ -117,6 +119,30 @@ impl Claims {
             }
         }
         unsigned(walk, is_live, report)
+    }
+
+    /// Holds the claims against the records of an excerpt that ends with the record `last`.
+    pub(super) fn judge_excerpt(
+        &self,
+        directory: &Path,
+        walk: &Walk,
+        options: &Options,
+        last: u64,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let keys = self.keys(walk, options, report)?;
+        let Some(claim) = &self.checkpoint else {
+            return Err(Finding::somewhere(Problem::NoCheckpoint).into());
+        };
+        let signed = SignedCheckpoint::open(&claim.bytes, &keys);
+        let signed = signed.map_err(|error| Finding::somewhere(Problem::Checkpoint(error)))?;
+        excerpt::compare(directory, walk, last, &claim.bytes, &signed, &keys)?;
+        report.origin = signed.checkpoint.origin.clone();
+        report.signed = signed.checkpoint.size;
+        report.root = signed.checkpoint.root.to_string();
+        report.signed_by = signed.by_log.iter().map(VerifierKey::to_string).collect();
+        report.verified = report.records;
+        Ok(())
     }
 
     /// The keys that were given, and those that they lead to.
@@ -237,8 +263,33 @@ fn compare(walk: &mut Walk, signed: &SignedCheckpoint) -> Result<(), Failure> {
     }
 }
 
+/// What is not there was deleted when due, and a signed record says so.
+fn gaps(walk: &mut Walk, signed: u64, report: &mut Report) -> Result<(), Failure> {
+    let expired = walk.story.expired.iter();
+    let expired: Vec<_> = expired.filter(|(at, _, _)| *at <= signed).collect();
+    let newest = expired.last();
+    for (behind, first, last) in &walk.gaps {
+        if newest.is_none_or(|(_, _, gone)| !gone.covers(*first, *last)) {
+            let problem = Problem::SegmentOrder { expected: *first };
+            return Err(Finding::at(behind.clone(), problem).into());
+        }
+        let of = expired
+            .iter()
+            .find(|(_, _, gone)| gone.covers(*first, *last));
+        if let Some((record, time, _)) = of {
+            report.remarks.push(format!(
+                "{} records ({first} to {last}) were deleted when due, on {}, by record {record}",
+                last + 1 - first,
+                rfc3339(*time)
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn unsigned(walk: &mut Walk, is_live: bool, report: &mut Report) -> Result<(), Failure> {
     let records = walk.size() - report.signed;
+    report.verified = report.records.saturating_sub(records);
     if records == 0 {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use velum_core::audit::record::Record;
-use velum_core::audit::tree::{Hash, leaf_hash};
+use velum_core::audit::tree::{Edge, Hash, leaf_hash};
 
 use super::finding::{Failure, Finding, Place, Problem};
 use super::story::Story;
@@ -26,6 +26,10 @@ pub(super) struct Walk {
     /// Bytes that were read.
     pub(super) bytes: u64,
     pub(super) remarks: Vec<String>,
+    /// Records that are not there: the segment behind them, the first and the last.
+    pub(super) gaps: Vec<(Place, u64, u64)>,
+    /// It is a part of a log, which has no gaps.
+    is_excerpt: bool,
     /// A tail that a gateway may be writing is passed over.
     is_live: bool,
     durable: u64,
@@ -49,6 +53,8 @@ impl Walk {
             signed,
             bytes: 0,
             remarks: Vec::new(),
+            gaps: Vec::new(),
+            is_excerpt: false,
             is_live,
             durable: 0,
             scratch: Vec::new(),
@@ -57,7 +63,18 @@ impl Walk {
         walk
     }
 
-    /// Records that were read.
+    /// Begins behind the records of `edge`, and is to end with the record `last`.
+    pub(super) fn begin(&mut self, edge: Edge, last: u64) {
+        self.durable = edge.size();
+        self.tiles.begin(edge);
+        self.story.begin_late();
+        self.is_excerpt = true;
+        self.roots.insert(last, None);
+        self.signed = u64::MAX;
+        self.note_root();
+    }
+
+    /// Records of the tree.
     pub(super) fn size(&self) -> u64 {
         self.tiles.size()
     }
@@ -93,6 +110,30 @@ impl Walk {
         Ok(())
     }
 
+    /// Takes the leaves of records that are not there from the tiles. Whether they may be missing
+    /// is judged in the end.
+    fn fill(&mut self, behind: Place, first: u64) -> Result<(), Box<Finding>> {
+        let last = behind.sequence - 1;
+        let mut at = first;
+        while at <= last {
+            // A tile at a time.
+            let stop = last.min((at - 1) / 256 * 256 + 256);
+            let Ok(leaves) = self.tiles.leaves(at, stop) else {
+                let problem = Problem::SegmentOrder { expected: first };
+                return Err(Finding::at(behind, problem));
+            };
+            for leaf in leaves {
+                self.tiles.push(leaf, || behind.clone());
+                self.note_root();
+            }
+            at = stop + 1;
+        }
+        self.durable = last;
+        self.story.begin_late();
+        self.gaps.push((behind, first, last));
+        Ok(())
+    }
+
     fn segment(
         &mut self,
         name: &Arc<str>,
@@ -107,7 +148,9 @@ impl Walk {
             sequence,
         };
         let expected = self.size() + 1;
-        if first != expected {
+        if first > expected && !self.is_excerpt {
+            self.fill(place(0, first), expected)?;
+        } else if first != expected {
             let problem = Problem::SegmentOrder { expected };
             return Err(Finding::at(place(0, first), problem).into());
         }
@@ -175,7 +218,7 @@ impl Walk {
         self.story.tell(sequence, &record, &place)?;
         self.tiles.push(leaf_hash(frame.payload), &place);
         self.note_root();
-        if sequence == self.signed + 1 {
+        if sequence.checked_sub(1) == Some(self.signed) {
             self.first_unsigned = Some(place());
         }
         Ok(())

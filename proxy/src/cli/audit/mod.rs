@@ -1,14 +1,21 @@
 //! `velum audit`
 
+mod export;
 mod key;
 pub(in crate::cli) mod keys;
+mod pack;
+mod period;
 mod prove;
+mod retention;
+mod ship;
+mod subject;
 mod verify;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
+use velum_core::audit::custody::{Act, Custody, Expired};
 use velum_core::audit::record::{Asserted, Body, Record};
 
 use super::{DONE, FOUND, complain, print};
@@ -35,6 +42,20 @@ pub(super) enum Audit {
     },
     /// Verify the whole log against its signed checkpoint, and those that were kept elsewhere.
     Verify(verify::Verify),
+    /// Read evidence out of the log, for people or for other systems.
+    Export(export::Export),
+    /// Make one archive of all that an auditor needs of a period.
+    Pack(pack::Pack),
+    /// List statements that name a value, by its token (45 CFR 164.528).
+    Disclosures(subject::Disclosures),
+    /// Sum up what an identity has seen (45 CFR 164.402).
+    Exposure(subject::Exposure),
+    /// Keep records from being deleted when they are due.
+    Hold(retention::Holds),
+    /// Delete records that are due.
+    Expire(retention::Expire),
+    /// Tell how far the log was sent to other systems.
+    Ship(ship::Ship),
     /// Prove that a record is in the log, or that the log has only grown.
     Prove(prove::Prove),
     /// Verify a proof, without the log.
@@ -69,6 +90,13 @@ pub(super) fn run(command: Audit) -> u8 {
             no_follow,
         } => tail(&which, lines, !no_follow),
         Audit::Verify(arguments) => verify::run(arguments),
+        Audit::Export(arguments) => export::run(&arguments),
+        Audit::Pack(arguments) => pack::run(&arguments),
+        Audit::Disclosures(arguments) => subject::disclosures(&arguments),
+        Audit::Exposure(arguments) => subject::exposure(&arguments),
+        Audit::Hold(arguments) => retention::hold(&arguments),
+        Audit::Expire(arguments) => retention::expire(&arguments),
+        Audit::Ship(arguments) => ship::run(&arguments),
         Audit::Prove(arguments) => prove::run(&arguments),
         Audit::VerifyProof(arguments) => prove::verify(&arguments),
         Audit::Key { config } => key::run(&config),
@@ -247,6 +275,7 @@ fn what(body: &Body) -> String {
         Body::SigningKey { key, previous } => signed(key, previous.as_deref()),
         Body::CheckpointOverruled { cause } => format!("accepted all the same: {cause}"),
         Body::Grant { .. } | Body::Administration { .. } | Body::Login { .. } => decision(body),
+        Body::Custody(it) => custody(it),
     }
 }
 
@@ -303,6 +332,27 @@ fn decision(body: &Body) -> String {
             format!("{event} {actor} at {issuer} from {client_address} {session}{reason}")
         }
         _ => String::new(),
+    }
+}
+
+/// What is done with the log itself.
+fn custody(custody: &Custody) -> String {
+    let actor = custody.actor.escape_debug();
+    match &custody.act {
+        Act::Taken { what, scope } => format!("{what} by {actor}: {}", scope.escape_debug()),
+        Act::Held { hold, why, .. } => {
+            format!("hold {hold} placed by {actor}: {}", why.escape_debug())
+        }
+        Act::Released { hold, why } => {
+            format!("hold {hold} released by {actor}: {}", why.escape_debug())
+        }
+        Act::Expired {
+            segments, terms, ..
+        } => {
+            let count = |it: &Expired| it.last.saturating_sub(it.first).saturating_add(1);
+            let records = segments.iter().map(count).fold(0, u64::saturating_add);
+            format!("{records} records deleted when due by {actor} ({terms})")
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use velum_core::audit::tree::{Checkpoint, SignedCheckpoint, VerifierKey};
 use super::keys::{all_keys, bytes};
 use super::{json_line, text_line};
 use crate::audit::prove::{self, ProveError};
+use crate::audit::read::ReadError;
 use crate::cli::{DONE, FOUND, MISUSE, complain, print};
 
 #[derive(Args)]
@@ -65,7 +66,9 @@ pub(super) fn run(arguments: &Prove) -> u8 {
             print(&text);
             DONE
         }
-        Err(error @ (ProveError::Io(..) | ProveError::Read(_))) => misuse(&error.to_string()),
+        Err(error @ (ProveError::Io(..) | ProveError::Read(ReadError::Io { .. }))) => {
+            misuse(&error.to_string())
+        }
         Err(error) => found(&error.to_string()),
     }
 }

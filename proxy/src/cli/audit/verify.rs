@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::keys::{all_keys, bytes};
+use super::pack;
 use crate::audit::read;
 use crate::audit::verify::{Anchor, Failure, Options, Place, Report, verify};
 use crate::cli::{DONE, FOUND, MISUSE, complain, print, progress};
@@ -13,7 +14,7 @@ use crate::observe::rfc3339;
 
 #[derive(Args)]
 pub(in crate::cli) struct Verify {
-    /// The audit directory.
+    /// The audit directory, or an auditor's pack.
     directory: PathBuf,
     /// A verifier key of the log or of a witness, as `velum audit key` prints it, or a file of
     /// them. May be given again.
@@ -44,6 +45,9 @@ pub(super) fn run(arguments: Verify) -> u8 {
             return MISUSE;
         }
     };
+    if arguments.directory.is_file() {
+        return pack::verify(&arguments.directory, &options, arguments.json);
+    }
     let segments = read::segments(&arguments.directory).unwrap_or_default();
     let sizes = segments.iter().filter_map(|(_, path)| path.metadata().ok());
     let bar = progress::bytes("verifying", sizes.map(|metadata| metadata.len()).sum());
@@ -83,6 +87,7 @@ fn options(arguments: &Verify) -> Result<Options, String> {
             .as_ref()
             .map(|session| session.to_ascii_lowercase()),
         allows_unsigned: arguments.allow_unsigned,
+        excerpt: None,
     })
 }
 
@@ -113,16 +118,17 @@ fn failed(failure: &Failure, json: bool) -> u8 {
 
 fn text(report: &Report) -> String {
     let Report {
-        records,
         segments,
         origin,
         signed,
         root,
         ..
     } = report;
+    // What nobody has signed yet is read, and not verified.
+    let verified = report.verified;
     let (from, to) = (rfc3339(report.first_time), rfc3339(report.last_time));
     let mut lines = vec![
-        format!("verified: {records} records in {segments} segments, {from} to {to}"),
+        format!("verified: {verified} records in {segments} segments, {from} to {to}"),
         format!("signed:   {signed} records of {origin}, root {root}"),
     ];
     lines.extend(
@@ -174,6 +180,7 @@ fn document(report: &Report) -> Value {
     json!({
         "verified": true,
         "records": report.records,
+        "verified_records": report.verified,
         "segments": report.segments,
         "bytes": report.bytes,
         "first_time": rfc3339(report.first_time),

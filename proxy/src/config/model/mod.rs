@@ -23,6 +23,9 @@ pub use policy::*;
 pub use resource::*;
 
 use super::secret::Secret;
+use crate::audit::retention::Retention;
+use crate::audit::ship::Destination;
+use crate::audit::ship::bucket::Bucket;
 
 /// A whole configuration without mistakes.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub struct Config {
     pub path: PathBuf,
     /// SHA-256 of the file's text.
     pub sha256: [u8; 32],
+    /// The file's text; it holds no secret.
+    pub text: Arc<str>,
     /// `[gateway]`
     pub gateway: Gateway,
     /// `[[listener]]`, at least one.
@@ -57,6 +62,12 @@ pub struct Config {
     pub saml: Vec<Saml>,
     /// `[sealing]`
     pub sealing: Sealing,
+    /// `[retention]`
+    pub retention: Retention,
+    /// `[[ship]]`, names unique.
+    pub ship: Vec<Destination>,
+    /// `[[archive]]`, names unique, those of `[[ship]]` among them.
+    pub archive: Vec<Bucket>,
 }
 
 /// `[sealing]`: the keys of what is on disk and nobody else may read.
