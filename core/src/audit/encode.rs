@@ -15,6 +15,8 @@
 //! that records that were written before decode as they did.
 #![deny(clippy::indexing_slicing)]
 
+mod evidence;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ const VERSION: u8 = 1;
 /// Kinds of what people decide.
 const GRANT: u8 = 20;
 const ADMINISTRATION: u8 = 21;
+/// Kinds of what is evidence beside the log.
+const RECORDING: u8 = 40;
 /// Bytes of the length in front.
 const LENGTH_BYTES: usize = 4;
 
@@ -146,6 +150,7 @@ fn kind(body: &Body) -> u8 {
         Body::CheckpointOverruled { .. } => 33,
         Body::Grant { .. } => GRANT,
         Body::Administration { .. } => ADMINISTRATION,
+        Body::Recording { .. } => RECORDING,
     }
 }
 
@@ -232,6 +237,7 @@ impl Encoder<'_> {
             }
             Body::CheckpointOverruled { cause } => self.str(cause),
             Body::Grant { .. } | Body::Administration { .. } => self.decision(body),
+            Body::Recording { .. } => self.recording(body),
         }
     }
 
@@ -434,6 +440,7 @@ impl<'a> Decoder<'a> {
             33 => Body::CheckpointOverruled {
                 cause: self.string()?,
             },
+            RECORDING => self.recording()?,
             GRANT => self.grant()?,
             ADMINISTRATION => Body::Administration {
                 actor: self.string()?,

@@ -7,8 +7,9 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
-//!   keys of an identity that proves itself by tokens; `strategy`: what a policy's rules do.
+//! * `gateway`, `api`, `sealing`, `recordings`, `issuer`, `identity`, `resource`, `policy`: one
+//!   section each; `oidc`: the keys of an identity that proves itself by tokens;
+//!   `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
 
@@ -25,6 +26,7 @@ mod policy;
 pub mod problem;
 pub mod profile;
 mod reader;
+mod recordings;
 mod resource;
 mod scope;
 mod sealing;
@@ -174,6 +176,7 @@ fn build<'t>(
     });
     let grants = api::grants(root.section("grants").as_ref());
     let sealing = sealing::sealing(root.section("sealing").as_ref());
+    let recordings = recordings::recordings(root.section("recordings").as_ref());
     root.finish();
 
     let sections = cross::Sections {
@@ -201,6 +204,7 @@ fn build<'t>(
         },
         grants,
         sealing,
+        recordings,
     })
 }
 

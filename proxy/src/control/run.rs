@@ -28,6 +28,7 @@ use crate::grants::Desk;
 use crate::identity::keeper::Keeper;
 use crate::observe::{self, Field};
 use crate::planes::{ControlRequest, Receivers, Shared, State};
+use crate::recording;
 use crate::store::StoreHandle;
 
 /// Commands that may wait for the writer.
@@ -131,6 +132,10 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         observe::event("catalogs-late", &[]);
     }
     let keys_kept = tokio::task::spawn_local(Rc::clone(&keeper).run());
+    if let Err(reason) = record_sessions(&config, &shared, &commands) {
+        let _starter_is_gone = ready.send(Err(StartError::Recordings(reason)));
+        return close(&commands, writer).await;
+    }
     let plane = match DataPlane::start(&shared, choice(config.gateway.driver)) {
         Ok(plane) => plane,
         Err(error) => {
@@ -154,6 +159,19 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     keys_kept.abort();
     drop(lock);
     ended
+}
+
+/// Starts what writes recordings, if there are to be any.
+fn record_sessions(
+    config: &Config,
+    shared: &Arc<Shared>,
+    commands: &mpsc::Sender<Command>,
+) -> Result<(), String> {
+    if let Some(recorder) = recording::start(config, shared, commands)? {
+        // It is set here alone.
+        let _once = shared.recorder.set(recorder);
+    }
+    Ok(())
 }
 
 /// The desk, with its clock running and its API listening; `None` without a store.
@@ -366,6 +384,9 @@ impl Control {
     }
 
     async fn stop(&self, writer: WriterTask) -> Ended {
+        if let Some(recorder) = self.shared.recorder.get() {
+            recorder.close().await;
+        }
         append(
             &self.commands,
             vec![record(Body::Gateway {
@@ -431,6 +452,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
         ),
         ("audit.origin", old.audit.origin != new.audit.origin),
         ("audit.key and the signing keys", keys(old) != keys(new)),
+        ("[recordings]", old.recordings != new.recordings),
         (
             "whether there are an API and grants",
             old.uses_store() != new.uses_store(),
