@@ -13,16 +13,24 @@
 //! * [`write`]: chunks into a file; [`read`]: chunks and events out of one.
 //! * [`recorder`]: the way to the thread that writes; `scribe`: that thread; `leftover`: what a
 //!   gateway that was killed has left.
-//! * [`script`]: statements and their results in a recording; [`table`]: rows for people;
-//!   [`sandbox`]: a server that answers as the recording says.
+//! * [`script`]: statements and their results in a recording, out of its [`frames`]; [`index`]: where
+//!   they are; [`table`]: rows for people; [`sandbox`]: a server that answers as the recording says.
 //! * [`export`], [`pcap`]: recordings for others; [`source`]: where a command gets one from.
 
+pub mod export;
+pub mod frames;
+pub mod index;
 pub mod keys;
 mod leftover;
+pub mod pcap;
 pub mod read;
 pub mod recorder;
+pub mod sandbox;
 mod scribe;
+pub mod script;
 pub mod shred;
+pub mod source;
+pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod write;

@@ -71,6 +71,26 @@ pub enum Chunk {
     End(Ending),
 }
 
+/// A place between two chunks.
+#[derive(Clone)]
+pub struct Mark {
+    walk: Walk,
+    orders: [u64; 2],
+    counted: Ending,
+}
+
+impl Mark {
+    /// Offset in the file.
+    pub fn offset(&self) -> u64 {
+        self.walk.bytes()
+    }
+
+    /// Bytes that the client saw before it.
+    pub fn server_bytes(&self) -> u64 {
+        self.counted.server_bytes
+    }
+}
+
 /// See the module's text.
 pub struct Reader<R> {
     from: R,
@@ -121,6 +141,33 @@ impl<R: Read> Reader<R> {
         self.counted
     }
 
+    /// Goes on from a place that another reader of the same recording had come to; `from` is
+    /// there already.
+    ///
+    /// # Errors
+    /// If a key cannot be used.
+    pub fn resume(from: R, keys: &Keys, mark: &Mark) -> Result<Self, ReadError> {
+        Ok(Self {
+            from,
+            walk: mark.walk.clone(),
+            server: keys.server.sealer()?,
+            client: keys.client.as_ref().map(|key| key.sealer()).transpose()?,
+            orders: mark.orders,
+            counted: mark.counted,
+            held: None,
+            ending: None,
+        })
+    }
+
+    /// The place, to come back to.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            walk: self.walk.clone(),
+            orders: self.orders,
+            counted: self.counted,
+        }
+    }
+
     /// The next chunk; `None` behind the end.
     ///
     /// # Errors
@@ -163,10 +210,12 @@ impl<R: Read> Reader<R> {
         loop {
             let chunk = match self.chunk() {
                 Ok(chunk) => chunk,
-                Err(error) => {
-                    let _last = self.merged(0, &[], &mut each);
-                    return Err(error);
+                Err(ReadError::Cut) => {
+                    // What the server said at the same time is missing.
+                    self.merged(0, &[], &mut each)?;
+                    return Err(ReadError::Cut);
                 }
+                Err(error) => return Err(error),
             };
             let goes_on = match chunk {
                 None => return Ok(()),
