@@ -215,7 +215,7 @@ fn same_as_psql(_: &Bed, gateway: &mut Gateway) {
     for told in [
         "division by zero",
         "(1 row)",
-        "COPY 5",
+        "COPY 6",
         "closed: client terminated",
     ] {
         assert!(replayed.contains(told), "{told}: {replayed}");
@@ -248,7 +248,7 @@ fn binary(_: &Bed, gateway: &mut Gateway) {
     );
     let replayed = text(&sessions(gateway, &["replay", &id]));
     assert!(
-        replayed.contains("id") && replayed.contains("SELECT 5"),
+        replayed.contains("id") && replayed.contains("SELECT 6"),
         "{replayed}"
     );
     assert!(
@@ -384,12 +384,9 @@ fn large(_: &Bed, gateway: &mut Gateway) {
     let sql = "SELECT g, md5(g::text) || repeat(md5((g + 1)::text), 31) \
                FROM generate_series(1, 65536) AS g";
     let take = |mut client: Client| {
+        let before = client.received().len();
         client.simple(sql).expect("a large result");
-        let at = client
-            .received()
-            .windows(5)
-            .position(|it| it == b"T\0\0\0\x32");
-        client.received()[at.unwrap_or(0)..].to_vec()
+        client.received()[before..].to_vec()
     };
     let seen = take(gateway.connect(clinic::EXEMPT, false));
     assert!(seen.len() > 64 << 20, "{} bytes", seen.len());
