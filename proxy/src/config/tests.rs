@@ -2,6 +2,7 @@
 
 mod cells;
 mod grants;
+mod recordings;
 mod tokens;
 mod transforms;
 

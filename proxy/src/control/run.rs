@@ -140,6 +140,7 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         Ok(plane) => plane,
         Err(error) => {
             let _starter_is_gone = ready.send(Err(StartError::DataPlane(error)));
+            end_recordings(&shared).await;
             return close(&commands, writer).await;
         }
     };
@@ -172,6 +173,13 @@ fn record_sessions(
         let _once = shared.recorder.set(recorder);
     }
     Ok(())
+}
+
+/// Waits until recordings are written, and the log knows of them.
+async fn end_recordings(shared: &Shared) {
+    if let Some(recorder) = shared.recorder.get() {
+        recorder.close().await;
+    }
 }
 
 /// The desk, with its clock running and its API listening; `None` without a store.
@@ -280,6 +288,8 @@ impl Control {
                     let _reason = log_failure(written);
                     self.shared.set_state(State::LogFailed);
                     let _late = tokio::time::timeout(LAST_WORDS, joined).await;
+                    let recordings = end_recordings(&self.shared);
+                    let _late = tokio::time::timeout(LAST_WORDS, recordings).await;
                     return Ended::Failed;
                 }
                 ended = &mut joined => {
@@ -384,9 +394,7 @@ impl Control {
     }
 
     async fn stop(&self, writer: WriterTask) -> Ended {
-        if let Some(recorder) = self.shared.recorder.get() {
-            recorder.close().await;
-        }
+        end_recordings(&self.shared).await;
         append(
             &self.commands,
             vec![record(Body::Gateway {

@@ -47,18 +47,18 @@ impl Gate {
     }
 
     /// Moves on; there is no way back.
-    pub(super) fn set(&self, state: GateState) {
+    pub(crate) fn set(&self, state: GateState) {
         self.0.fetch_max(state as u8, Ordering::AcqRel);
     }
 }
 
 /// A session whose recording begins.
-pub(super) struct Begin {
-    pub(super) session: SessionId,
-    pub(super) began: Timestamp,
-    pub(super) identity: Arc<str>,
-    pub(super) resource: Arc<str>,
-    pub(super) gate: Arc<Gate>,
+pub(crate) struct Begin {
+    pub(crate) session: SessionId,
+    pub(crate) began: Timestamp,
+    pub(crate) identity: Arc<str>,
+    pub(crate) resource: Arc<str>,
+    pub(crate) gate: Arc<Gate>,
 }
 
 /// Events of a session, as [`velum_core::recording::Events`] reads them.
@@ -72,7 +72,7 @@ pub struct Piece {
 }
 
 /// What the recorder's thread hears of.
-pub(super) enum Message {
+pub(crate) enum Message {
     Begin(Begin),
     Piece(Piece),
     End(SessionId),
@@ -103,7 +103,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// The two ends of the queue.
-    pub(super) fn new(rules: Rules) -> (Arc<Self>, Receiver<Message>) {
+    pub(crate) fn new(rules: Rules) -> (Arc<Self>, Receiver<Message>) {
         let (messages, received) = channel();
         let recorder = Self {
             rules,
@@ -192,7 +192,7 @@ impl Recorder {
     }
 
     /// A piece has been written. True if somebody waits for the room and is to be woken.
-    pub(super) fn written(&self, mut events: Vec<u8>) -> bool {
+    pub(crate) fn written(&self, mut events: Vec<u8>) -> bool {
         let bytes = events.len();
         let before = self.queued_bytes.fetch_sub(bytes, Ordering::SeqCst);
         if events.capacity() <= 2 * CHUNK_BYTES {

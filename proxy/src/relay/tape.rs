@@ -171,8 +171,7 @@ impl Tape {
 
     /// Bytes of a stream may lie in several events; all else lies in one.
     fn append(&mut self, kind: Kind, mut bytes: &[u8]) {
-        let micros = self.now.saturating_duration_since(self.began).as_micros();
-        let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+        let micros = self.micros();
         if self.gap > 0 {
             let gap = std::mem::take(&mut self.gap).to_be_bytes();
             self.put(Kind::Gap, micros, &gap);
@@ -191,6 +190,11 @@ impl Tape {
             bytes = rest;
         }
         self.hand_over();
+    }
+
+    fn micros(&self) -> u64 {
+        let micros = self.now.saturating_duration_since(self.began).as_micros();
+        u64::try_from(micros).unwrap_or(u64::MAX)
     }
 
     fn open_bytes(&self, kind: Kind) -> usize {
@@ -255,12 +259,147 @@ impl Drop for Tape {
         self.close_pieces();
         if self.gap > 0 {
             let gap = std::mem::take(&mut self.gap).to_be_bytes();
-            self.put(Kind::Gap, u64::MAX, &gap);
+            self.put(Kind::Gap, self.micros(), &gap);
             self.close_pieces();
         }
         for piece in std::mem::take(&mut self.full) {
             self.recorder.force(piece);
         }
         self.recorder.end(self.session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::sync::mpsc::Receiver;
+
+    use velum_core::recording::Events;
+
+    use super::*;
+    use crate::planes::{Shared, snapshot};
+    use crate::recording::recorder::{Message, Rules};
+
+    /// A tape whose queue holds two pieces.
+    fn tape(drops: bool, keeps_client: bool) -> (Tape, Receiver<Message>) {
+        let rules = Rules {
+            keeps_client,
+            drops,
+            queue_bytes: CHUNK_BYTES + 1,
+        };
+        let (recorder, received) = Recorder::new(rules);
+        let (shared, _up) = Shared::new(snapshot::tests::empty(), 1).unwrap();
+        let cx = Context::new(shared, 0);
+        let tape = Tape::begin(&recorder, SessionId(7), ("app", &"ehr".into()), &cx);
+        (tape, received)
+    }
+
+    /// What was handed over: bytes by kind, the sum of gaps, and whether the end has come.
+    #[derive(Default, Debug, PartialEq)]
+    struct Heard {
+        server: Vec<u8>,
+        client: Vec<u8>,
+        gaps: u64,
+        has_ended: bool,
+    }
+
+    fn hear(received: &Receiver<Message>, recorder: &Recorder, heard: &mut Heard) {
+        while let Ok(message) = received.try_recv() {
+            match message {
+                Message::Begin(begin) => begin.gate.set(GateState::Open),
+                Message::Piece(piece) => {
+                    for event in Events::after(0, &piece.events) {
+                        let event = event.unwrap();
+                        match event.kind {
+                            Kind::Server => heard.server.extend_from_slice(event.bytes),
+                            Kind::Client => heard.client.extend_from_slice(event.bytes),
+                            Kind::Gap => {
+                                heard.gaps += u64::from_be_bytes(event.bytes.try_into().unwrap());
+                            }
+                            Kind::Record | Kind::Description => {}
+                        }
+                    }
+                    recorder.written(piece.events);
+                }
+                Message::End(_) => heard.has_ended = true,
+                Message::Close(_) => {}
+            }
+        }
+    }
+
+    fn rows(pieces: usize) -> Vec<u8> {
+        let bytes = pieces * CHUNK_BYTES;
+        (0..bytes).map(|at| (at % 251) as u8).collect()
+    }
+
+    #[test]
+    fn nothing_is_shown_before_the_file_is_there() {
+        let (mut tape, received) = tape(false, false);
+        let now = Instant::now();
+        assert!(tape.ready(now) == Ready::Later);
+        let Ok(Message::Begin(begin)) = received.try_recv() else {
+            panic!("no beginning");
+        };
+        begin.gate.set(GateState::Open);
+        assert!(tape.ready(now) == Ready::Yes);
+        begin.gate.set(GateState::Failed);
+        assert!(tape.ready(now) == Ready::Never);
+    }
+
+    #[test]
+    fn a_full_queue_is_waited_for_and_nothing_is_lost() {
+        let (mut tape, received) = tape(false, false);
+        let recorder = Arc::clone(&tape.recorder);
+        let mut heard = Heard::default();
+        hear(&received, &recorder, &mut heard);
+        let rows = rows(5);
+        tape.released([&rows[..1_000], &rows[1_000..]].into_iter());
+        assert!(tape.is_stuck() && tape.ready(Instant::now()) == Ready::Later);
+        while tape.ready(Instant::now()) == Ready::Later {
+            hear(&received, &recorder, &mut heard);
+        }
+        drop(tape);
+        hear(&received, &recorder, &mut heard);
+        assert!(heard.has_ended && heard.gaps == 0 && heard.server == rows);
+    }
+
+    #[test]
+    fn what_is_dropped_is_said() {
+        let (mut tape, received) = tape(true, false);
+        let recorder = Arc::clone(&tape.recorder);
+        let mut heard = Heard::default();
+        hear(&received, &recorder, &mut heard);
+        let rows = rows(5);
+        tape.released([&rows[..]].into_iter());
+        assert!(tape.ready(Instant::now()) == Ready::Yes, "it goes on");
+        hear(&received, &recorder, &mut heard);
+        tape.said(b"end");
+        drop(tape);
+        hear(&received, &recorder, &mut heard);
+        assert!(heard.has_ended && heard.server.ends_with(b"end"));
+        let missing = (rows.len() + 3 - heard.server.len()) as u64;
+        assert!(
+            missing > 0 && heard.gaps >= missing,
+            "{} of {missing}",
+            heard.gaps
+        );
+    }
+
+    #[test]
+    fn what_the_client_sends_is_kept_where_it_is_asked_for() {
+        for keeps_client in [false, true] {
+            let (mut tape, received) = tape(false, keeps_client);
+            let recorder = Arc::clone(&tape.recorder);
+            let mut heard = Heard::default();
+            tape.sent(b"SELECT 1");
+            tape.said(b"1");
+            assert!(tape.holds_any());
+            tape.flush();
+            hear(&received, &recorder, &mut heard);
+            assert_eq!(heard.server, b"1");
+            let sent: &[u8] = if keeps_client { b"SELECT 1" } else { b"" };
+            assert_eq!(heard.client, sent);
+        }
     }
 }
