@@ -19,6 +19,8 @@ const SEGMENT_BYTES: usize = 32 * 1024;
 const LINK_TYPE: u16 = 101;
 const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 5432);
 const CLIENT: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 2), 50_000);
+/// Of what the server says before the session's first record.
+const EARLY_BYTES: usize = 64 * 1024;
 const PROTOCOL_3_0: u32 = 0x0003_0000;
 
 /// Who sends.
@@ -38,6 +40,8 @@ pub struct Capture<W> {
     /// The client's own bytes are in the recording.
     has_client: bool,
     is_open: bool,
+    /// What the server said before it was told whose session this is.
+    early: Vec<u8>,
     packet: Vec<u8>,
 }
 
@@ -63,6 +67,7 @@ impl<W: Write> Capture<W> {
             sent: [1_000, 2_000],
             has_client,
             is_open: false,
+            early: Vec::new(),
             packet: Vec::new(),
         })
     }
@@ -73,6 +78,10 @@ impl<W: Write> Capture<W> {
     /// Those of the file.
     pub fn take(&mut self, event: &Event<'_>) -> io::Result<()> {
         match event.kind {
+            Kind::Server if !self.is_open && self.early.len() < EARLY_BYTES => {
+                self.early.extend_from_slice(event.bytes);
+                Ok(())
+            }
             Kind::Server => self.say(From::Server, event.micros, event.bytes),
             Kind::Client => self.say(From::Client, event.micros, event.bytes),
             Kind::Record => match Record::decode(event.bytes) {
@@ -144,7 +153,9 @@ impl<W: Write> Capture<W> {
         let length = u32::try_from(startup.len()).unwrap_or(u32::MAX);
         startup[..4].copy_from_slice(&length.to_be_bytes());
         self.say(From::Client, micros, &startup)?;
-        self.say(From::Server, micros, b"R\0\0\0\x08\0\0\0\0")
+        self.say(From::Server, micros, b"R\0\0\0\x08\0\0\0\0")?;
+        let early = std::mem::take(&mut self.early);
+        self.say(From::Server, micros, &early)
     }
 
     fn say(&mut self, from: From, micros: u64, bytes: &[u8]) -> io::Result<()> {
