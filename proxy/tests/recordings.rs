@@ -77,7 +77,7 @@ fn gateway(bed: &Bed, driver: Driver, keys: &str) -> Gateway {
     ))
 }
 
-// -- what is there ---------------------------------------------------------------------------------
+// -- what is there -------------------------------------------------------------------------
 
 fn folder(gateway: &Gateway) -> PathBuf {
     let config = gateway.config_file();
@@ -178,7 +178,7 @@ fn results(frames: &[Frame]) -> Vec<(u8, Vec<u8>)> {
     told.map(|frame| (frame.tag, frame.body.clone())).collect()
 }
 
-// -- cases -------------------------------------------------------------------------------------------
+// -- cases ---------------------------------------------------------------------------------
 
 fn same_as_psql(_: &Bed, gateway: &mut Gateway) {
     let statements = [

@@ -90,6 +90,7 @@ impl Frames {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
@@ -107,7 +108,7 @@ mod tests {
     proptest! {
         #[test]
         fn messages_are_the_same_in_any_pieces(
-            frames in proptest::collection::vec((any::<u8>(), proptest::collection::vec(any::<u8>(), 0..20)), 0..8),
+            frames in vec((any::<u8>(), vec(any::<u8>(), 0..20)), 0..8),
             size in 1..30usize,
         ) {
             let whole = bytes(&frames);
