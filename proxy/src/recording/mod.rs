@@ -14,8 +14,8 @@
 //! * [`recorder`]: the way to the thread that writes; `scribe`: that thread; `leftover`: what a
 //!   gateway that was killed has left.
 //! * [`script`]: statements and their results in a recording, out of its [`frames`]; [`index`]:
-//!   where they are; [`table`]: rows for people; [`sandbox`]: a server that answers as the recording
-//!   says.
+//!   where they are; [`table`]: rows for people; [`sandbox`]: a server that answers as the
+//!   recording says.
 //! * [`export`], [`pcap`]: recordings for others; [`source`]: where a command gets one from.
 
 pub mod export;
