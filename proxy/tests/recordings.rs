@@ -549,8 +549,11 @@ fn unrecorded(_: &Bed, gateway: &mut Gateway) {
         .connect(clinic::MASKED, true)
         .simple("SELECT 1")
         .expect("a row");
-    wait_for(gateway, "whole");
+    let id = wait_for(gateway, "whole");
     assert_eq!(list(gateway).len(), 1);
+    // The other one, whose client spoke TLS.
+    let replayed = text(&sessions(gateway, &["replay", &id]));
+    assert!(replayed.contains("(1 row)\nSELECT 1\n"), "{replayed}");
 }
 
 fn wait_until_signed(gateway: &Gateway, id: &str) {

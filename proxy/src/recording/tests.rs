@@ -79,8 +79,10 @@ fn recorded(said: &Said, session: u128, keys: &Keys) -> (Vec<u8>, Walk, Vec<usiz
     (writer.into_inner(), walk, starts)
 }
 
+type Found = Vec<(Kind, Vec<u8>)>;
+
 /// Everything that is read of a recording, and how that ended.
-fn read(bytes: &[u8], keys: &Keys) -> (Vec<(Kind, Vec<u8>)>, Result<Ending, ReadError>) {
+fn read(bytes: &[u8], keys: &Keys) -> (Found, Result<Ending, ReadError>) {
     let mut found = Vec::new();
     let mut reader = match Reader::open(Cursor::new(bytes), keys) {
         Ok(reader) => reader,
