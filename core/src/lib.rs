@@ -14,6 +14,7 @@
 //! * [`policy`] and [`mask`]: which cell is masked, and what stands in its place.
 //! * [`inspect`]: the trait that detection engines implement.
 //! * [`audit`]: the records that a session leaves behind.
+//! * [`recording`]: the format of what a client saw.
 //! * [`grant`]: who may reach what, for how long, because whom decided so.
 #![forbid(unsafe_code)]
 
@@ -28,6 +29,7 @@ pub mod inspect;
 pub mod limits;
 pub mod mask;
 pub mod policy;
+pub mod recording;
 pub mod sql;
 pub mod time;
 pub mod wire;

@@ -12,6 +12,7 @@
 //! * [`leak_suite`]: what any proxy must hold back, and whether one does.
 //! * [`control`]: the thread that decides, loads and writes.
 //! * [`seal`]: what is on disk and nobody else may read.
+//! * [`recording`]: what clients saw, for who has to know later.
 //! * [`grants`]: who may come in, and who said so; [`store`]: that on disk.
 
 pub mod api;
@@ -28,6 +29,7 @@ pub mod identity;
 pub mod leak_suite;
 pub mod observe;
 pub mod planes;
+pub mod recording;
 pub mod relay;
 pub mod ring;
 pub mod seal;

@@ -16,6 +16,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod custody;
+mod evidence;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ const VERSION: u8 = 1;
 const GRANT: u8 = 20;
 const ADMINISTRATION: u8 = 21;
 const LOGIN: u8 = 22;
+/// Kinds of what is evidence beside the log.
+const RECORDING: u8 = 40;
 /// Bytes of the length in front.
 const LENGTH_BYTES: usize = 4;
 
@@ -151,6 +154,7 @@ fn kind(body: &Body) -> u8 {
         Body::Administration { .. } => ADMINISTRATION,
         Body::Login { .. } => LOGIN,
         Body::Custody(it) => custody::kind(it),
+        Body::Recording { .. } => RECORDING,
     }
 }
 
@@ -240,6 +244,7 @@ impl Encoder<'_> {
                 self.decision(body);
             }
             Body::Custody(it) => custody::encode(self, it),
+            Body::Recording { .. } => self.recording(body),
         }
     }
 
@@ -455,6 +460,7 @@ impl<'a> Decoder<'a> {
             33 => Body::CheckpointOverruled {
                 cause: self.string()?,
             },
+            RECORDING => self.recording()?,
             GRANT => self.grant()?,
             ADMINISTRATION => Body::Administration {
                 actor: self.string()?,

@@ -87,7 +87,29 @@ fn body(object: &mut Object, body: &Body) {
         Body::Grant { .. } | Body::Administration { .. } => decision(object, body),
         Body::Login { .. } => login(object, body),
         Body::Custody(it) => custody(object, it),
+        Body::Recording { .. } => recording(object, body),
     }
+}
+
+fn recording(object: &mut Object, body: &Body) {
+    let Body::Recording {
+        file,
+        bytes,
+        chunks,
+        root,
+        end,
+        dropped_bytes,
+    } = body
+    else {
+        return;
+    };
+    object.text("event", "recording");
+    object.text("file", file);
+    object.raw("bytes", &bytes.to_string());
+    object.raw("chunks", &chunks.to_string());
+    object.text("root", &hex(root));
+    object.text("end", end.as_str());
+    object.raw("dropped_bytes", &dropped_bytes.to_string());
 }
 
 fn signing_key(object: &mut Object, key: &str, previous: Option<&str>) {

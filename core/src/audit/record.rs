@@ -220,6 +220,49 @@ pub enum Body {
     },
     /// Somebody did something with the log itself.
     Custody(Custody),
+    /// The recording of the session is over.
+    Recording {
+        /// Name of the file in the directory of recordings.
+        file: String,
+        /// Its length.
+        bytes: u64,
+        /// Its chunks.
+        chunks: u64,
+        /// The hash of the whole file, see [`crate::recording::Walk::root`].
+        root: [u8; 32],
+        /// How it ended.
+        end: RecordingEnd,
+        /// Bytes of events that are not in it, as they were dropped.
+        dropped_bytes: u64,
+    },
+}
+
+/// How a recording ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingEnd {
+    /// With the session; all of it is there.
+    Whole,
+    /// With the session; some of it was dropped, as the configuration allows.
+    Dropped,
+    /// The gateway was killed: the end is missing. Written at the next start.
+    Cut,
+    /// It could not be written on, and the session was ended.
+    Failed,
+}
+
+impl RecordingEnd {
+    /// In the order of their codes.
+    pub(crate) const ALL: [Self; 4] = [Self::Whole, Self::Dropped, Self::Cut, Self::Failed];
+
+    /// One word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RecordingEnd::Whole => "whole",
+            RecordingEnd::Dropped => "dropped",
+            RecordingEnd::Cut => "cut",
+            RecordingEnd::Failed => "failed",
+        }
+    }
 }
 
 /// What an issuer says about whoever has shown its token.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use velum_core::audit::record::SessionId;
 use velum_core::audit::tree::checkpoint::Checkpoint;
 use velum_core::audit::tree::proof::{self, ProofError};
 use velum_core::audit::tree::proof_text::{ConsistencyProof, InclusionProof};
@@ -115,6 +116,48 @@ pub fn inclusion(directory: &Path, sequence: u64) -> Result<InclusionProof, Prov
         path,
         checkpoint: text,
     })
+}
+
+/// Proves that the records of a session are in the log, each on its own; gives the proofs to `each`
+/// in order. Those that no checkpoint covers yet are left out.
+///
+/// # Errors
+/// As [`inclusion`], and those of `each`.
+pub fn session(
+    directory: &Path,
+    session: SessionId,
+    mut each: impl FnMut(InclusionProof) -> io::Result<()>,
+) -> Result<(), ProveError> {
+    let (text, Checkpoint { size, root, .. }) = checkpoint(directory)?;
+    let io = |error| ProveError::Io(directory.to_owned(), error);
+    let mut tiles = Tiles::new(directory);
+    let mut failed = None;
+    read::for_each(directory, 0, |sequence, record| {
+        if sequence > size {
+            return false;
+        }
+        if record.session != session {
+            return true;
+        }
+        let mut entry = Vec::new();
+        record.encode(&mut entry);
+        let index = sequence - 1;
+        let path = proof::inclusion(index, size, |height, at| tiles.subtree(height, at, size));
+        let proved = path.map_err(io).and_then(|path| {
+            proof::verify_inclusion(leaf_hash(&entry), index, size, root, &path)?;
+            let checkpoint = text.clone();
+            let proof = InclusionProof {
+                entry,
+                index,
+                path,
+                checkpoint,
+            };
+            each(proof).map_err(io)
+        });
+        failed = proved.err();
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// Proves that the log has grown from an older checkpoint of it, or from nothing, to its newest.

@@ -17,6 +17,7 @@ mod ordered;
 mod policy;
 mod progress;
 mod scan;
+mod sessions;
 mod store;
 mod tune;
 mod witness;
@@ -89,6 +90,7 @@ enum Command {
     Login(access::login::Login),
     Logout(access::login::Logout),
     Whoami(access::login::Whoami),
+    Sessions(sessions::Sessions),
     /// The store of grants and keys.
     #[command(subcommand)]
     Store(store::Command),
@@ -121,6 +123,7 @@ pub fn run() -> ExitCode {
         Command::Login(arguments) => access::login::log_in(&arguments),
         Command::Logout(arguments) => access::login::log_out(&arguments),
         Command::Whoami(arguments) => access::login::whoami(&arguments),
+        Command::Sessions(arguments) => sessions::run(&arguments),
         Command::Store(command) => store::run(&command),
         Command::Audit(command) => audit::run(command),
         Command::Witness(arguments) => witness::run(&arguments),

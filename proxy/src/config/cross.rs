@@ -62,6 +62,7 @@ pub(super) fn check(root: &Section<'_>, sections: &Sections<'_>) {
         proofs(root, identity, sections);
         catalogs(root, identity, sections);
         deciders(root, identity);
+        recorders(root, identity);
     }
 }
 
@@ -89,6 +90,23 @@ fn deciders(root: &Section<'_>, identity: &Placed<Identity>) {
             identity.span.clone(),
             format!("`{}` needs a grant that nobody could give", access.resource),
             "add `[api]` with `listen = \"127.0.0.1:6480\"`: decisions are made there",
+        );
+    }
+}
+
+/// Whoever is recorded needs a place for it.
+fn recorders(root: &Section<'_>, identity: &Placed<Identity>) {
+    let is_recorded = |access: &&Access| access.record > 0;
+    if let Some(access) = identity.value.access.iter().find(is_recorded)
+        && !root.has("recordings")
+    {
+        root.reporter.report_with_hint(
+            identity.span.clone(),
+            format!(
+                "sessions at `{}` are recorded, but nowhere",
+                access.resource
+            ),
+            "add `[recordings]` with `directory = \"…\"`",
         );
     }
 }

@@ -7,6 +7,7 @@ use super::api;
 use super::model::*;
 use super::oidc;
 use super::reader::{Named, Section};
+use super::recordings;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
@@ -71,13 +72,14 @@ pub(super) fn identity(section: &Section<'_>) -> Option<Identity> {
 fn access(section: &Section<'_>) -> Vec<Access> {
     let mut all = Vec::new();
     for (resource, value) in section.named("access") {
-        let (policy, grant) = match value {
-            Named::Text(policy) => (Some(policy), None),
+        let (policy, grant, record) = match value {
+            Named::Text(policy) => (Some(policy), None, 0),
             Named::Section(section) => {
                 let policy = section.required_string("policy");
                 let grant = api::needed(&section);
+                let record = recordings::share(&section);
                 section.finish();
-                (policy, grant)
+                (policy, grant, record)
             }
         };
         if let Some(policy) = policy {
@@ -85,6 +87,7 @@ fn access(section: &Section<'_>) -> Vec<Access> {
                 resource: resource.into_inner(),
                 policy: policy.into_inner(),
                 grant,
+                record,
             });
         }
     }

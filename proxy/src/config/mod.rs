@@ -7,8 +7,8 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `retention`, `ship`, `archive`, `issuer`, `identity`, `resource`,
-//!   `policy`: one section each; `oidc`: the keys of an identity that proves itself by tokens;
+//! * `gateway`, `api`, `sealing`, `recordings`, `retention`, `ship`, `archive`, `issuer`, `identity`,
+//!   `resource`, `policy`: one section each; `oidc`: the keys of an identity that proves itself by tokens;
 //!   `login`, `saml`: people; `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
@@ -28,6 +28,7 @@ mod policy;
 pub mod problem;
 pub mod profile;
 mod reader;
+mod recordings;
 mod resource;
 mod retention;
 mod saml;
@@ -185,6 +186,7 @@ fn build<'t>(
     let retention = retention::retention(root.section("retention").as_ref());
     let destinations = collect(&root, "ship", ship::destination);
     let buckets = collect(&root, "archive", archive::bucket);
+    let recordings = recordings::recordings(root.section("recordings").as_ref());
     root.finish();
 
     cross::unique_destinations(&root, &destinations, &buckets);
@@ -221,6 +223,7 @@ fn build<'t>(
         retention,
         ship: values(destinations),
         archive: values(buckets),
+        recordings,
     })
 }
 

@@ -3,6 +3,7 @@
 mod cells;
 mod grants;
 mod login;
+mod recordings;
 mod tokens;
 mod transforms;
 

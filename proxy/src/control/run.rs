@@ -30,6 +30,7 @@ use crate::grants::Desk;
 use crate::identity::keeper::Keeper;
 use crate::observe::{self, Field};
 use crate::planes::{ControlRequest, Receivers, Shared, State};
+use crate::recording;
 use crate::store::StoreHandle;
 
 /// Commands that may wait for the writer.
@@ -133,10 +134,15 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         observe::event("catalogs-late", &[]);
     }
     let keys_kept = tokio::task::spawn_local(Rc::clone(&keeper).run());
+    if let Err(reason) = record_sessions(&config, &shared, &commands) {
+        let _starter_is_gone = ready.send(Err(StartError::Recordings(reason)));
+        return close(&commands, writer).await;
+    }
     let plane = match DataPlane::start(&shared, choice(config.gateway.driver)) {
         Ok(plane) => plane,
         Err(error) => {
             let _starter_is_gone = ready.send(Err(StartError::DataPlane(error)));
+            end_recordings(&shared).await;
             return close(&commands, writer).await;
         }
     };
@@ -163,6 +169,26 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     notes.abort();
     drop(lock);
     ended
+}
+
+/// Starts what writes recordings, if there are to be any.
+fn record_sessions(
+    config: &Config,
+    shared: &Arc<Shared>,
+    commands: &mpsc::Sender<Command>,
+) -> Result<(), String> {
+    if let Some(recorder) = recording::start(config, shared, commands)? {
+        // It is set here alone.
+        let _once = shared.recorder.set(recorder);
+    }
+    Ok(())
+}
+
+/// Waits until recordings are written, and the log knows of them.
+async fn end_recordings(shared: &Shared) {
+    if let Some(recorder) = shared.recorder.get() {
+        recorder.close().await;
+    }
 }
 
 /// The desk, with its clock running and its API listening; `None` without a store.
@@ -285,6 +311,8 @@ impl Control {
                     let _reason = log_failure(written);
                     self.shared.set_state(State::LogFailed);
                     let _late = tokio::time::timeout(LAST_WORDS, joined).await;
+                    let recordings = end_recordings(&self.shared);
+                    let _late = tokio::time::timeout(LAST_WORDS, recordings).await;
                     return Ended::Failed;
                 }
                 ended = &mut joined => {
@@ -390,6 +418,7 @@ impl Control {
     }
 
     async fn stop(&self, writer: WriterTask) -> Ended {
+        end_recordings(&self.shared).await;
         append(
             &self.commands,
             vec![record(Body::Gateway {
@@ -458,6 +487,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
         ("[retention]", old.retention != new.retention),
         ("audit.origin", old.audit.origin != new.audit.origin),
         ("audit.key and the signing keys", keys(old) != keys(new)),
+        ("[recordings]", old.recordings != new.recordings),
         (
             "whether there are an API and grants",
             old.uses_store() != new.uses_store(),

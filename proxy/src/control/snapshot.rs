@@ -239,6 +239,7 @@ fn resource(
         room: known.map_or_else(Default::default, |it| Arc::clone(&it.room)),
         policies,
         grants,
+        recorded: recorded(config, resource),
         catalogs,
         detectors,
         scram_keys: ArcSwapOption::empty(),
@@ -285,6 +286,16 @@ fn by_identity(
         }
     }
     Ok((policies, detectors, grants))
+}
+
+/// Of whose sessions how many are recorded.
+fn recorded(config: &Config, resource: &model::Resource) -> HashMap<String, u32> {
+    let shares = config.identities.iter().flat_map(|identity| {
+        let here = identity.access.iter();
+        let here = here.filter(|access| access.resource == resource.name && access.record > 0);
+        here.map(|access| (identity.name.clone(), access.record))
+    });
+    shares.collect()
 }
 
 fn grant_rule(needed: &model::GrantNeeded) -> GrantRule {

@@ -173,6 +173,8 @@ pub struct ResourceSnapshot {
     pub policies: HashMap<String, Arc<Policy>>,
     /// Which of these identities need a grant besides.
     pub grants: HashMap<String, GrantRule>,
+    /// Of whose sessions how many are recorded, in millionths, by the identity's name.
+    pub recorded: HashMap<String, u32>,
     /// The catalog is asked for changes before every statement.
     pub checks_statements: bool,
     /// May connections outlive their clients?
@@ -419,6 +421,7 @@ pub(crate) mod tests {
             parameters: Vec::new(),
             policies: HashMap::new(),
             grants: HashMap::new(),
+            recorded: HashMap::new(),
             checks_statements: false,
             stamps_identity: false,
             reuse: None,

@@ -1,8 +1,8 @@
 //! Queues up, marks down, and the one object that every thread holds.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
@@ -12,6 +12,7 @@ use super::{
     ActiveGrants, CancelMap, CatalogSlot, GrantQuestion, ResourceSnapshot, Snapshot, Wake,
 };
 use crate::identity::Issuer;
+use crate::recording::recorder::Recorder;
 
 /// Batches that may wait for the control thread, of each data thread.
 pub const BATCHES_PER_THREAD: usize = 16;
@@ -104,6 +105,8 @@ pub struct Shared {
     pub threads: Vec<ThreadLink>,
     /// What identities have compared with masked columns.
     pub ledger: Arc<Ledger>,
+    /// Writes recordings, where the configuration has any.
+    pub recorder: OnceLock<Arc<Recorder>>,
     /// Audit records up.
     pub batches: mpsc::Sender<Batch>,
     /// Questions up.
@@ -161,6 +164,7 @@ impl Shared {
             grants: ArcSwap::default(),
             cancels: Arc::new(CancelMap::new()),
             ledger: Arc::default(),
+            recorder: OnceLock::new(),
             threads: (0..threads).map(link).collect::<io::Result<_>>()?,
             batches,
             requests,

@@ -37,6 +37,8 @@ pub(super) struct Context {
     pub(super) resumptions: Vec<(LinkId, LinkId)>,
     /// Links to look at again when the control thread signals.
     pub(super) parked: Vec<LinkId>,
+    /// Links whose recording is to be flushed, by serial, and when; in order.
+    pub(super) tapes: VecDeque<(Instant, LinkId, u64)>,
     seal_buffers: Vec<Vec<u8>>,
     /// What was read of statements, by the database that they were for.
     analyses: Vec<(Weak<CatalogSlot>, SharedAnalyses)>,
@@ -62,6 +64,7 @@ impl Context {
             shelf: Shelf::default(),
             resumptions: Vec::new(),
             parked: Vec::new(),
+            tapes: VecDeque::new(),
             seal_buffers: Vec::new(),
             analyses: Vec::new(),
         };

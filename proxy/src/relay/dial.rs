@@ -23,6 +23,7 @@ use super::legs::{Fill, Legs, Shaken};
 use super::link::{About, Counted, Leave, Phase, Turn, refused};
 use super::op::Op;
 use super::pump::{Open, catalog_busy};
+use super::tape::Tape;
 use super::tls::Tls;
 use crate::planes::cancel::{KEY_BYTES, KEY_BYTES_3_0};
 use crate::planes::room::Waiting;
@@ -377,7 +378,9 @@ impl Dialing {
             return self.refuse(&Leave::PolicyChanged.refusal(), about, legs, cx);
         }
         about.deadline = None;
-        Turn::To(Phase::Open(Box::new(open)))
+        let identity = &self.startup.identity.name;
+        let tape = Tape::of(about.session, identity, &self.resource, cx);
+        Turn::To(Phase::Open(Box::new(open.recorded(tape))))
     }
 
     fn refuse(&self, refusal: &Refusal, about: &About, legs: &mut Legs, cx: &mut Context) -> Turn {

@@ -23,6 +23,7 @@ pub mod op;
 mod pace;
 pub mod pool;
 mod pump;
+mod tape;
 pub mod tls;
 mod token;
 mod worker;

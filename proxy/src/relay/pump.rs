@@ -1,5 +1,7 @@
 //! The main path: bytes in, judged, bytes out, in both directions, until the end.
 
+mod recorded;
+
 use std::sync::Arc;
 
 use velum_core::catalog::Catalog;
@@ -16,6 +18,7 @@ use super::journal::{Wait, Waiter};
 use super::kept::{self, Kept, Origin};
 use super::legs::{Fill, Legs, other};
 use super::link::{About, Counted, Turn};
+use super::tape::Tape;
 use crate::planes::cancel::CancelGuard;
 use crate::planes::{CancelTarget, CatalogSlot, ResourceSnapshot, Snapshot};
 
@@ -48,6 +51,8 @@ pub(super) struct Open {
     origin: Option<Origin>,
     /// The client has left well, and the connection can serve another.
     goes_on: bool,
+    /// Its recording, if there is one.
+    tape: Option<Tape>,
     _session: Option<Counted>,
 }
 
@@ -97,6 +102,7 @@ impl Open {
             over: false,
             origin,
             goes_on: false,
+            tape: None,
             _session: counted,
         }
     }
@@ -179,7 +185,14 @@ impl Open {
             legs.forward(from, false, cx);
             return Moved::No;
         }
-        let before = flow.window.unjudged().len();
+        if !self.may_record(about, legs, cx) {
+            return Moved::No;
+        }
+        let before = legs.leg(from).1.window.unjudged().len();
+        if from == Peer::Client {
+            self.record_sent(legs);
+        }
+        let flow = legs.leg(from).1;
         if from == Peer::Client && self.resource.checks_statements && before > self.client_seen {
             self.session.distrust_catalog();
         }
@@ -192,6 +205,7 @@ impl Open {
         if from == Peer::Client {
             self.client_seen = left;
         }
+        self.record_released(from, legs);
         let may_follow = self.after_call(about, legs, cx);
         if step == Step::Finished && self.origin.is_some() && self.session.has_left_well() {
             self.goes_on = about.leave.is_none() && kept::can_go_on(legs);
@@ -208,6 +222,17 @@ impl Open {
         } else if step == Step::NeedBytes {
             return self.receive(from, about, legs, cx);
         }
+        self.follow(step, about, legs, cx);
+        let goes_on = may_follow && step == Step::AwaitDurable;
+        if left < before || released > 0 || goes_on {
+            Moved::Yes
+        } else {
+            Moved::No
+        }
+    }
+
+    /// What a call of the session asks for besides bytes.
+    fn follow(&mut self, step: Step, about: &mut About, legs: &mut Legs, cx: &mut Context) {
         match step {
             Step::Finished => self.over = true,
             Step::AwaitCatalog if self.catalog.is_none() => {
@@ -221,12 +246,6 @@ impl Open {
             }
             Step::AwaitCatalog => cx.parked.push(legs.id),
             Step::NeedBytes | Step::AwaitDurable | Step::AwaitPeer => {}
-        }
-        let goes_on = may_follow && step == Step::AwaitDurable;
-        if left < before || released > 0 || goes_on {
-            Moved::Yes
-        } else {
-            Moved::No
         }
     }
 
@@ -329,6 +348,9 @@ impl Open {
     fn hand_words(&mut self, legs: &mut Legs) {
         if legs.client.words.is_empty() {
             std::mem::swap(&mut legs.client.words, self.session.to_client());
+            if let Some(tape) = &mut self.tape {
+                tape.said(legs.client.words.pending());
+            }
         }
     }
 
@@ -336,6 +358,7 @@ impl Open {
     /// waits for a record that it made may go on.
     fn after_call(&mut self, about: &About, legs: &Legs, cx: &mut Context) -> bool {
         let may_follow = self.note_records(about, legs, cx);
+        self.arm_tape(about, legs, cx);
         if self.session.take_change() && self.slot.note_change() == self.changes {
             // It knows itself, and asks when it has to.
             self.changes += 1;
@@ -362,6 +385,9 @@ impl Open {
             return false;
         }
         self.records += records.len() as u64;
+        if let Some(tape) = &mut self.tape {
+            tape.records(records);
+        }
         let waiter = Waiter {
             link: legs.id,
             serial: about.serial,

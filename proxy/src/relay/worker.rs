@@ -199,6 +199,7 @@ impl Worker {
             self.drained_by = None;
             self.each(|link, cx| link.terminate(Leave::GoingDown.refusal(), cx));
         }
+        self.flush_tapes(now);
         self.cancel_orphans();
         self.hand_over();
         if self.cx.journal.is_lost() {
@@ -206,8 +207,26 @@ impl Worker {
         }
         let next = self.deadlines.peek().map(|Reverse((due, ..))| *due);
         let due = self.cx.journal.due();
-        let next = next.into_iter().chain(self.drained_by).chain(due).min()?;
+        let tape = self.cx.tapes.front().map(|(due, ..)| *due);
+        let next = next.into_iter().chain(self.drained_by).chain(tape);
+        let next = next.chain(due).min()?;
         Some(next.saturating_duration_since(now))
+    }
+
+    /// Hands over what recordings hold that nobody has added to for long enough.
+    fn flush_tapes(&mut self, now: Instant) {
+        while let Some(&(due, id, serial)) = self.cx.tapes.front()
+            && due <= now
+        {
+            self.cx.tapes.pop_front();
+            self.with(id, |link, cx| {
+                if link.about.serial == serial
+                    && let Phase::Open(open) = &mut link.phase
+                {
+                    open.flush_tape(&link.legs, cx);
+                }
+            });
+        }
     }
 
     /// False once no more connections are to be accepted.

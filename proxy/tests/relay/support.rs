@@ -187,6 +187,7 @@ fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
         parameters: Vec::new(),
         policies: HashMap::from([("app".to_owned(), policy)]),
         grants: HashMap::new(),
+        recorded: HashMap::new(),
         checks_statements: false,
         stamps_identity: false,
         reuse: None,

@@ -2,10 +2,27 @@
 
 use super::*;
 use crate::audit::custody::{Act, Custody, Expired};
+use crate::audit::record::RecordingEnd;
 use crate::grant::GrantId;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+fn recording() -> impl Strategy<Value = Body> {
+    let numbers = any::<(u64, u64, u64)>();
+    let end = select(&RecordingEnd::ALL[..]);
+    (text(), numbers, any::<[u8; 32]>(), end).prop_map(|(file, numbers, root, end)| {
+        let (bytes, chunks, dropped_bytes) = numbers;
+        Body::Recording {
+            file,
+            bytes,
+            chunks,
+            root,
+            end,
+            dropped_bytes,
+        }
+    })
+}
 
 fn text() -> impl Strategy<Value = String> {
     "[ -~é\n\"\\\\]{0,20}"
@@ -60,6 +77,7 @@ fn body() -> BoxedStrategy<Body> {
         text().prop_map(|cause| Body::CheckpointOverruled { cause }),
         grant(),
         custody(),
+        recording(),
         (text(), text(), text()).prop_map(|(actor, event, subject)| Body::Administration {
             actor,
             event,

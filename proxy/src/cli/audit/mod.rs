@@ -276,7 +276,28 @@ fn what(body: &Body) -> String {
         Body::CheckpointOverruled { cause } => format!("accepted all the same: {cause}"),
         Body::Grant { .. } | Body::Administration { .. } | Body::Login { .. } => decision(body),
         Body::Custody(it) => custody(it),
+        Body::Recording { .. } => recording(body),
     }
+}
+
+fn recording(body: &Body) -> String {
+    let Body::Recording {
+        file,
+        bytes,
+        chunks,
+        root,
+        end,
+        dropped_bytes,
+    } = body
+    else {
+        return String::new();
+    };
+    let (end, root, file) = (end.as_str(), hex(root), file.escape_debug());
+    let dropped = match dropped_bytes {
+        0 => String::new(),
+        _ => format!(", {dropped_bytes} bytes dropped"),
+    };
+    format!("recording {end}{dropped}: {file}, {bytes} bytes, {chunks} chunks, root {root}")
 }
 
 fn hex(bytes: &[u8]) -> String {

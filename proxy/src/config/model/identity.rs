@@ -123,6 +123,8 @@ pub struct Access {
     pub policy: String,
     /// Somebody has to agree first; `None`: it is a standing access.
     pub grant: Option<GrantNeeded>,
+    /// How many of its sessions are recorded, in millionths.
+    pub record: u32,
 }
 
 /// What an access needs besides a policy.

@@ -68,6 +68,40 @@ pub struct Config {
     pub ship: Vec<Destination>,
     /// `[[archive]]`, names unique, those of `[[ship]]` among them.
     pub archive: Vec<Bucket>,
+    /// `[recordings]`, if there is one.
+    pub recordings: Option<Recordings>,
+}
+
+/// `[recordings]`: what of all recordings is the same. Whose sessions are recorded, their access
+/// says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recordings {
+    /// Where they are.
+    pub directory: PathBuf,
+    /// What is recorded of what clients send.
+    pub statements: Statements,
+    /// What happens where they cannot be written as fast as results come.
+    pub on_overflow: Overflow,
+    /// Bytes that may wait to be written.
+    pub queue_bytes: usize,
+}
+
+/// What is recorded of what clients send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statements {
+    /// Statements as the audit log has them: without literals and bind values.
+    Tokens,
+    /// Every byte as well, under a key of its own.
+    Sealed,
+}
+
+/// What happens where recordings cannot be written as fast as results come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// The sessions wait.
+    Pause,
+    /// They go on, and the recordings say what is missing.
+    Drop,
 }
 
 /// `[sealing]`: the keys of what is on disk and nobody else may read.

@@ -12,10 +12,46 @@ use super::super::message::server;
 use super::pipeline::{Awaited, Target};
 use super::server::{body_mut, violation};
 use super::shape::RowShape;
-use super::statements::Described;
+use super::statements::Described as Description;
 use super::{Halt, Session, Step};
 
+/// What the rows of a statement look like, where only Velum had asked.
+pub struct Described {
+    /// The statement, as its records count.
+    pub ordinal: u64,
+    /// Body of the RowDescription, its names as a client may see them.
+    pub body: Vec<u8>,
+}
+
 impl<I: Inspect> Session<I> {
+    /// From now on descriptions that the client does not get to see are kept for
+    /// [`Session::take_descriptions`]: who reads what the client saw needs them.
+    pub fn note_descriptions(&mut self) {
+        self.descriptions = Some(Vec::new());
+    }
+
+    /// Those since the last call, in order.
+    pub fn take_descriptions(&mut self) -> Vec<Described> {
+        let noted = self.descriptions.as_mut();
+        noted.map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Notes the answer to a question of Velum's own about a portal.
+    fn note_description(&mut self, header: Header, window: &mut Window) {
+        if self.descriptions.is_none() || header.tag != server::ROW_DESCRIPTION {
+            return;
+        }
+        let Some(ordinal) = self.pipeline.next_execute() else {
+            return;
+        };
+        let body = body_mut(window, header);
+        self.rules.veil_names(body);
+        let body = body.to_vec();
+        if let Some(noted) = &mut self.descriptions {
+            noted.push(Described { ordinal, body });
+        }
+    }
+
     pub(super) fn row_description(
         &mut self,
         header: Header,
@@ -65,7 +101,7 @@ impl<I: Inspect> Session<I> {
                         if is_plain {
                             statement.keep_description(body, epoch, &shape, &formats);
                         }
-                        portal.take_description(Described::Rows(shape), Some(formats));
+                        portal.take_description(Description::Rows(shape), Some(formats));
                     }
                     Target::Copy(statement, index, _) => {
                         statement.set_copy_shape(*index, Rc::new(shape));
@@ -99,7 +135,7 @@ impl<I: Inspect> Session<I> {
         };
         let (shape, formats) = portal.statement.description(body, epoch)?;
         self.names.charge_portal(portal, shape.state_bytes());
-        portal.take_description(Described::Rows(shape), Some(formats));
+        portal.take_description(Description::Rows(shape), Some(formats));
         let injected = *injected;
         (!self.names.is_overfull()).then_some(injected)
     }
@@ -111,8 +147,15 @@ impl<I: Inspect> Session<I> {
         injected: bool,
         window: &mut Window,
     ) -> Result<(), Halt> {
-        self.pipeline.pop();
+        let answered = self.pipeline.pop();
         if injected {
+            if let Some(Awaited::Describe {
+                target: Target::Portal(_),
+                ..
+            }) = answered
+            {
+                self.note_description(header, window);
+            }
             window.skip(header.frame_bytes);
         } else {
             if header.tag == server::ROW_DESCRIPTION {
@@ -162,7 +205,7 @@ impl<I: Inspect> Session<I> {
             (server::BIND_COMPLETE, Some(Awaited::Bind { .. })) => false,
             (server::NO_DATA, Some(Awaited::Describe { target, injected })) => {
                 match target {
-                    Target::Portal(portal) => portal.take_description(Described::NoRows, None),
+                    Target::Portal(portal) => portal.take_description(Description::NoRows, None),
                     Target::Statement(..) | Target::Copy(..) => {}
                 }
                 *injected

@@ -72,6 +72,7 @@ use crate::time::Timestamp;
 use super::message;
 use bind::BindStream;
 use changes::{Change, News};
+pub use describe::Described;
 use journal::Journal;
 use lineage::Handles;
 use path::Path;
@@ -203,6 +204,8 @@ pub struct Session<I> {
     news: News,
     to_client: Outbox,
     window_wanted: [usize; 2],
+    /// See [`Session::note_descriptions`].
+    descriptions: Option<Vec<Described>>,
     end: Option<&'static str>,
 }
 
@@ -262,6 +265,7 @@ impl<I: Inspect> Session<I> {
             news: News::None,
             to_client: Outbox::new(),
             window_wanted: [0; 2],
+            descriptions: None,
             end: None,
         };
         session.meter = session.meter_now(now);

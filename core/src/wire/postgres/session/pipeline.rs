@@ -247,6 +247,12 @@ impl Pipeline {
         self.queue.front_mut()
     }
 
+    /// The statement whose rows come next of those that are executed by portals.
+    pub(super) fn next_execute(&self) -> Option<u64> {
+        let is_execute = |awaited: &&Awaited| matches!(awaited, Awaited::Execute { .. });
+        self.queue.iter().find(is_execute)?.ordinal()
+    }
+
     /// The answer to the front is complete.
     pub(super) fn pop(&mut self) -> Option<Awaited> {
         self.front()?;
