@@ -209,13 +209,21 @@ impl Walk {
         }
     }
 
-    /// `&amp;` and the like, and characters by number.
+    /// `&amp;` and the like, and characters by number, which no name here is written with.
     fn reference(&mut self, name: &str) -> Result<(), Rejected> {
-        let is_known = ["amp", "lt", "gt", "quot", "apos"].contains(&name);
-        match is_known || name.starts_with('#') {
-            true => Ok(()),
-            false => Err(Rejected::Entity),
+        let known = [
+            ("amp", "&"),
+            ("lt", "<"),
+            ("gt", ">"),
+            ("quot", "\""),
+            ("apos", "'"),
+        ];
+        match known.iter().find(|(known, _)| *known == name) {
+            Some((_, text)) => self.text(text),
+            None if name.starts_with('#') => self.text("\u{fffd}"),
+            None => return Err(Rejected::Entity),
         }
+        Ok(())
     }
 
     fn finish(self) -> Result<Shape, Rejected> {
