@@ -34,9 +34,20 @@ pub(super) fn saml(root: &Section<'_>, section: &Section<'_>) -> Option<Saml> {
         is_idp_initiated,
         clock_skew: Duration::from_millis(skew_ms),
     };
+    let report = |message: String, hint: &str| {
+        let reporter = section.reporter;
+        reporter.report_with_hint(section.span.clone(), message, hint);
+    };
+    login::name_fits(&name, &report);
+    login::own_address(root, &name, &report);
+    if roles.is_empty() {
+        report(
+            format!("people log in at `{name}`, but nobody could do anything"),
+            "say what their groups may do: `roles = { leads = \"approver\" }`",
+        );
+    }
     let metadata = metadata?;
-    // Where it is missing, `check` says so.
-    let url = cross::text(root, "api", "url").unwrap_or_default();
+    let url = cross::text(root, "api", "url")?;
     let read = read(metadata.get_ref())
         .and_then(|text| Provider::new(settings, url.trim_end_matches('/'), &text));
     match read {
@@ -64,22 +75,7 @@ fn read(path: &std::path::Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
-/// Reports what keeps people from logging in.
+/// Each name is given once: it is a part of addresses.
 pub(super) fn check(root: &Section<'_>, all: &[Placed<Saml>]) {
     cross::unique(root, "identity provider", all, |saml| saml.name.clone());
-    for placed in all {
-        let report = |message: String, hint: &str| {
-            let reporter = root.reporter;
-            reporter.report_with_hint(placed.span.clone(), message, hint);
-        };
-        let name = &placed.value.name;
-        login::name_fits(name, &report);
-        login::own_address(root, name, &report);
-        if placed.value.roles.is_empty() {
-            report(
-                format!("people log in at `{name}`, but nobody could do anything"),
-                "say what their groups may do: `roles = { leads = \"approver\" }`",
-            );
-        }
-    }
 }

@@ -191,9 +191,10 @@ pub fn spoilt() {
         assert_eq!(world.refused(&seen), *why);
     }
     provider.tell("deny");
-    let answer = world.answer(&mut ann, "staff", "");
+    let mut no = world.browser();
+    let answer = world.answer(&mut no, "staff", "");
     assert!(answer.contains("error=access_denied"), "{answer}");
-    let seen = ann.get(&answer);
+    let seen = no.get(&answer);
     assert_eq!(world.refused(&seen), "the issuer has not let them in");
     provider.tell("account nobody");
     let mut nobody = world.browser();

@@ -208,7 +208,8 @@ impl World {
     /// The reason of the next log-in that was refused, with nothing else before it but log-ins
     /// that were not.
     pub fn refused(&mut self, seen: &Seen) -> String {
-        assert_eq!(seen.status, 403, "{}", seen.body);
+        let last = self.records().pop();
+        assert_eq!(seen.status, 403, "{} {last:?}", seen.body);
         assert_eq!(seen.problem(), "login-refused");
         assert_eq!(
             seen.json()["detail"],

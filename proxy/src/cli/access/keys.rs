@@ -156,7 +156,13 @@ fn bootstrap(config: &Path, owner: &str, json: bool) -> u8 {
         }
     };
     match first_key(&config.gateway.data_directory, owner) {
-        Ok(Some(key)) => {
+        Ok(Some((key, is_first))) => {
+            if !is_first {
+                complain(
+                    "no key of an administrator was in force any more: this one is on record as \
+                     an alarm\n",
+                );
+            }
             let text = match json {
                 true => format!("{}\n", json!(key)),
                 false => shown_once(&key),
@@ -178,9 +184,10 @@ fn bootstrap(config: &Path, owner: &str, json: bool) -> u8 {
     }
 }
 
-/// The key of an administrator; `None` if there is one in force. A gateway that runs, or else its
+/// The key of an administrator, and whether it is the first of all keys; `None` if there is one in
+/// force. A gateway that runs, or else its
 /// next start, puts it on record.
-fn first_key(directory: &Path, owner: &str) -> Result<Option<KeyView>, StoreError> {
+fn first_key(directory: &Path, owner: &str) -> Result<Option<(KeyView, bool)>, StoreError> {
     let mut store = Store::open(directory)?;
     let now = observe::now();
     let bearer = Bearer {
@@ -203,21 +210,16 @@ fn first_key(directory: &Path, owner: &str) -> Result<Option<KeyView>, StoreErro
         if keys.iter().filter(is_admin).any(holds) {
             return Ok(None);
         }
-        let event = match keys.is_empty() {
+        let is_first = keys.is_empty();
+        let event = match is_first {
             true => "bootstrap_key_created",
             false => "admin_key_recovered",
         };
-        if !keys.is_empty() {
-            complain(
-                "no key of an administrator was in force any more: this one is on record as an \
-                 alarm\n",
-            );
-        }
         tx.leave_notice(event, &format!("{} of {owner}", key.id), now)?;
         tx.insert_key(&key)?;
         let mut view = KeyView::from(&key);
         view.key = Some(text.to_string());
-        Ok(Some(view))
+        Ok(Some((view, is_first)))
     })
 }
 
@@ -230,7 +232,8 @@ mod tests {
     #[test]
     fn there_is_one_first_key() {
         let folder = tempfile::tempdir().unwrap();
-        let first = first_key(folder.path(), "ann").unwrap().unwrap();
+        let (first, is_first) = first_key(folder.path(), "ann").unwrap().unwrap();
+        assert!(is_first);
         assert!(first.is_bootstrap && first.key.is_some());
         assert_eq!(first.roles, [Role::Admin].into());
         assert!(first_key(folder.path(), "eve").unwrap().is_none());
@@ -239,12 +242,14 @@ mod tests {
     #[test]
     fn nobody_is_locked_out_for_ever() {
         let folder = tempfile::tempdir().unwrap();
-        let first = first_key(folder.path(), "ann").unwrap().unwrap();
+        let (first, is_first) = first_key(folder.path(), "ann").unwrap().unwrap();
+        assert!(is_first);
         let mut store = Store::open(folder.path()).unwrap();
         let revoked: Result<(), StoreError> =
             store.transact(|tx| tx.revoke_key(&first.id, 1, observe::now()));
         revoked.unwrap();
-        assert!(first_key(folder.path(), "eve").unwrap().is_some());
+        let (_, is_first) = first_key(folder.path(), "eve").unwrap().unwrap();
+        assert!(!is_first);
         assert!(first_key(folder.path(), "eve").unwrap().is_none());
         let notices: Result<_, StoreError> = store.look(|tx| tx.notices());
         let notices = notices.unwrap();

@@ -107,3 +107,90 @@ fn what_keeps_them_out_is_a_mistake() {
         assert!(found, "{to}: {mistakes:#?}");
     }
 }
+
+const SAML: &str = r#"
+[api]
+listen = "127.0.0.1:6480"
+url = "https://velum.example"
+
+[[saml]]
+name = "hospital"
+metadata = "idp.xml"
+signed_responses = true
+roles = { leads = "approver" }
+"#;
+
+/// What an identity provider says of itself, with the certificate of the house.
+fn metadata(house: &House) -> String {
+    let pem = std::fs::read_to_string(house.0.path().join("server.crt")).unwrap();
+    let body: String = pem.lines().filter(|line| !line.contains("-----")).collect();
+    format!(
+        "<EntityDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\" \
+         entityID=\"https://idp.example/metadata\"><IDPSSODescriptor \
+         protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">\
+         <KeyDescriptor use=\"signing\"><KeyInfo xmlns=\"http://www.w3.org/2000/09/xmldsig#\">\
+         <X509Data><X509Certificate>{body}</X509Certificate></X509Data></KeyInfo>\
+         </KeyDescriptor><SingleSignOnService \
+         Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect\" \
+         Location=\"https://idp.example/sso\"/></IDPSSODescriptor></EntityDescriptor>"
+    )
+}
+
+#[test]
+fn people_log_in_at_an_identity_provider() {
+    let house = House::new();
+    house.file("idp.xml", 0o644, metadata(&house).as_bytes());
+    let config = house.parse(&format!("{GOOD}{SAML}"));
+    let config = config.map_err(|problems| problems.to_text()).unwrap();
+    let provider = &config.saml("hospital").unwrap().provider;
+    assert_eq!(provider.entity_id(), "https://idp.example/metadata");
+    assert!(provider.settings().signed_responses && !provider.settings().is_idp_initiated);
+    let own = "https://velum.example/api/v1/login/saml/hospital/acs";
+    assert!(provider.metadata().contains(own), "{}", provider.metadata());
+}
+
+#[test]
+fn an_identity_provider_has_to_be_usable() {
+    let house = House::new();
+    let good = metadata(&house);
+    let mistakes = |file: &str, text: &str| {
+        house.file("idp.xml", 0o644, file.as_bytes());
+        house.mistakes(&format!("{GOOD}{text}"))
+    };
+    for (file, text, expected) in [
+        ("nonsense", SAML, "no identity provider can be asked"),
+        (
+            &*format!("<!DOCTYPE a>{good}"),
+            SAML,
+            "a document type, which is refused",
+        ),
+        (
+            &good.replace("SingleSignOn", "SingleLogout"),
+            SAML,
+            "no identity provider",
+        ),
+        (&good, &SAML.replace("idp.xml", "none.xml"), "No such file"),
+        (
+            &good,
+            &SAML.replace("hospital", "a b"),
+            "cannot be a part of an address",
+        ),
+        (
+            &good,
+            &SAML.replace("{ leads = \"approver\" }", "{}"),
+            "nobody could do anything",
+        ),
+        (
+            &good,
+            &SAML.replace("url = ", "# url = "),
+            "it is not known where the API is",
+        ),
+        (&good, &format!("{SAML}idp = 1\n"), "unknown key `idp`"),
+    ] {
+        let all = mistakes(file, text);
+        assert!(
+            all.iter().any(|it| it.contains(expected)),
+            "{expected}: {all:#?}"
+        );
+    }
+}

@@ -187,6 +187,13 @@ impl Provider {
         if self.settings.signed_responses && !shape.response_signed {
             return Err(Rejected::ResponseUnsigned);
         }
+        if shape
+            .sender
+            .as_deref()
+            .is_some_and(|it| it != self.entity_id())
+        {
+            return Err(Rejected::IssuerOther);
+        }
         // What was looked at is what is verified.
         let mut fields = vec![FormField::new("SAMLResponse", BASE64_STANDARD.encode(&xml))];
         fields.extend(asked.map(|(state, _)| FormField::new("RelayState", state)));

@@ -19,6 +19,8 @@ const ELEMENTS: usize = 4_096;
 pub struct Shape {
     /// The whole response is signed, besides its assertion.
     pub response_signed: bool,
+    /// Whom the response itself names as its sender.
+    pub sender: Option<String>,
     /// The context in which somebody has shown who they are.
     pub context: Option<String>,
 }
@@ -69,12 +71,23 @@ struct Walk {
     assertion_refs: Vec<String>,
     response_signatures: usize,
     assertion_signatures: usize,
+    sender: Option<String>,
     context: Option<String>,
 }
 
 const RESPONSE: &str = "Response";
 const ASSERTION: &str = "Assertion";
 const SIGNATURE: &str = "Signature";
+const SIGNED_BY: &[&str] = &[
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384",
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
+];
+const DIGESTED_BY: &[&str] = &[
+    "http://www.w3.org/2001/04/xmlenc#sha256",
+    "http://www.w3.org/2001/04/xmldsig-more#sha384",
+    "http://www.w3.org/2001/04/xmlenc#sha512",
+];
 
 impl Walk {
     fn at(&self, path: &[&str]) -> bool {
@@ -92,7 +105,7 @@ impl Walk {
             return Err(Rejected::Oversized);
         }
         let mut id = None;
-        let mut uri = None;
+        let (mut uri, mut algorithm) = (None, None);
         for attribute in element.attributes() {
             let attribute = attribute.map_err(|_| Rejected::NotXml)?;
             let value = attribute.value.into_owned();
@@ -109,9 +122,25 @@ impl Walk {
                 id = Some(value);
             } else if name == "URI" {
                 uri = Some(value);
+            } else if name == "Algorithm" {
+                algorithm = Some(value);
             }
         }
+        self.method(algorithm.as_deref())?;
         self.element(id, uri)
+    }
+
+    /// RSA with SHA-2 is all that signs: no shared secret, and nothing that was broken.
+    fn method(&self, algorithm: Option<&str>) -> Result<(), Rejected> {
+        let known: &[&str] = match self.path.last().map(String::as_str) {
+            Some("SignatureMethod") => SIGNED_BY,
+            Some("DigestMethod") => DIGESTED_BY,
+            _ => return Ok(()),
+        };
+        match algorithm.is_some_and(|algorithm| known.contains(&algorithm)) {
+            true => Ok(()),
+            false => Err(Rejected::AlgorithmRefused),
+        }
     }
 
     fn element(&mut self, id: Option<String>, uri: Option<String>) -> Result<(), Rejected> {
@@ -172,18 +201,29 @@ impl Walk {
             "AuthnContext",
             "AuthnContextClassRef",
         ];
+        if self.at(&[RESPONSE, "Issuer"]) {
+            self.sender.get_or_insert_default().push_str(text);
+        }
         if self.at(&path) {
             self.context.get_or_insert_default().push_str(text);
         }
     }
 
-    /// `&amp;` and the like, and characters by number.
+    /// `&amp;` and the like, and characters by number, which no name here is written with.
     fn reference(&mut self, name: &str) -> Result<(), Rejected> {
-        let is_known = ["amp", "lt", "gt", "quot", "apos"].contains(&name);
-        match is_known || name.starts_with('#') {
-            true => Ok(()),
-            false => Err(Rejected::Entity),
+        let known = [
+            ("amp", "&"),
+            ("lt", "<"),
+            ("gt", ">"),
+            ("quot", "\""),
+            ("apos", "'"),
+        ];
+        match known.iter().find(|(known, _)| *known == name) {
+            Some((_, text)) => self.text(text),
+            None if name.starts_with('#') => self.text("\u{fffd}"),
+            None => return Err(Rejected::Entity),
         }
+        Ok(())
     }
 
     fn finish(self) -> Result<Shape, Rejected> {
@@ -213,6 +253,7 @@ impl Walk {
         }
         Ok(Shape {
             response_signed: self.response_signatures == 1,
+            sender: self.sender.map(|it| it.trim().to_owned()),
             context: self.context.map(|it| it.trim().to_owned()),
         })
     }
@@ -293,6 +334,18 @@ mod tests {
             Rejected::StatementMissing,
         ),
     ];
+
+    #[test]
+    fn a_shared_secret_signs_nothing() {
+        let sha1 = "http://www.w3.org/2000/09/xmldsig#sha1";
+        for method in [
+            "<d:SignatureMethod/>",
+            &format!("<d:DigestMethod Algorithm='{sha1}'/>"),
+        ] {
+            let xml = GOOD.replacen("<d:SignedInfo>", &format!("<d:SignedInfo>{method}"), 1);
+            assert_eq!(check(&xml), Err(Rejected::AlgorithmRefused), "{method}");
+        }
+    }
 
     #[test]
     fn whatever_has_a_second_meaning_is_refused() {

@@ -105,7 +105,7 @@ def response(request, **said):
 
 def sign(element, key=KEY, cert=CERT, algorithm="rsa-sha256", digest="sha256"):
     """The element, signed as one of its own, with the signature behind its issuer."""
-    place = etree.Element(f"{{{D}}}Signature", Id="placeholder")
+    place = etree.Element(f"{{{D}}}Signature", Id="placeholder", nsmap={"ds": D})
     element.insert(1, place)
     signer = Careless(method=methods.enveloped, signature_algorithm=algorithm,
                       digest_algorithm=digest, c14n_algorithm=C14N)
