@@ -72,7 +72,8 @@ def response(request, **said):
         name="ann", format="persistent", groups="leads", audience=SP, recipient=ACS,
         destination=ACS, response_to=request, confirmed_to=request, issuer=IDP, sender=IDP,
         before=-5, until=300, confirmed_until=300, status="Success", method="bearer",
-        shown=0, over=None, condition="", statement=True, restriction=True, id="_a1", response_id="_r1",
+        shown=0, over=None, condition="", statement=True, restriction=True, id="_a1",
+        response_id="_r1",
     )
     say.update(said)
     over = f' SessionNotOnOrAfter="{at(say["over"])}"' if say["over"] is not None else ""
@@ -83,7 +84,8 @@ def response(request, **said):
     restriction = (f'<a:AudienceRestriction><a:Audience>{say["audience"]}</a:Audience>'
                    '</a:AudienceRestriction>')
     text = (
-        f'<p:Response xmlns:p="{P}" xmlns:a="{A}" ID="{say["response_id"]}" Version="2.0" IssueInstant="{at(0)}" '
+        f'<p:Response xmlns:p="{P}" xmlns:a="{A}" ID="{say["response_id"]}" Version="2.0" '
+        f'IssueInstant="{at(0)}" '
         f'Destination="{say["destination"]}" InResponseTo="{say["response_to"]}">'
         f'<a:Issuer>{say["sender"]}</a:Issuer><p:Status>'
         f'<p:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:{say["status"]}"/></p:Status>'
