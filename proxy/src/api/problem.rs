@@ -29,13 +29,15 @@ pub struct Problem {
     pub detail: String,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub hint: Option<Box<str>>,
     /// Seconds until it is worth trying again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after_s: Option<u64>,
+    pub retry_after_s: Option<u32>,
     /// Where a browser logs in, if that would help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub login: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub login: Option<Box<str>>,
 }
 
 impl Problem {
@@ -55,7 +57,7 @@ impl Problem {
     /// The same with advice.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into_boxed_str());
         self
     }
 
@@ -95,7 +97,7 @@ impl Problem {
     pub fn rate(retry_after_s: u64) -> Self {
         let detail = "too many requests";
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail);
-        problem.retry_after_s = Some(retry_after_s);
+        problem.retry_after_s = Some(u32::try_from(retry_after_s).unwrap_or(u32::MAX));
         problem
     }
 

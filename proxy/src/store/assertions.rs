@@ -52,7 +52,6 @@ mod tests {
         };
         assert!(spend("one", "a", 1) && spend("one", "b", 1) && spend("two", "a", 1));
         assert!(!spend("one", "a", 100));
-        drop(spend);
         let mut again = Store::open(folder.path()).unwrap();
         let spent: Result<bool, StoreError> =
             again.transact(|tx| tx.spend_assertion("one", "a", Timestamp(100), Timestamp(2)));

@@ -9,6 +9,7 @@ mod device;
 #[path = "../../src/identity/tests/forge.rs"]
 mod forge;
 mod hostile;
+mod keys;
 mod saml;
 #[path = "../support/mod.rs"]
 mod support;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             "device::an_issuer_without_the_flow_says_so",
             device::without,
         ),
+        ("keys::nobody_is_locked_out_for_ever", keys::recovered),
     ];
     let trials = cases.iter().map(|(name, body)| {
         let body = *body;

@@ -258,7 +258,7 @@ fn forged(ways: &[(&str, &str)]) {
     assert!(wrong.is_empty(), "{wrong:#?}");
     // And what is not spoilt is taken, so that it was not refused for something else.
     let (there, state) = begin(&world, &mut ann, "forge", "");
-    let response = forge.tell(&format!("forge good {there}"));
+    let response = forge.tell(&format!("forge again {there}"));
     let seen = bring(&world, &mut ann, "forge", &response, &state);
     assert_eq!(
         seen.status,

@@ -39,7 +39,7 @@ impl Principal {
                 "log in again at {}, or by velum login",
                 shown.login
             ));
-        problem.login = Some(shown.login.clone());
+        problem.login = Some(shown.login.as_str().into());
         Err(problem)
     }
 }

@@ -43,7 +43,7 @@ pub fn check(xml: &str) -> Result<Shape, Rejected> {
             }
             Event::End(_) => walk.leave(),
             Event::Text(text) => walk.text(&text),
-            Event::Decl(_) if walk.count == 0 => {}
+            Event::Decl(declaration) if walk.count == 0 && is_usual(&declaration) => {}
             Event::Decl(_) | Event::PI(_) => return Err(Rejected::Instruction),
             Event::CData(_) => return Err(Rejected::CharacterData),
             Event::Comment(_) => return Err(Rejected::Comment),
@@ -53,6 +53,21 @@ pub fn check(xml: &str) -> Result<Shape, Rejected> {
         }
     }
     walk.finish()
+}
+
+/// `xml version="1.0" encoding="UTF-8"` and the like: no other encoding, and nothing else.
+fn is_usual(declaration: &str) -> bool {
+    const KNOWN: &[&str] = &[
+        "xml",
+        "version='1.0'",
+        "encoding='utf-8'",
+        "standalone='yes'",
+        "standalone='no'",
+    ];
+    let plain = declaration.to_ascii_lowercase().replace('"', "'");
+    plain
+        .split_ascii_whitespace()
+        .all(|word| KNOWN.contains(&word))
 }
 
 #[derive(Default)]
@@ -288,6 +303,8 @@ mod tests {
         ("ann&amp;co", "ann&who;", Rejected::Entity),
         ("ann&amp;co", "ann<?who?>", Rejected::Instruction),
         ("<p:Response", "<!DOCTYPE r><p:Response", Rejected::DocType),
+        ("1.0\"", "1.0\" encoding=\"UTF-7\"", Rejected::Instruction),
+        ("1.0\"", "1.0\" <x>", Rejected::Instruction),
         (
             "<a:Subject>",
             "<a:Assertion/><a:Subject>",

@@ -72,7 +72,8 @@ def response(request, **said):
         name="ann", format="persistent", groups="leads", audience=SP, recipient=ACS,
         destination=ACS, response_to=request, confirmed_to=request, issuer=IDP, sender=IDP,
         before=-5, until=300, confirmed_until=300, status="Success", method="bearer",
-        shown=0, over=None, condition="", statement=True, restriction=True, id="_a1", more="",
+        shown=0, over=None, condition="", statement=True, restriction=True, id="_a1",
+        response_id="_r1",
     )
     say.update(said)
     over = f' SessionNotOnOrAfter="{at(say["over"])}"' if say["over"] is not None else ""
@@ -83,7 +84,8 @@ def response(request, **said):
     restriction = (f'<a:AudienceRestriction><a:Audience>{say["audience"]}</a:Audience>'
                    '</a:AudienceRestriction>')
     text = (
-        f'<p:Response xmlns:p="{P}" xmlns:a="{A}" ID="_r1" Version="2.0" IssueInstant="{at(0)}" '
+        f'<p:Response xmlns:p="{P}" xmlns:a="{A}" ID="{say["response_id"]}" Version="2.0" '
+        f'IssueInstant="{at(0)}" '
         f'Destination="{say["destination"]}" InResponseTo="{say["response_to"]}">'
         f'<a:Issuer>{say["sender"]}</a:Issuer><p:Status>'
         f'<p:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:{say["status"]}"/></p:Status>'
@@ -98,7 +100,7 @@ def response(request, **said):
         f'{restriction if say["restriction"] else ""}{say["condition"]}</a:Conditions>'
         f'{statement if say["statement"] else ""}'
         f'<a:AttributeStatement><a:Attribute Name="groups"><a:AttributeValue>{say["groups"]}'
-        f'</a:AttributeValue></a:Attribute></a:AttributeStatement>{say["more"]}</a:Assertion>'
+        f'</a:AttributeValue></a:Attribute></a:AttributeStatement></a:Assertion>'
         '</p:Response>')
     return etree.fromstring(text)
 
@@ -187,7 +189,7 @@ def text(whole):
 
 
 FIELDS = {
-    "good": {}, "again": {"id": "_a2"},
+    "good": {}, "again": {"id": "_a2", "response_id": "_r2"},
     "audience": {"audience": "https://other.example"}, "no-audience": {"restriction": False},
     "expired": {"until": -60}, "not-yet": {"before": 60},
     "confirmation-expired": {"confirmed_until": -60},
