@@ -135,7 +135,7 @@ impl Archive {
 
     async fn put_once(&self, name: &str, bytes: Vec<u8>) -> Result<(), String> {
         let key = Key::from(format!("{}{name}", self.bucket.prefix));
-        let wrong = |error: Error| format!("{key}: {error}");
+        let wrong = |error: Error| format!("{key}: {}", reason(&error.to_string()));
         let sha256 = Sha256::digest(&bytes);
         let storage = self.storage().map_err(wrong)?;
         let options = PutOptions::from(PutMode::Create);
@@ -216,9 +216,27 @@ impl Archive {
     }
 }
 
+/// What the storage says, without what is another text each time.
+fn reason(text: &str) -> String {
+    let code = text
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"));
+    match code {
+        Some((code, _)) => code.to_owned(),
+        None => text
+            .chars()
+            .filter(|it| !it.is_ascii_digit())
+            .take(200)
+            .collect(),
+    }
+}
+
 fn locked(lock: &Lock) -> HeaderMap {
     let until = rfc3339(observe::now().after_ms(lock.days.saturating_mul(DAY_MS)));
     let mut headers = HeaderMap::new();
+    // Asked for with a lock, besides the checksum itself.
+    let checksum = HeaderName::from_static("x-amz-sdk-checksum-algorithm");
+    headers.insert(checksum, HeaderValue::from_static("SHA256"));
     let mode = HeaderName::from_static("x-amz-object-lock-mode");
     headers.insert(mode, HeaderValue::from_static(lock.mode));
     if let Ok(until) = HeaderValue::from_str(&until) {
