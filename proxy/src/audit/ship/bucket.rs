@@ -137,7 +137,7 @@ impl Archive {
         let key = Key::from(format!("{}{name}", self.bucket.prefix));
         let wrong = |error: Error| format!("{key}: {}", reason(&error.to_string()));
         let sha256 = Sha256::digest(&bytes);
-        let storage = self.storage().map_err(wrong)?;
+        let storage = self.storage(self.bucket.lock.as_ref()).map_err(wrong)?;
         let options = PutOptions::from(PutMode::Create);
         match storage
             .put_opts(&key, PutPayload::from(bytes), options)
@@ -146,6 +146,8 @@ impl Archive {
             Ok(_) | Err(Error::AlreadyExists { .. }) => {}
             Err(error) => return Err(wrong(error)),
         }
+        // The lock's headers belong to what makes an object.
+        let storage = self.storage(None).map_err(wrong)?;
         let mut there = storage.get(&key).await.map_err(wrong)?.into_stream();
         let mut found = Sha256::new();
         while let Some(part) = there.next().await {
@@ -158,13 +160,12 @@ impl Archive {
     }
 
     /// The storage, by headers that are of this moment.
-    fn storage(&self) -> Result<AmazonS3, Error> {
+    fn storage(&self, lock: Option<&Lock>) -> Result<AmazonS3, Error> {
         let Bucket {
             endpoint,
             bucket,
             region,
             ca,
-            lock,
             ..
         } = &self.bucket;
         let mut options = ClientOptions::new().with_timeout(WITHIN);
