@@ -48,7 +48,7 @@ fn statement(statement: u64, tokens: &TokenKey) -> [Record; 2] {
         channel: Channel::Extended,
         text: "select name from ehr.patients where mrn = $1".into(),
         token: tokens.token(b"select"),
-        binds: vec![(statement % 10 == 0).then(|| tokens.token(VALUE))],
+        binds: vec![statement.is_multiple_of(10).then(|| tokens.token(VALUE))],
         decision: "allow: policy masked".into(),
     };
     let outcome = Body::Outcome {

@@ -39,11 +39,8 @@ pub struct Gone {
 impl Gone {
     /// Are all of these records among them?
     pub fn covers(&self, first: u64, last: u64) -> bool {
-        let covering = self.runs.iter();
-        first <= last
-            && covering
-                .into_iter()
-                .any(|(low, high)| *low <= first && last <= *high)
+        let covers = |run: &(u64, u64)| run.0 <= first && last <= run.1;
+        first <= last && self.runs.iter().any(covers)
     }
 
     /// With another run; runs that touch become one.

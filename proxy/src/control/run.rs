@@ -150,11 +150,7 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     let _starter_is_gone = ready.send(Ok(plane.addresses().to_vec()));
     let _shipping = ship(&config);
     let joined = joined(plane);
-    let notes = {
-        let (directory, retention) = (config.audit.directory.clone(), config.retention);
-        custodian::run(directory, retention, commands.clone())
-    };
-    let notes = tokio::task::spawn_local(notes);
+    let notes = custody(&config, &commands);
     let control = Control {
         config,
         keys,
@@ -253,7 +249,14 @@ fn first_records(config: &Config, signing_key: Body, log: Recovered) -> (Vec<Rec
     (first, next_sequence, lock)
 }
 
-/// Sends the log to where the configuration says, until it is dropped. Sessions do not depend on it.
+/// Takes up what is noted about the log.
+fn custody(config: &Config, commands: &mpsc::Sender<Command>) -> JoinHandle<()> {
+    let directory = config.audit.directory.clone();
+    let custodian = custodian::run(directory, config.retention, commands.clone());
+    tokio::task::spawn_local(custodian)
+}
+
+/// Sends the log to where the configuration says, until it is dropped. No session depends on it.
 fn ship(config: &Config) -> Option<Shipping> {
     let data_directory = &config.gateway.data_directory;
     let shipping = Shipping::start(

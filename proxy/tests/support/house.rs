@@ -49,6 +49,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A folder with a configuration, in which a gateway runs now and then.
 pub struct House(TempDir);
 
+/// Ended when a test fails beside it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended = self.0.kill();
+        let _ended = self.0.wait();
+    }
+}
+
 impl House {
     /// A new one.
     pub fn new() -> Self {
@@ -83,7 +93,8 @@ impl House {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("velum runs");
         let mut stdin = child.stdin.take().expect("a pipe");
-        stdin.write_all(input.as_bytes()).expect("it reads");
+        // One that has refused its arguments reads nothing.
+        let _ended_already = stdin.write_all(input.as_bytes());
         drop(stdin);
         said(&child.wait_with_output().expect("it ends"))
     }
@@ -102,7 +113,8 @@ impl House {
 
     /// Starts a gateway, does something beside it, and stops it; true if it went well.
     pub fn serve_while(&self, more: &[&str], body: impl FnOnce()) -> bool {
-        let mut child = self.serve(more);
+        let mut running = Running(self.serve(more));
+        let child = &mut running.0;
         let began = Instant::now();
         while !self.log().contains(" listening ") {
             if child.try_wait().expect("a child").is_some() {
@@ -116,7 +128,7 @@ impl House {
             thread::sleep(Duration::from_millis(20));
         }
         body();
-        let pid = rustix::process::Pid::from_child(&child);
+        let pid = rustix::process::Pid::from_child(child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
         child.wait().expect("it ends").success()
     }

@@ -47,6 +47,8 @@ class Syslog(socketserver.BaseRequestHandler):
             assert head.startswith("<110>1 ") and head.endswith(" - velum - audit - "), head
             documents.append(json.loads(body))
         take(documents)
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.unwrap()  # close_notify: RFC 5425, 4.4
 
 
 class Http(http.server.BaseHTTPRequestHandler):

@@ -270,7 +270,7 @@ fn citations(page: &mut String) {
         rows,
     );
     page.push_str(
-        "<p class=\"note\">The artefacts show what the gateway did; whether an organisation meets a \
-         paragraph is not for them to say.</p>\n",
+        "<p class=\"note\">The artefacts show what the gateway did; whether an organisation meets \
+         a paragraph is not for them to say.</p>\n",
     );
 }

@@ -135,9 +135,9 @@ impl Archive {
 
     async fn put_once(&self, name: &str, bytes: Vec<u8>) -> Result<(), String> {
         let key = Key::from(format!("{}{name}", self.bucket.prefix));
-        let wrong = |error: Error| format!("{key}: {error}");
+        let wrong = |error: Error| format!("{key}: {}", reason(&error.to_string()));
         let sha256 = Sha256::digest(&bytes);
-        let storage = self.storage().map_err(wrong)?;
+        let storage = self.storage(self.bucket.lock.as_ref()).map_err(wrong)?;
         let options = PutOptions::from(PutMode::Create);
         match storage
             .put_opts(&key, PutPayload::from(bytes), options)
@@ -146,6 +146,8 @@ impl Archive {
             Ok(_) | Err(Error::AlreadyExists { .. }) => {}
             Err(error) => return Err(wrong(error)),
         }
+        // The lock's headers belong to what makes an object.
+        let storage = self.storage(None).map_err(wrong)?;
         let mut there = storage.get(&key).await.map_err(wrong)?.into_stream();
         let mut found = Sha256::new();
         while let Some(part) = there.next().await {
@@ -158,13 +160,12 @@ impl Archive {
     }
 
     /// The storage, by headers that are of this moment.
-    fn storage(&self) -> Result<AmazonS3, Error> {
+    fn storage(&self, lock: Option<&Lock>) -> Result<AmazonS3, Error> {
         let Bucket {
             endpoint,
             bucket,
             region,
             ca,
-            lock,
             ..
         } = &self.bucket;
         let mut options = ClientOptions::new().with_timeout(WITHIN);
@@ -216,9 +217,27 @@ impl Archive {
     }
 }
 
+/// What the storage says, without what is another text each time.
+fn reason(text: &str) -> String {
+    let code = text
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"));
+    match code {
+        Some((code, _)) => code.to_owned(),
+        None => text
+            .chars()
+            .filter(|it| !it.is_ascii_digit())
+            .take(200)
+            .collect(),
+    }
+}
+
 fn locked(lock: &Lock) -> HeaderMap {
     let until = rfc3339(observe::now().after_ms(lock.days.saturating_mul(DAY_MS)));
     let mut headers = HeaderMap::new();
+    // Asked for with a lock, besides the checksum itself.
+    let checksum = HeaderName::from_static("x-amz-sdk-checksum-algorithm");
+    headers.insert(checksum, HeaderValue::from_static("SHA256"));
     let mode = HeaderName::from_static("x-amz-object-lock-mode");
     headers.insert(mode, HeaderValue::from_static(lock.mode));
     if let Ok(until) = HeaderValue::from_str(&until) {

@@ -218,8 +218,8 @@ fn what_leads_from_key_to_key_is_never_due() {
         true
     })
     .unwrap();
-    let due = plan.segments.iter().map(|(_, it)| it.first..=it.last);
-    assert!(due.into_iter().all(|run| !run.contains(&exchange)));
+    let mut due = plan.segments.iter().map(|(_, it)| it.first..=it.last);
+    assert!(due.all(|run| !run.contains(&exchange)));
 }
 
 /// A record with a time, an identity and a kind of its own.
@@ -310,8 +310,8 @@ proptest! {
             let left: Vec<u64> = read_all(path).unwrap().into_iter().map(|(at, _)| at).collect();
             for sequence in all.keys() {
                 let is_due = plan.segments.iter();
-                let is_due = is_due.map(|(_, it)| it.first..=it.last);
-                let is_due = is_due.into_iter().any(|run| run.contains(sequence));
+                let mut runs = is_due.map(|(_, it)| it.first..=it.last);
+                let is_due = runs.any(|run| run.contains(sequence));
                 prop_assert_eq!(left.contains(sequence), !is_due);
             }
             prop_assert!(checked(path, &by(&[1])).is_ok());

@@ -53,7 +53,7 @@ pub struct Options {
     /// Records behind the checkpoint, and a torn tail, are no finding, as in a log that a
     /// gateway is writing or that was copied from under one.
     pub allows_unsigned: bool,
-    /// It is a part of a log: first and last record. It has to be as whole as a log that was closed.
+    /// It is a part of a log: first and last record. It has to be as whole as a closed log.
     pub excerpt: Option<(u64, u64)>,
 }
 

@@ -181,8 +181,8 @@ fn text(verified: &Verified) -> String {
     lines.push(match is_derived {
         true => format!("files:    {files}; report and artefacts say what the records say"),
         false => format!(
-            "files:    {files}, as signed; report and artefacts were written by {}, and not derived \
-             again",
+            "files:    {files}, as signed; report and artefacts were written by {}, and not \
+             derived again",
             manifest.program
         ),
     });
