@@ -17,6 +17,7 @@ mod ordered;
 mod policy;
 mod progress;
 mod scan;
+mod secrets;
 mod store;
 mod tune;
 mod witness;
@@ -86,6 +87,7 @@ enum Command {
     Grants(access::grants::Grants),
     Keys(access::keys::Keys),
     Identities(access::identities::Identities),
+    Secrets(secrets::Secrets),
     /// The store of grants and keys.
     #[command(subcommand)]
     Store(store::Command),
@@ -115,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Grants(arguments) => access::grants::run(&arguments),
         Command::Keys(arguments) => access::keys::run(&arguments),
         Command::Identities(arguments) => access::identities::run(&arguments),
+        Command::Secrets(arguments) => secrets::run(&arguments),
         Command::Store(command) => store::run(&command),
         Command::Audit(command) => audit::run(command),
         Command::Witness(arguments) => witness::run(&arguments),

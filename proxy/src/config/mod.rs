@@ -10,11 +10,14 @@
 //! * `gateway`, `api`, `sealing`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
 //!   keys of an identity that proves itself by tokens; `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
-//! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
+//! * [`secret`] and [`tls`]: credentials and certificates that the file refers to; `credential`:
+//!   those that may change while the gateway runs; `command`: what a program prints.
 
 pub(crate) mod against;
 mod api;
+mod command;
 pub mod coverage;
+mod credential;
 mod cross;
 mod gateway;
 mod identity;

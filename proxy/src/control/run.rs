@@ -23,6 +23,7 @@ use crate::audit::recover::{Recovered, STARTED, STOPPED};
 use crate::audit::writer::{Command, Writer};
 use crate::config::model::{self, Audit};
 use crate::config::{Config, Secret};
+use crate::credentials::keeper as credentials;
 use crate::drive::{DataPlane, Driver};
 use crate::grants::Desk;
 use crate::identity::keeper::Keeper;
@@ -121,6 +122,19 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
             return close(&commands, writer).await;
         }
     };
+    let credentials = credentials::Keeper::new(Arc::clone(&shared), desk.clone());
+    match credentials.prepare(&config).await {
+        Ok(prepared) => credentials.fill(&shared.snapshot.load(), prepared),
+        Err(reason) => {
+            let _starter_is_gone = ready.send(Err(StartError::Credential(reason)));
+            return close(&commands, writer).await;
+        }
+    }
+    let first = tokio::task::spawn_local(Rc::clone(&credentials).first());
+    if tokio::time::timeout(FIRST_LOAD, first).await.is_err() {
+        observe::event("credentials-late", &[]);
+    }
+    let credentials_kept = tokio::task::spawn_local(Rc::clone(&credentials).run());
     let loader = Rc::new(Loader::new(Arc::clone(&shared), Arc::clone(&config)));
     // Not dropped when it is late: a load that has begun must end.
     let keeper = Keeper::new(Arc::clone(&shared));
@@ -147,11 +161,13 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         shared,
         loader,
         keeper,
+        credentials,
         commands,
         desk,
     };
     let ended = control.run(orders, requests, writer, joined).await;
     keys_kept.abort();
+    credentials_kept.abort();
     drop(lock);
     ended
 }
@@ -237,6 +253,7 @@ struct Control {
     shared: Arc<Shared>,
     loader: Rc<Loader>,
     keeper: Rc<Keeper>,
+    credentials: Rc<credentials::Keeper>,
     commands: mpsc::Sender<Command>,
     /// There if the configuration uses the store.
     desk: Option<Arc<Desk>>,
@@ -348,6 +365,7 @@ impl Control {
         let previous = self.shared.snapshot.load_full();
         let snapshot = snapshot::build(&config, &self.keys, Some(&previous));
         let snapshot = snapshot.map_err(|error| error.to_string())?;
+        let prepared = self.credentials.prepare(&config).await?;
         let loaded = record(Body::ConfigurationLoaded {
             sha256: config.sha256,
         });
@@ -359,6 +377,7 @@ impl Control {
         if let Some(desk) = &self.desk {
             desk.configure(Arc::clone(&self.config));
         }
+        self.credentials.fill(&snapshot, prepared);
         self.shared.publish(snapshot);
         self.keeper.configure();
         tokio::task::spawn_local(Rc::clone(&self.loader).refresh());
@@ -366,6 +385,7 @@ impl Control {
     }
 
     async fn stop(&self, writer: WriterTask) -> Ended {
+        self.credentials.stop().await;
         append(
             &self.commands,
             vec![record(Body::Gateway {
@@ -432,7 +452,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
         ("audit.origin", old.audit.origin != new.audit.origin),
         ("audit.key and the signing keys", keys(old) != keys(new)),
         (
-            "whether there are an API and grants",
+            "whether there are an API, grants, sealed secrets and keys",
             old.uses_store() != new.uses_store(),
         ),
         (

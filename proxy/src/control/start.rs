@@ -46,6 +46,8 @@ pub enum StartError {
     Api(SocketAddr, io::Error),
     /// What the store knows of grants cannot be put in force.
     Grants(String),
+    /// A secret cannot be opened.
+    Credential(String),
     /// The data plane does not start.
     DataPlane(DriveError),
     /// The log failed before the gateway was up.
@@ -65,7 +67,9 @@ impl fmt::Display for StartError {
                 write!(f, "the API cannot listen on {address}: {error}")
             }
             StartError::DataPlane(error) => error.fmt(f),
-            StartError::LogFailed(reason) | StartError::Grants(reason) => f.write_str(reason),
+            StartError::LogFailed(reason)
+            | StartError::Grants(reason)
+            | StartError::Credential(reason) => f.write_str(reason),
             StartError::System(error) => error.fmt(f),
         }
     }

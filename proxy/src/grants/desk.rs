@@ -59,6 +59,8 @@ pub struct Desk {
     due: ArcSwap<Option<Timestamp>>,
     /// The number of the last event.
     news: watch::Sender<u64>,
+    /// The number of the last thing that an administrator did in the store itself.
+    administered: watch::Sender<u64>,
     /// The latest moment that the store knew, and when that was.
     moment: ArcSwap<(Timestamp, Instant)>,
 }
@@ -80,6 +82,7 @@ impl Desk {
             published: Mutex::new(0),
             due: ArcSwap::default(),
             news: watch::Sender::new(0),
+            administered: watch::Sender::new(0),
             moment: ArcSwap::from_pointee((Timestamp(0), Instant::now())),
         })
     }
@@ -92,6 +95,7 @@ impl Desk {
     pub async fn open(self: &Arc<Self>) -> Result<(), Failure> {
         let left = self.look(|tx| Ok(tx.events_not_audited()?)).await?;
         self.follow(left.into()).await?;
+        self.follow_administration().await?;
         self.change(|tx, now| Ok(((), moves::tick(tx, now)?.into())))
             .await?;
         self.publish().await
@@ -134,6 +138,11 @@ impl Desk {
     /// Changes with every event; holds the number of the last.
     pub fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
+    }
+
+    /// Changes when an administrator has done something in the store itself.
+    pub fn administered(&self) -> watch::Receiver<u64> {
+        self.administered.subscribe()
     }
 
     /// Looks something up, on one state of the store.
@@ -179,6 +188,11 @@ impl Desk {
     pub async fn keep_time(self: Arc<Self>) {
         loop {
             tokio::time::sleep(LOOK).await;
+            if let Err(error) = self.follow_administration().await {
+                let cause = error.to_string();
+                observe::event("store-not-read", &[("cause", Field::Name(&cause))]);
+                tokio::time::sleep(10 * LOOK).await;
+            }
             let due = **self.due.load();
             if due.is_none_or(|due| self.now() < due) {
                 continue;
@@ -231,6 +245,34 @@ impl Desk {
         marked.await.map_err(|_| Failure::Closed)??;
         self.publish().await?;
         self.news.send_modify(|news| *news = last.max(*news));
+        Ok(())
+    }
+
+    /// Audits what administrators did in the store itself, and tells of it.
+    async fn follow_administration(&self) -> Result<(), Failure> {
+        let done = self.look(|tx| Ok(tx.administration_not_audited()?)).await?;
+        let Some(last) = done.last().map(|last| last.sequence) else {
+            return Ok(());
+        };
+        let records = done.iter().map(|it| Record {
+            time: it.at,
+            session: SessionId(0),
+            identity: "".into(),
+            resource: "".into(),
+            body: Body::Administration {
+                actor: it.actor.clone(),
+                event: it.event.clone(),
+                subject: format!("{} (change {})", it.subject, it.sequence),
+            },
+        });
+        if !self.append(records.collect()).await {
+            return Err(Failure::Closed);
+        }
+        let marked = self
+            .store
+            .run(move |store| store.transact(|tx| tx.mark_administration(&done)));
+        marked.await.map_err(|_| Failure::Closed)??;
+        self.administered.send_replace(last);
         Ok(())
     }
 

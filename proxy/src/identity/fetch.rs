@@ -8,28 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::header::{ACCEPT, CACHE_CONTROL, HOST, HeaderMap, USER_AGENT};
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use hyper::header::{CACHE_CONTROL, HeaderMap};
+use hyper::{Method, StatusCode};
 use velum_core::identity::Rejection;
 use velum_core::identity::claims::{Claim, Claims};
 
 use super::DOCUMENT_BYTES;
 use super::keys::KeySet;
 use super::place::Place;
+use crate::http::{self, Call};
 
 /// Both documents have to be there within this.
 const WITHIN: Duration = Duration::from_secs(5);
 /// Below it is where an issuer's configuration is.
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
-/// Headers of an answer.
-const HEADERS: usize = 100;
-const HEADER_BYTES: usize = 32 * 1024;
 
 /// Keys as they were fetched.
 pub(super) struct Fetched {
@@ -69,7 +61,7 @@ pub fn configuration_url(issuer: &str) -> String {
     format!("{}{WELL_KNOWN}", issuer.trim_end_matches('/'))
 }
 
-/// Fetches the keys of the issuer at `url`. Must be called inside of a `LocalSet`.
+/// Fetches the keys of the issuer at `url`.
 ///
 /// # Errors
 /// An issuer that does not answer in time, or not as it should.
@@ -114,51 +106,21 @@ fn keys_url(issuer: &str, configuration: &[u8]) -> Result<String, &'static str> 
 async fn get(url: &str, tls: &Arc<rustls::ClientConfig>) -> Result<(HeaderMap, Bytes), FetchError> {
     let failed = |reason: &dyn fmt::Display| FetchError::new(url, reason);
     let place = Place::read(url).map_err(|error| failed(&error))?;
-    let connected = TcpStream::connect((place.host.as_str(), place.port)).await;
-    let stream = connected.map_err(|error| failed(&error))?;
-    if !place.is_secure {
-        return ask(url, &place, stream).await;
-    }
-    let name = ServerName::try_from(place.host.clone()).map_err(|error| failed(&error))?;
-    let connector = TlsConnector::from(Arc::clone(tls));
-    let secured = connector.connect(name, stream).await;
-    ask(url, &place, secured.map_err(|error| failed(&error))?).await
-}
-
-async fn ask<S>(url: &str, place: &Place, stream: S) -> Result<(HeaderMap, Bytes), FetchError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    let failed = |reason: &dyn fmt::Display| FetchError::new(url, reason);
-    let request = Request::get(&place.path)
-        .header(HOST, &place.authority)
-        .header(ACCEPT, "application/json")
-        .header(USER_AGENT, "velum")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| failed(&error))?;
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-        .max_headers(HEADERS)
-        .max_buf_size(HEADER_BYTES)
-        .handshake(TokioIo::new(stream))
+    let call = Call {
+        method: Method::GET,
+        place: &place,
+        headers: &[("accept", "application/json")],
+        body: Bytes::new(),
+        answer_bytes: DOCUMENT_BYTES,
+    };
+    let answer = http::ask(&call, tls)
         .await
         .map_err(|error| failed(&error))?;
-    // It ends with the request, or is dropped with the set of tasks; a fault of it is the answer's.
-    let connection = tokio::task::spawn_local(connection);
-    let answer = async {
-        let response = sender.send_request(request).await;
-        let response = response.map_err(|error| failed(&error))?;
-        if response.status() != StatusCode::OK {
-            let text = format!("answered {}", response.status().as_u16());
-            return Err(failed(&text));
-        }
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, DOCUMENT_BYTES).collect().await;
-        let body = body.map_err(|error| failed(&error))?;
-        Ok((head.headers, body.to_bytes()))
-    };
-    let answer = answer.await;
-    connection.abort();
-    answer
+    if answer.status != StatusCode::OK {
+        let text = format!("answered {}", answer.status.as_u16());
+        return Err(failed(&text));
+    }
+    Ok((answer.headers, answer.body))
 }
 
 /// `max-age` of Cache-Control, RFC 9111 section 5.2.2; nothing where it must not be kept at all.

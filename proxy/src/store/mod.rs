@@ -7,16 +7,19 @@
 //! The SQL keeps to what PostgreSQL understands as well (`$1`, BIGINT, no upserts of one dialect).
 //!
 //! * `schema`: tables, their versions, and what is refused.
-//! * [`grants`], [`events`], [`keys`], [`idempotency`]: one room a table, all as methods of [`Tx`].
+//! * [`grants`], [`events`], [`keys`], [`idempotency`], [`secrets`], [`administration`]: one room a
+//!   table, all as methods of [`Tx`].
 //! * [`thread`]: the store behind a thread of its own, since a commit waits for the disk.
 //! * [`backup`]: a copy of a store in use.
 
+pub mod administration;
 pub mod backup;
 pub mod events;
 pub mod grants;
 pub mod idempotency;
 pub mod keys;
 mod schema;
+pub mod secrets;
 #[cfg(test)]
 mod tests;
 pub mod thread;

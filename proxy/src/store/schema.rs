@@ -11,7 +11,8 @@ const APPLICATION: i64 = 0x5665_6c6d;
 
 /// Each brings the tables from the version of its place to the next. None is ever changed once
 /// it has been released.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE clock (latest_ns BIGINT NOT NULL);
     INSERT INTO clock VALUES (0);
 
@@ -82,7 +83,44 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (caller, key)
     );
     CREATE INDEX idempotency_by_age ON idempotency (at_ns);
-"];
+",
+    CREDENTIALS,
+];
+
+/// Sealed secrets, keys of machines, and what is to be audited of either.
+const CREDENTIALS: &str = "
+    CREATE TABLE secrets (
+        name TEXT PRIMARY KEY,
+        version BIGINT NOT NULL,
+        sealed BLOB NOT NULL,
+        set_ns BIGINT NOT NULL,
+        set_by TEXT NOT NULL
+    );
+
+    CREATE TABLE machine_keys (
+        id TEXT PRIMARY KEY,
+        version BIGINT NOT NULL,
+        identity TEXT NOT NULL,
+        verifier TEXT NOT NULL,
+        note TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        created_ns BIGINT NOT NULL,
+        expires_ns BIGINT NOT NULL,
+        revoked_ns BIGINT,
+        last_used_ns BIGINT
+    );
+    CREATE INDEX machine_keys_by_identity ON machine_keys (identity, id);
+
+    CREATE TABLE administration (
+        sequence BIGINT PRIMARY KEY,
+        at_ns BIGINT NOT NULL,
+        actor TEXT NOT NULL,
+        event TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        audited BIGINT NOT NULL
+    );
+    CREATE INDEX administration_not_audited ON administration (sequence) WHERE audited = 0;
+";
 
 /// The version that this program knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -212,10 +212,14 @@ impl Config {
         names.into_iter().filter_map(|name| self.policy(name))
     }
 
-    /// True if anything here is about grants or the API: both need the store.
+    /// True if anything here is about grants, the API, sealed secrets, keys or notifications: they
+    /// need the store.
     pub fn uses_store(&self) -> bool {
         let mut accesses = self.identities.iter().flat_map(|it| &it.access);
-        self.api.is_some() || accesses.any(|access| access.grant.is_some())
+        let mut passwords = self.resources.iter().filter_map(|it| it.password.as_ref());
+        self.api.is_some()
+            || accesses.any(|access| access.grant.is_some())
+            || passwords.any(|password| matches!(password, Credential::Sealed(_)))
     }
 
     /// The policy of this name.
