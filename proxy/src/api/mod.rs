@@ -9,10 +9,11 @@
 //!
 //! * `server`: connections, TLS, time limits.
 //! * [`auth`]: who calls; the one place to add other ways in.
-//! * [`principal`]: what a caller may do. [`secret`]: keys as they are shown once.
+//! * [`principal`]: what a caller may do. [`secret`], [`machine_key`]: keys as they are shown
+//!   once.
 //! * `rate`: how often. `change`: ETag, If-Match and Idempotency-Key.
-//! * `grants`, `keys`, `identities`, `events`, `health`, `metrics`: handlers; `views`: what they
-//!   show.
+//! * `grants`, `keys`, `machine_keys`, `identities`, `events`, `health`, `metrics`: handlers;
+//!   `views`: what they show.
 //! * `openapi`: all of that as a document. [`problem`]: what went wrong.
 
 pub mod auth;
@@ -22,6 +23,8 @@ mod grants;
 mod health;
 mod identities;
 mod keys;
+pub mod machine_key;
+mod machine_keys;
 mod metrics;
 mod openapi;
 pub mod principal;
@@ -88,6 +91,14 @@ pub fn router(api: Arc<Api>, body_bytes: usize) -> Router {
         .route(&to("review"), post(grants::review))
         .route("/api/v1/keys", get(keys::list).post(keys::create))
         .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
+        .route(
+            "/api/v1/machine-keys",
+            get(machine_keys::list).post(machine_keys::create),
+        )
+        .route(
+            "/api/v1/machine-keys/{id}/revoke",
+            post(machine_keys::revoke),
+        )
         .route("/api/v1/identities", get(identities::list))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/openapi.json", get(openapi::document))

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{events, grants, health, identities, keys, metrics};
+use super::{events, grants, health, identities, keys, machine_keys, metrics};
 
 /// Who sends what to where, and gets what.
 #[derive(OpenApi)]
@@ -27,6 +27,9 @@ use super::{events, grants, health, identities, keys, metrics};
         keys::list,
         keys::create,
         keys::revoke,
+        machine_keys::list,
+        machine_keys::create,
+        machine_keys::revoke,
         identities::list,
         health::healthz,
         health::readyz,

@@ -14,6 +14,7 @@ use crate::observe::rfc3339;
 use crate::store::events::Numbered;
 use crate::store::grants::Stored;
 use crate::store::keys::{ApiKey, Role};
+use crate::store::machine_keys::MachineKeyRow;
 
 /// What sort of grant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -329,6 +330,59 @@ impl From<&ApiKey> for KeyView {
             chain: bearer.chain.clone(),
             created_by: bearer.created_by.clone(),
             is_bootstrap: bearer.is_bootstrap,
+            created_at: rfc3339(key.created_at),
+            expires_at: rfc3339(key.expires_at),
+            revoked_at: key.revoked_at.map(rfc3339),
+            last_used_at: key.last_used_at.map(rfc3339),
+            key: None,
+        }
+    }
+}
+
+/// A key by which an identity is to log in at its databases.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewMachineKey {
+    /// An identity of the configuration with `auth = "key"`.
+    pub identity: String,
+    /// What it is for.
+    #[serde(default)]
+    pub note: String,
+    /// Until it expires; 90 days if it is not given.
+    #[serde(default)]
+    pub seconds: Option<u64>,
+}
+
+/// Such a key, without its secret.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct MachineKeyView {
+    pub id: String,
+    pub version: u64,
+    pub identity: String,
+    pub note: String,
+    pub created_by: String,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+    #[schema(format = DateTime)]
+    pub revoked_at: Option<String>,
+    /// To the minute.
+    #[schema(format = DateTime)]
+    pub last_used_at: Option<String>,
+    /// The key itself, in the first answer to the request that made it and never again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl From<&MachineKeyRow> for MachineKeyView {
+    fn from(key: &MachineKeyRow) -> Self {
+        Self {
+            id: key.id.clone(),
+            version: key.version,
+            identity: key.identity.clone(),
+            note: key.note.clone(),
+            created_by: key.created_by.clone(),
             created_at: rfc3339(key.created_at),
             expires_at: rfc3339(key.expires_at),
             revoked_at: key.revoked_at.map(rfc3339),

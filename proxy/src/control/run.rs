@@ -122,18 +122,13 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
             return close(&commands, writer).await;
         }
     };
-    let credentials = credentials::Keeper::new(Arc::clone(&shared), desk.clone());
-    match credentials.prepare(&config).await {
-        Ok(prepared) => credentials.fill(&shared.snapshot.load(), prepared),
-        Err(reason) => {
-            let _starter_is_gone = ready.send(Err(StartError::Credential(reason)));
+    let credentials = match open_credentials(&config, &shared, desk.as_ref()).await {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            let _starter_is_gone = ready.send(Err(error));
             return close(&commands, writer).await;
         }
-    }
-    let first = tokio::task::spawn_local(Rc::clone(&credentials).first());
-    if tokio::time::timeout(FIRST_LOAD, first).await.is_err() {
-        observe::event("credentials-late", &[]);
-    }
+    };
     let credentials_kept = tokio::task::spawn_local(Rc::clone(&credentials).run());
     let loader = Rc::new(Loader::new(Arc::clone(&shared), Arc::clone(&config)));
     // Not dropped when it is late: a load that has begun must end.
@@ -170,6 +165,26 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     credentials_kept.abort();
     drop(lock);
     ended
+}
+
+/// What logs in at databases, as far as it is to be had; a secret that cannot be opened is not
+/// started without.
+async fn open_credentials(
+    config: &Config,
+    shared: &Arc<Shared>,
+    desk: Option<&Arc<Desk>>,
+) -> Result<Rc<credentials::Keeper>, StartError> {
+    let keeper = credentials::Keeper::new(Arc::clone(shared), desk.map(Arc::clone));
+    let prepared = keeper
+        .prepare(config)
+        .await
+        .map_err(StartError::Credential)?;
+    keeper.fill(&shared.snapshot.load(), prepared);
+    let first = tokio::task::spawn_local(Rc::clone(&keeper).first());
+    if tokio::time::timeout(FIRST_LOAD, first).await.is_err() {
+        observe::event("credentials-late", &[]);
+    }
+    Ok(keeper)
 }
 
 /// The desk, with its clock running and its API listening; `None` without a store.
@@ -337,6 +352,12 @@ impl Control {
                     self.shared.wake_all();
                 }
             },
+            ControlRequest::KeyUsed { id } => {
+                if let Some(desk) = &self.desk {
+                    let desk = Arc::clone(desk);
+                    tokio::task::spawn_local(async move { desk.note_key_use(&id).await });
+                }
+            }
             // Whoever asked hears of a load that is under way as well.
             ControlRequest::Keys { issuer } => drop(self.keeper.load(&issuer)),
         }

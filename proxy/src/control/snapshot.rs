@@ -135,7 +135,9 @@ fn exchanges(config: &Config, accounts: &HashMap<String, Account>) -> Vec<Exchan
             .get(&identity.name)
             .map(|account| &account.credential)
         {
-            Some(Credential::Scram(_) | Credential::ScramAndCertificate { .. }) => Exchange::Scram,
+            Some(
+                Credential::Scram(_) | Credential::ScramAndCertificate { .. } | Credential::Keys,
+            ) => Exchange::Scram,
             Some(Credential::Token(way)) => Exchange::Token(way.clone()),
             Some(
                 Credential::Certificate { .. } | Credential::Spiffe { .. } | Credential::Trust,
@@ -166,6 +168,7 @@ fn account(config: &Config, identity: &model::Identity) -> Result<Account, Unusa
     let name = identity.certificate_name.clone();
     let credential = match &identity.auth {
         model::Auth::Trust => Credential::Trust,
+        model::Auth::Key => Credential::Keys,
         model::Auth::Spiffe(id) => Credential::Spiffe { id: id.clone() },
         model::Auth::Oidc(oidc) => Credential::Token(token_way(config, oidc)?),
         model::Auth::Certificate => Credential::Certificate { name },

@@ -9,15 +9,16 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::grant::{Event, Refused, State};
 use velum_core::time::Timestamp;
+use velum_core::wire::postgres::handshake::ScramVerifier;
 use velum_detectors::Detectors;
 
 use super::moves::{self, Failure};
 use crate::audit::writer::Command;
 use crate::config::Config;
 use crate::observe::{self, Field};
-use crate::planes::{ActiveGrants, Shared};
+use crate::planes::{ActiveGrants, KnownKey, MachineKeys, Shared};
 use crate::store::events::Numbered;
-use crate::store::{StoreHandle, Tx};
+use crate::store::{StoreError, StoreHandle, Tx};
 
 /// How often it is looked whether a grant is due. The wall clock may step at any time, so that
 /// nobody sleeps until then.
@@ -35,6 +36,8 @@ pub struct Happened {
     pub records: Vec<Record>,
     /// The session that the events are about; 0: none.
     pub session: u128,
+    /// Other keys of machines are in force.
+    pub changes_keys: bool,
 }
 
 impl From<Vec<Numbered>> for Happened {
@@ -56,6 +59,7 @@ pub struct Desk {
     pub(crate) detectors: Detectors,
     /// The set of grants that was published last, and when the next step of one is due.
     published: Mutex<u64>,
+    keys_published: Mutex<()>,
     due: ArcSwap<Option<Timestamp>>,
     /// The number of the last event.
     news: watch::Sender<u64>,
@@ -80,6 +84,7 @@ impl Desk {
             config: ArcSwap::new(config),
             detectors: Detectors::standard(),
             published: Mutex::new(0),
+            keys_published: Mutex::new(()),
             due: ArcSwap::default(),
             news: watch::Sender::new(0),
             administered: watch::Sender::new(0),
@@ -98,6 +103,7 @@ impl Desk {
         self.follow_administration().await?;
         self.change(|tx, now| Ok(((), moves::tick(tx, now)?.into())))
             .await?;
+        self.publish_keys().await?;
         self.publish().await
     }
 
@@ -217,6 +223,7 @@ impl Desk {
             events,
             records,
             session,
+            changes_keys,
         } = happened;
         let session = SessionId(session);
         let of_events = events
@@ -225,6 +232,9 @@ impl Desk {
         let records: Vec<Record> = of_events.chain(records).collect();
         if !records.is_empty() && !self.append(records).await {
             return Err(Failure::Closed);
+        }
+        if changes_keys {
+            self.publish_keys().await?;
         }
         let Some(last) = events.last().map(|last| last.sequence) else {
             return Ok(());
@@ -281,6 +291,47 @@ impl Desk {
         let (done, is_done) = oneshot::channel();
         let sent = self.audit.send(Command::Append(records, done)).await;
         sent.is_ok() && is_done.await.is_ok()
+    }
+
+    /// Puts the keys of machines that are in force there.
+    async fn publish_keys(&self) -> Result<(), Failure> {
+        // One after the other, so that an older set never follows a newer one.
+        let _order = self.keys_published.lock().await;
+        let now = self.now();
+        let rows = self
+            .look(move |tx| Ok(tx.machine_keys_in_force(now)?))
+            .await?;
+        let before = self.shared.keys.load_full();
+        let mut keys = MachineKeys {
+            epoch: before.epoch + 1,
+            ..MachineKeys::default()
+        };
+        for row in rows {
+            let corrupt = |_| StoreError::Corrupt(format!("the machine key {}", row.id));
+            let key = match before.get(&row.identity, &row.id) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let verifier = ScramVerifier::parse(&row.verifier).map_err(corrupt)?;
+                    Arc::new(KnownKey::new(&row.id, verifier, row.expires_at))
+                }
+            };
+            keys.by_identity.entry(row.identity).or_default().push(key);
+        }
+        self.shared.publish_keys(keys);
+        Ok(())
+    }
+
+    /// Notes that a machine has logged in by its key.
+    pub async fn note_key_use(self: &Arc<Self>, id: &str) {
+        let id = id.to_owned();
+        let noted = self.change(move |tx, now| {
+            tx.note_machine_key_use(&id, now)?;
+            Ok(((), Happened::default()))
+        });
+        if let Err(error) = noted.await {
+            let cause = error.to_string();
+            observe::event("key-use-not-noted", &[("cause", Field::Name(&cause))]);
+        }
     }
 
     /// Puts the grants that hold in force.

@@ -142,7 +142,7 @@ impl Kept {
             let next = match &mut self.stage {
                 Stage::Leaving(greeting) => {
                     // It was the client's; the next one has its own.
-                    about.token_ends = None;
+                    (about.token_ends, about.key) = (None, None);
                     if !legs.shut(Peer::Client, cx) {
                         return Turn::Rest;
                     }

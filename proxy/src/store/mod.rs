@@ -7,8 +7,8 @@
 //! The SQL keeps to what PostgreSQL understands as well (`$1`, BIGINT, no upserts of one dialect).
 //!
 //! * `schema`: tables, their versions, and what is refused.
-//! * [`grants`], [`events`], [`keys`], [`idempotency`], [`secrets`], [`administration`]: one room a
-//!   table, all as methods of [`Tx`].
+//! * [`grants`], [`events`], [`keys`], [`idempotency`], [`secrets`], [`machine_keys`],
+//!   [`administration`]: one room a table, all as methods of [`Tx`].
 //! * [`thread`]: the store behind a thread of its own, since a commit waits for the disk.
 //! * [`backup`]: a copy of a store in use.
 
@@ -18,6 +18,7 @@ pub mod events;
 pub mod grants;
 pub mod idempotency;
 pub mod keys;
+pub mod machine_keys;
 mod schema;
 pub mod secrets;
 #[cfg(test)]

@@ -121,7 +121,7 @@ impl Gateway {
                             shared.wake_all();
                         }
                         Ok(ControlRequest::Keys { .. }) => panic!("nobody shows a token here"),
-                        Ok(ControlRequest::Grant(_)) => {
+                        Ok(ControlRequest::KeyUsed { .. } | ControlRequest::Grant(_)) => {
                             panic!("no identity of these tests needs a grant")
                         }
                         Err(_) => std::thread::sleep(Duration::from_millis(1)),

@@ -218,6 +218,10 @@ impl Config {
         let mut accesses = self.identities.iter().flat_map(|it| &it.access);
         let mut passwords = self.resources.iter().filter_map(|it| it.password.as_ref());
         self.api.is_some()
+            || self
+                .identities
+                .iter()
+                .any(|it| matches!(it.auth, Auth::Key))
             || accesses.any(|access| access.grant.is_some())
             || passwords.any(|password| matches!(password, Credential::Sealed(_)))
     }
