@@ -13,6 +13,7 @@
 //! * [`control`]: the thread that decides, loads and writes.
 //! * [`credentials`]: what logs in at databases, and may change meanwhile.
 //! * [`seal`]: what is on disk and nobody else may read.
+//! * [`notify`]: who is told of what.
 //! * [`grants`]: who may come in, and who said so; [`store`]: that on disk.
 
 pub mod api;
@@ -30,6 +31,7 @@ pub mod grants;
 mod http;
 pub mod identity;
 pub mod leak_suite;
+pub mod notify;
 pub mod observe;
 pub mod planes;
 pub mod relay;

@@ -12,8 +12,8 @@
 //! * [`principal`]: what a caller may do. [`secret`], [`machine_key`]: keys as they are shown
 //!   once.
 //! * `rate`: how often. `change`: ETag, If-Match and Idempotency-Key.
-//! * `grants`, `keys`, `machine_keys`, `identities`, `events`, `health`, `metrics`: handlers;
-//!   `views`: what they show.
+//! * `grants`, `keys`, `machine_keys`, `identities`, `notifications`, `events`, `health`,
+//!   `metrics`: handlers; `views`: what they show.
 //! * `openapi`: all of that as a document. [`problem`]: what went wrong.
 
 pub mod auth;
@@ -26,6 +26,7 @@ mod keys;
 pub mod machine_key;
 mod machine_keys;
 mod metrics;
+mod notifications;
 mod openapi;
 pub mod principal;
 pub mod problem;
@@ -98,6 +99,11 @@ pub fn router(api: Arc<Api>, body_bytes: usize) -> Router {
         .route(
             "/api/v1/machine-keys/{id}/revoke",
             post(machine_keys::revoke),
+        )
+        .route("/api/v1/notifications", get(notifications::list))
+        .route(
+            "/api/v1/notifications/{id}/retry",
+            post(notifications::retry),
         )
         .route("/api/v1/identities", get(identities::list))
         .route("/api/v1/events", get(events::stream))

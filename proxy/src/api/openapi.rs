@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{events, grants, health, identities, keys, machine_keys, metrics};
+use super::{events, grants, health, identities, keys, machine_keys, metrics, notifications};
 
 /// Who sends what to where, and gets what.
 #[derive(OpenApi)]
@@ -30,6 +30,8 @@ use super::{events, grants, health, identities, keys, machine_keys, metrics};
         machine_keys::list,
         machine_keys::create,
         machine_keys::revoke,
+        notifications::list,
+        notifications::retry,
         identities::list,
         health::healthz,
         health::readyz,

@@ -15,6 +15,7 @@ use crate::store::events::Numbered;
 use crate::store::grants::Stored;
 use crate::store::keys::{ApiKey, Role};
 use crate::store::machine_keys::MachineKeyRow;
+use crate::store::notifications::{Delivery, Notification};
 
 /// What sort of grant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -388,6 +389,41 @@ impl From<&MachineKeyRow> for MachineKeyView {
             revoked_at: key.revoked_at.map(rfc3339),
             last_used_at: key.last_used_at.map(rfc3339),
             key: None,
+        }
+    }
+}
+
+/// A notification, without what it tells.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct NotificationView {
+    /// The same at each attempt.
+    pub id: String,
+    /// Name of its `[[notify]]`.
+    pub target: String,
+    /// What it tells of.
+    pub event: String,
+    pub state: Delivery,
+    pub attempts: u32,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// When it is tried next, while it waits.
+    #[schema(format = DateTime)]
+    pub due_at: Option<String>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+impl From<&Notification> for NotificationView {
+    fn from(it: &Notification) -> Self {
+        Self {
+            id: it.id.clone(),
+            target: it.target.clone(),
+            event: it.occasion.clone(),
+            state: it.state,
+            attempts: it.attempts,
+            created_at: rfc3339(it.created_at),
+            due_at: (it.state == Delivery::Waiting).then(|| rfc3339(it.due_at)),
+            last_error: it.last_error.clone(),
         }
     }
 }

@@ -87,6 +87,7 @@ enum Command {
     Grants(access::grants::Grants),
     Keys(access::keys::Keys),
     Identities(access::identities::Identities),
+    Notifications(access::notifications::Notifications),
     Secrets(secrets::Secrets),
     /// The store of grants and keys.
     #[command(subcommand)]
@@ -117,6 +118,7 @@ pub fn run() -> ExitCode {
         Command::Grants(arguments) => access::grants::run(&arguments),
         Command::Keys(arguments) => access::keys::run(&arguments),
         Command::Identities(arguments) => access::identities::run(&arguments),
+        Command::Notifications(arguments) => access::notifications::run(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
         Command::Store(command) => store::run(&command),
         Command::Audit(command) => audit::run(command),

@@ -77,7 +77,12 @@ fn deciders(root: &Section<'_>, identity: &Placed<Identity>) {
     }
 }
 
-fn unique<T>(root: &Section<'_>, what: &str, all: &[Placed<T>], name: impl Fn(&T) -> String) {
+pub(super) fn unique<T>(
+    root: &Section<'_>,
+    what: &str,
+    all: &[Placed<T>],
+    name: impl Fn(&T) -> String,
+) {
     let mut seen = BTreeSet::new();
     for placed in all {
         let name = name(&placed.value);

@@ -7,7 +7,7 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `issuer`, `identity`, `resource`, `policy`: one section each;
+//! * `gateway`, `api`, `sealing`, `notify`, `issuer`, `identity`, `resource`, `policy`: one section each;
 //!   `oidc`: the keys of an identity that proves itself by tokens; `strategy`: what a policy's
 //!   rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
@@ -24,6 +24,7 @@ mod gateway;
 mod identity;
 mod issuer;
 pub mod model;
+mod notify;
 mod oidc;
 mod policy;
 pub mod problem;
@@ -177,6 +178,7 @@ fn build<'t>(
         read
     });
     let grants = api::grants(root.section("grants").as_ref());
+    let notify = collect(&root, "notify", notify::notify);
     let sealing = sealing::sealing(root.section("sealing").as_ref());
     root.finish();
 
@@ -188,6 +190,7 @@ fn build<'t>(
         policies: &policies,
     };
     cross::check(&root, &sections);
+    cross::unique(&root, "notify", &notify, |it| it.name.clone());
     Some(Config {
         path: path.to_owned(),
         sha256: Sha256::digest(text.as_bytes()).into(),
@@ -205,6 +208,7 @@ fn build<'t>(
         },
         grants,
         sealing,
+        notify: values(notify),
     })
 }
 

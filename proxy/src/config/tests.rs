@@ -3,6 +3,7 @@
 mod cells;
 mod credentials;
 mod grants;
+mod notify;
 mod tokens;
 mod transforms;
 

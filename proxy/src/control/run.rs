@@ -27,6 +27,7 @@ use crate::credentials::keeper as credentials;
 use crate::drive::{DataPlane, Driver};
 use crate::grants::Desk;
 use crate::identity::keeper::Keeper;
+use crate::notify::courier;
 use crate::observe::{self, Field};
 use crate::planes::{ControlRequest, Receivers, Shared, State};
 use crate::store::StoreHandle;
@@ -211,6 +212,7 @@ async fn open_desk(
         tokio::task::spawn_local(api::run(listener, Api::new(Arc::clone(&desk))));
     }
     tokio::task::spawn_local(Arc::clone(&desk).keep_time());
+    tokio::task::spawn_local(courier::run(Arc::clone(&desk)));
     Ok(Some(desk))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::grant::{Event, Refused, State};
 use velum_core::time::Timestamp;
@@ -15,6 +15,7 @@ use velum_detectors::Detectors;
 use super::moves::{self, Failure};
 use crate::audit::writer::Command;
 use crate::config::Config;
+use crate::notify::outbox;
 use crate::observe::{self, Field};
 use crate::planes::{ActiveGrants, KnownKey, MachineKeys, Shared};
 use crate::store::events::Numbered;
@@ -65,6 +66,8 @@ pub struct Desk {
     news: watch::Sender<u64>,
     /// The number of the last thing that an administrator did in the store itself.
     administered: watch::Sender<u64>,
+    /// Notifications may be due.
+    deliveries: Notify,
     /// The latest moment that the store knew, and when that was.
     moment: ArcSwap<(Timestamp, Instant)>,
 }
@@ -88,6 +91,7 @@ impl Desk {
             due: ArcSwap::default(),
             news: watch::Sender::new(0),
             administered: watch::Sender::new(0),
+            deliveries: Notify::new(),
             moment: ArcSwap::from_pointee((Timestamp(0), Instant::now())),
         })
     }
@@ -109,7 +113,7 @@ impl Desk {
 
     /// What time it is for grants: never before the latest moment that the store knows, and from
     /// there on as time goes. A clock that steps forward and back again holds nothing up.
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         let (known, at) = **self.moment.load();
         let elapsed_ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
         observe::now().max(known.after_ms(elapsed_ms))
@@ -146,6 +150,16 @@ impl Desk {
         self.news.subscribe()
     }
 
+    /// Has who delivers notifications look again.
+    pub(crate) fn notify(&self) {
+        self.deliveries.notify_one();
+    }
+
+    /// Waits for that.
+    pub(crate) async fn notified(&self) {
+        self.deliveries.notified().await;
+    }
+
     /// Changes when an administrator has done something in the store itself.
     pub fn administered(&self) -> watch::Receiver<u64> {
         self.administered.subscribe()
@@ -175,10 +189,13 @@ impl Desk {
         let desk = Arc::clone(self);
         let task = tokio::spawn(async move {
             let now = desk.now();
+            let config = desk.config();
             let changed = desk.store.run(move |store| {
                 store.transact(|tx| {
                     let now = tx.clock(now)?;
-                    job(tx, now).map(|done| (done, now))
+                    let done = job(tx, now)?;
+                    outbox::enqueue(tx, &config, &done.1.events, now)?;
+                    Ok::<_, Failure>((done, now))
                 })
             });
             let changed = changed.await.map_err(|_| Failure::Closed)?;

@@ -8,7 +8,7 @@
 //!
 //! * `schema`: tables, their versions, and what is refused.
 //! * [`grants`], [`events`], [`keys`], [`idempotency`], [`secrets`], [`machine_keys`],
-//!   [`administration`]: one room a table, all as methods of [`Tx`].
+//!   [`notifications`], [`administration`]: one room a table, all as methods of [`Tx`].
 //! * [`thread`]: the store behind a thread of its own, since a commit waits for the disk.
 //! * [`backup`]: a copy of a store in use.
 
@@ -19,6 +19,7 @@ pub mod grants;
 pub mod idempotency;
 pub mod keys;
 pub mod machine_keys;
+pub mod notifications;
 mod schema;
 pub mod secrets;
 #[cfg(test)]

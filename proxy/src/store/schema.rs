@@ -85,6 +85,7 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX idempotency_by_age ON idempotency (at_ns);
 ",
     CREDENTIALS,
+    NOTIFICATIONS,
 ];
 
 /// Sealed secrets, keys of machines, and what is to be audited of either.
@@ -120,6 +121,23 @@ const CREDENTIALS: &str = "
         audited BIGINT NOT NULL
     );
     CREATE INDEX administration_not_audited ON administration (sequence) WHERE audited = 0;
+";
+
+/// What people are told, until they have been.
+const NOTIFICATIONS: &str = "
+    CREATE TABLE notifications (
+        id TEXT PRIMARY KEY,
+        target TEXT NOT NULL,
+        occasion TEXT NOT NULL,
+        document TEXT NOT NULL,
+        created_ns BIGINT NOT NULL,
+        due_ns BIGINT NOT NULL,
+        attempts BIGINT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'dead')),
+        last_error TEXT
+    );
+    CREATE INDEX notifications_by_due ON notifications (state, due_ns);
+    CREATE INDEX notifications_by_age ON notifications (created_ns);
 ";
 
 /// The version that this program knows.

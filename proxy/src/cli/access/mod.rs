@@ -1,13 +1,14 @@
 //! `velum grants`, `velum keys` and `velum identities`: the API from a terminal.
 //!
 //! * `client`: one request and its answer. `output`: tables for people, JSON for programs.
-//! * `grants`, `keys`, `identities`: one command each; `machines`: the keys that log in.
+//! * `grants`, `keys`, `identities`, `notifications`: one command each; `machines`: the keys that log in.
 
 mod client;
 pub(super) mod grants;
 pub(super) mod identities;
 pub(super) mod keys;
 mod machines;
+pub(super) mod notifications;
 mod output;
 
 use std::path::PathBuf;

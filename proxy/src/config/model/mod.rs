@@ -4,6 +4,7 @@
 //! * Here: the gateway itself, its listeners, log, API and limits.
 
 pub mod identity;
+pub mod notify;
 pub mod policy;
 pub mod resource;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use velum_core::grant::Terms;
 
 pub use identity::*;
+pub use notify::*;
 pub use policy::*;
 pub use resource::*;
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub grants: Terms,
     /// `[sealing]`
     pub sealing: Sealing,
+    /// `[[notify]]`, names unique.
+    pub notify: Vec<Notify>,
 }
 
 /// `[sealing]`: the keys of what is on disk and nobody else may read.
@@ -212,8 +216,8 @@ impl Config {
         names.into_iter().filter_map(|name| self.policy(name))
     }
 
-    /// True if anything here is about grants, the API, sealed secrets, keys or notifications: they
-    /// need the store.
+    /// True if anything here is about grants, the API, sealed secrets or keys: they need
+    /// the store.
     pub fn uses_store(&self) -> bool {
         let mut accesses = self.identities.iter().flat_map(|it| &it.access);
         let mut passwords = self.resources.iter().filter_map(|it| it.password.as_ref());

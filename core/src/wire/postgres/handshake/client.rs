@@ -414,11 +414,10 @@ impl ClientHandshake {
         let scram = ScramServer::new(verifier, is_doomed, &self.nonce, end_point)
             .or(keys.iter().skip(1).map(|key| key.verifier.clone()));
         login::write_mechanisms(out.writer(), scram.offers_plus());
-        let certificate = certificate.cloned();
         self.state = State::Sasl(Box::new(Login {
             scram,
             chosen: None,
-            certificate,
+            certificate: certificate.cloned(),
             keys: keys.into_iter().map(|key| key.id).collect(),
             startup: client,
         }));
