@@ -31,6 +31,7 @@ pub mod grants;
 mod http;
 pub mod identity;
 pub mod leak_suite;
+mod mcp;
 pub mod notify;
 pub mod observe;
 pub mod planes;

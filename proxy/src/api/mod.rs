@@ -14,7 +14,8 @@
 //! * `rate`: how often. `change`: ETag, If-Match and Idempotency-Key.
 //! * `grants`, `keys`, `machine_keys`, `identities`, `notifications`, `events`, `health`,
 //!   `metrics`: handlers; `views`: what they show.
-//! * `openapi`: all of that as a document. [`problem`]: what went wrong.
+//! * `mcp`: the same for agents. `openapi`: all of that as a document. [`problem`]: what went
+//!   wrong.
 
 pub mod auth;
 mod change;
@@ -25,6 +26,7 @@ mod identities;
 mod keys;
 pub mod machine_key;
 mod machine_keys;
+mod mcp;
 mod metrics;
 mod notifications;
 mod openapi;
@@ -107,6 +109,7 @@ pub fn router(api: Arc<Api>, body_bytes: usize) -> Router {
         )
         .route("/api/v1/identities", get(identities::list))
         .route("/api/v1/events", get(events::stream))
+        .route("/mcp", post(mcp::message))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(health::healthz))

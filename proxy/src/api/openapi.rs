@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{events, grants, health, identities, keys, machine_keys, metrics, notifications};
+use super::{events, grants, health, identities, keys, machine_keys, mcp, metrics, notifications};
 
 /// Who sends what to where, and gets what.
 #[derive(OpenApi)]
@@ -32,6 +32,7 @@ use super::{events, grants, health, identities, keys, machine_keys, metrics, not
         machine_keys::revoke,
         notifications::list,
         notifications::retry,
+        mcp::message,
         identities::list,
         health::healthz,
         health::readyz,

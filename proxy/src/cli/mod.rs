@@ -88,6 +88,7 @@ enum Command {
     Keys(access::keys::Keys),
     Identities(access::identities::Identities),
     Notifications(access::notifications::Notifications),
+    Mcp(access::mcp::Mcp),
     Secrets(secrets::Secrets),
     /// The store of grants and keys.
     #[command(subcommand)]
@@ -119,6 +120,7 @@ pub fn run() -> ExitCode {
         Command::Keys(arguments) => access::keys::run(&arguments),
         Command::Identities(arguments) => access::identities::run(&arguments),
         Command::Notifications(arguments) => access::notifications::run(&arguments),
+        Command::Mcp(arguments) => access::mcp::run(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
         Command::Store(command) => store::run(&command),
         Command::Audit(command) => audit::run(command),

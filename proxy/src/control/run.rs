@@ -132,14 +132,8 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     };
     let credentials_kept = tokio::task::spawn_local(Rc::clone(&credentials).run());
     let loader = Rc::new(Loader::new(Arc::clone(&shared), Arc::clone(&config)));
-    // Not dropped when it is late: a load that has begun must end.
     let keeper = Keeper::new(Arc::clone(&shared));
-    let first_load = tokio::task::spawn_local(Rc::clone(&loader).refresh());
-    let first_keys = tokio::task::spawn_local(Rc::clone(&keeper).first());
-    let first = async { (first_load.await, first_keys.await) };
-    if tokio::time::timeout(FIRST_LOAD, first).await.is_err() {
-        observe::event("catalogs-late", &[]);
-    }
+    load_first(&loader, &keeper).await;
     let keys_kept = tokio::task::spawn_local(Rc::clone(&keeper).run());
     let plane = match DataPlane::start(&shared, choice(config.gateway.driver)) {
         Ok(plane) => plane,
@@ -166,6 +160,17 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     credentials_kept.abort();
     drop(lock);
     ended
+}
+
+/// Catalogs and issuers' keys, as far as they are to be had in time.
+async fn load_first(loader: &Rc<Loader>, keeper: &Rc<Keeper>) {
+    // Not dropped when it is late: a load that has begun must end.
+    let catalogs = tokio::task::spawn_local(Rc::clone(loader).refresh());
+    let keys = tokio::task::spawn_local(Rc::clone(keeper).first());
+    let both = async { (catalogs.await, keys.await) };
+    if tokio::time::timeout(FIRST_LOAD, both).await.is_err() {
+        observe::event("catalogs-late", &[]);
+    }
 }
 
 /// What logs in at databases, as far as it is to be had; a secret that cannot be opened is not

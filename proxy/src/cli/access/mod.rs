@@ -1,13 +1,15 @@
 //! `velum grants`, `velum keys` and `velum identities`: the API from a terminal.
 //!
 //! * `client`: one request and its answer. `output`: tables for people, JSON for programs.
-//! * `grants`, `keys`, `identities`, `notifications`: one command each; `machines`: the keys that log in.
+//! * `grants`, `keys`, `identities`, `notifications`, `mcp`: one command each; `machines`: the keys
+//!   that log in.
 
 mod client;
 pub(super) mod grants;
 pub(super) mod identities;
 pub(super) mod keys;
 mod machines;
+pub(super) mod mcp;
 pub(super) mod notifications;
 mod output;
 
@@ -22,7 +24,7 @@ use client::{Client, Failed};
 #[derive(Args)]
 pub(super) struct Connection {
     /// Address of the API [default: $VELUM_API, or else http://127.0.0.1:6480].
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", alias = "url")]
     api: Option<String>,
     /// File with the key [default: $VELUM_KEY is the key itself, or else ~/.config/velum/key].
     #[arg(long, global = true, value_name = "FILE")]
