@@ -33,7 +33,7 @@ demo:
 	$(CARGO) run --release --locked --bin velum -- demo $(DEMO)
 
 test:
-	.ci/tools compiler drivers capture
+	.ci/tools compiler drivers services capture
 	$(CARGO) fmt --all --check
 	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	$(CARGO) clippy --workspace --all-targets --locked -q -- -D warnings

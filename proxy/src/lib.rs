@@ -11,22 +11,29 @@
 //! * [`identity`]: tokens of issuers, and the keys that verify them.
 //! * [`leak_suite`]: what any proxy must hold back, and whether one does.
 //! * [`control`]: the thread that decides, loads and writes.
+//! * [`credentials`]: what logs in at databases, and may change meanwhile.
 //! * [`seal`]: what is on disk and nobody else may read.
 //! * [`recording`]: what clients saw, for who has to know later.
+//! * [`notify`]: who is told of what.
 //! * [`grants`]: who may come in, and who said so; [`store`]: that on disk.
 
 pub mod api;
 pub mod audit;
+mod backoff;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod credentials;
 pub mod demo;
 pub mod doctor;
 pub mod drive;
 pub mod epoll;
 pub mod grants;
+mod http;
 pub mod identity;
 pub mod leak_suite;
+mod mcp;
+pub mod notify;
 pub mod observe;
 pub mod planes;
 pub mod recording;

@@ -13,6 +13,7 @@
 
 pub mod cancel;
 pub mod grants;
+pub mod keys;
 pub mod room;
 pub mod snapshot;
 pub mod uplink;
@@ -20,6 +21,7 @@ pub mod wake;
 
 pub use cancel::{CancelMap, CancelTarget};
 pub use grants::{ActiveGrants, Admission, GrantAnswer, GrantQuestion, GrantRule, Missing};
+pub use keys::{Doors, KnownKey, MachineKeys};
 pub use room::Room;
 pub use snapshot::{
     Ahead, CatalogSlot, DatabaseMapping, Limits, ListenerSnapshot, ListenerTls, Loaded,

@@ -6,8 +6,11 @@ use super::custody::Custody;
 pub use super::encode::DecodeError;
 use super::token::Token;
 use crate::grant::{EventKind, GrantId};
-use crate::identity::Assertion;
+use crate::identity::{Assertion, Identity};
 use crate::time::Timestamp;
+
+/// Who vouches for an identity that came in by a key.
+pub const KEYS: &str = "urn:velum:keys";
 
 /// A session's random name, drawn by the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -274,6 +277,21 @@ pub struct Asserted {
     pub subject: String,
     /// In whose name, over whom, by whom; empty where nobody acts for anybody else.
     pub chain: Vec<String>,
+}
+
+impl Asserted {
+    /// What vouches for an identity besides itself; `None` if nothing does. Of a key it is the
+    /// gateway.
+    pub fn of(identity: &Identity) -> Option<Self> {
+        let by_key = |key: &Arc<str>| Self {
+            issuer: KEYS.to_owned(),
+            subject: key.to_string(),
+            chain: Vec::new(),
+        };
+        let assertion = identity.assertion.as_deref();
+        let asserted = assertion.map(Self::from);
+        asserted.or_else(|| identity.key.as_ref().map(by_key))
+    }
 }
 
 impl From<&Assertion> for Asserted {

@@ -43,6 +43,8 @@ pub enum Method {
     Spiffe,
     /// A signed token of an OpenID Connect issuer, in the place of a password.
     Oidc,
+    /// A key that was made for it, in the place of a password.
+    Key,
     /// No proof: only for loopback tests, spelled `trust` in the configuration.
     Trust,
 }
@@ -55,6 +57,7 @@ impl Method {
             Method::Certificate => "certificate",
             Method::Spiffe => "spiffe",
             Method::Oidc => "oidc",
+            Method::Key => "key",
             Method::Trust => "trust",
         }
     }
@@ -69,6 +72,8 @@ pub struct Identity {
     pub method: Method,
     /// What its issuer says about it, where there is one.
     pub assertion: Option<Arc<Assertion>>,
+    /// The name of the key that proved it, which is no secret.
+    pub key: Option<Arc<str>>,
 }
 
 impl Identity {
@@ -78,6 +83,7 @@ impl Identity {
             name: name.into(),
             method,
             assertion: None,
+            key: None,
         }
     }
 }

@@ -21,10 +21,10 @@ use crate::store::keys::Bearer;
 
 const DAY_S: u64 = 86_400;
 /// How long a key holds if nobody says, and at most.
-const LIFE_S: u64 = 90 * DAY_S;
-const LIFE_MOST_S: u64 = 366 * DAY_S;
+pub(super) const LIFE_S: u64 = 90 * DAY_S;
+pub(super) const LIFE_MOST_S: u64 = 366 * DAY_S;
 /// Longest name of an owner, a group or an identity.
-const NAME_BYTES: usize = 128;
+pub(super) const NAME_BYTES: usize = 128;
 
 /// Lists all keys, without their secrets.
 #[utoipa::path(get, path = "/api/v1/keys", tag = "keys",
@@ -104,7 +104,7 @@ pub(super) async fn revoke(
     job.await
 }
 
-fn administration(
+pub(super) fn administration(
     actor: &str,
     event: &str,
     subject: String,

@@ -10,11 +10,13 @@
 //! * `server`: connections, TLS, time limits.
 //! * [`auth`]: who calls: the one door.
 //! * `people`: log-ins of people, and the cookies that stand for them.
-//! * [`principal`]: what a caller may do. [`secret`]: keys as they are shown once.
+//! * [`principal`]: what a caller may do. [`secret`], [`machine_key`]: keys as they are shown
+//!   once.
 //! * `rate`: how often. `change`: ETag, If-Match and Idempotency-Key.
-//! * `grants`, `keys`, `identities`, `events`, `health`, `metrics`: handlers; `views`: what they
-//!   show.
-//! * `openapi`: all of that as a document. [`problem`]: what went wrong.
+//! * `grants`, `keys`, `machine_keys`, `identities`, `notifications`, `events`, `health`,
+//!   `metrics`: handlers; `views`: what they show.
+//! * `mcp`: the same for agents. `openapi`: all of that as a document. [`problem`]: what went
+//!   wrong.
 
 pub mod auth;
 mod change;
@@ -23,7 +25,11 @@ mod grants;
 mod health;
 mod identities;
 mod keys;
+pub mod machine_key;
+mod machine_keys;
+mod mcp;
 mod metrics;
+mod notifications;
 mod openapi;
 mod people;
 pub mod principal;
@@ -93,6 +99,19 @@ pub fn router(api: Arc<Api>, body_bytes: usize) -> Router {
         .route(&to("review"), post(grants::review))
         .route("/api/v1/keys", get(keys::list).post(keys::create))
         .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
+        .route(
+            "/api/v1/machine-keys",
+            get(machine_keys::list).post(machine_keys::create),
+        )
+        .route(
+            "/api/v1/machine-keys/{id}/revoke",
+            post(machine_keys::revoke),
+        )
+        .route("/api/v1/notifications", get(notifications::list))
+        .route(
+            "/api/v1/notifications/{id}/retry",
+            post(notifications::retry),
+        )
         .route("/api/v1/identities", get(identities::list))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/login", get(sessions::ways))
@@ -108,6 +127,7 @@ pub fn router(api: Arc<Api>, body_bytes: usize) -> Router {
         .route("/api/v1/me", get(sessions::me))
         .route("/api/v1/sessions", get(sessions::list))
         .route("/api/v1/sessions/{id}/revoke", post(sessions::revoke))
+        .route("/mcp", post(mcp::message))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(health::healthz))

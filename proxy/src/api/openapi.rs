@@ -5,7 +5,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::people::{cookie, door, oidc, saml, sessions};
-use super::{events, grants, health, identities, keys, metrics};
+use super::{events, grants, health, identities, keys, machine_keys, mcp, metrics, notifications};
 
 /// Who sends what to where, and gets what.
 #[derive(OpenApi)]
@@ -28,6 +28,12 @@ use super::{events, grants, health, identities, keys, metrics};
         keys::list,
         keys::create,
         keys::revoke,
+        machine_keys::list,
+        machine_keys::create,
+        machine_keys::revoke,
+        notifications::list,
+        notifications::retry,
+        mcp::message,
         identities::list,
         sessions::ways,
         oidc::start,

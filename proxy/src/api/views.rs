@@ -15,6 +15,8 @@ use crate::observe::rfc3339;
 use crate::store::events::Numbered;
 use crate::store::grants::Stored;
 use crate::store::keys::{ApiKey, Role};
+use crate::store::machine_keys::MachineKeyRow;
+use crate::store::notifications::{Delivery, Notification};
 pub(crate) use crate::store::sessions::Way;
 
 /// What sort of grant.
@@ -336,6 +338,94 @@ impl From<&ApiKey> for KeyView {
             revoked_at: key.revoked_at.map(rfc3339),
             last_used_at: key.last_used_at.map(rfc3339),
             key: None,
+        }
+    }
+}
+
+/// A key by which an identity is to log in at its databases.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewMachineKey {
+    /// An identity of the configuration with `auth = "key"`.
+    pub identity: String,
+    /// What it is for.
+    #[serde(default)]
+    pub note: String,
+    /// Until it expires; 90 days if it is not given.
+    #[serde(default)]
+    pub seconds: Option<u64>,
+}
+
+/// Such a key, without its secret.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct MachineKeyView {
+    pub id: String,
+    pub version: u64,
+    pub identity: String,
+    pub note: String,
+    pub created_by: String,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+    #[schema(format = DateTime)]
+    pub revoked_at: Option<String>,
+    /// To the minute.
+    #[schema(format = DateTime)]
+    pub last_used_at: Option<String>,
+    /// The key itself, in the first answer to the request that made it and never again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl From<&MachineKeyRow> for MachineKeyView {
+    fn from(key: &MachineKeyRow) -> Self {
+        Self {
+            id: key.id.clone(),
+            version: key.version,
+            identity: key.identity.clone(),
+            note: key.note.clone(),
+            created_by: key.created_by.clone(),
+            created_at: rfc3339(key.created_at),
+            expires_at: rfc3339(key.expires_at),
+            revoked_at: key.revoked_at.map(rfc3339),
+            last_used_at: key.last_used_at.map(rfc3339),
+            key: None,
+        }
+    }
+}
+
+/// A notification, without what it tells.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct NotificationView {
+    /// The same at each attempt.
+    pub id: String,
+    /// Name of its `[[notify]]`.
+    pub target: String,
+    /// What it tells of.
+    pub event: String,
+    pub state: Delivery,
+    pub attempts: u32,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// When it is tried next, while it waits.
+    #[schema(format = DateTime)]
+    pub due_at: Option<String>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+impl From<&Notification> for NotificationView {
+    fn from(it: &Notification) -> Self {
+        Self {
+            id: it.id.clone(),
+            target: it.target.clone(),
+            event: it.occasion.clone(),
+            state: it.state,
+            attempts: it.attempts,
+            created_at: rfc3339(it.created_at),
+            due_at: (it.state == Delivery::Waiting).then(|| rfc3339(it.due_at)),
+            last_error: it.last_error.clone(),
         }
     }
 }

@@ -10,12 +10,14 @@ use velum_core::sql::quoted;
 
 use crate::config::{Config, model};
 use crate::control::catalog::{self, Upstream};
+use crate::credentials::once::Once;
 
 /// A database that is asked about names, types and rows.
 pub(super) struct Database {
     runtime: Runtime,
     tasks: tokio::task::LocalSet,
     client: Client,
+    once: Once,
     pub(super) catalog: Catalog,
 }
 
@@ -36,11 +38,13 @@ impl Database {
             .map_err(|error| error.to_string())?;
         let tasks = tokio::task::LocalSet::new();
         let timeout = config.limits.connect_timeout;
-        let upstream = match database {
-            Some(database) => Upstream::new(resource, database, timeout),
-            None => Upstream::home(resource, timeout),
-        };
         let name = &resource.name;
+        let once = tasks.block_on(&runtime, Once::get(config, resource));
+        let once = once.map_err(|error| format!("resource `{name}`: {error}"))?;
+        let upstream = match database {
+            Some(database) => Upstream::new(resource, &once.login, database, timeout),
+            None => Upstream::home(resource, &once.login, timeout),
+        };
         let upstream = upstream.ok_or_else(|| {
             format!("resource `{name}` names no role for the gateway itself: give `catalog_user`")
         })?;
@@ -55,6 +59,7 @@ impl Database {
             runtime,
             tasks,
             client,
+            once,
             catalog,
         })
     }
@@ -103,5 +108,11 @@ impl Database {
             }
         });
         Some(facts.collect())
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.tasks.block_on(&self.runtime, self.once.release());
     }
 }

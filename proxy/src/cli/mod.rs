@@ -17,6 +17,7 @@ mod ordered;
 mod policy;
 mod progress;
 mod scan;
+mod secrets;
 mod sessions;
 mod store;
 mod tune;
@@ -91,6 +92,9 @@ enum Command {
     Logout(access::login::Logout),
     Whoami(access::login::Whoami),
     Sessions(sessions::Sessions),
+    Notifications(access::notifications::Notifications),
+    Mcp(access::mcp::Mcp),
+    Secrets(secrets::Secrets),
     /// The store of grants and keys.
     #[command(subcommand)]
     Store(store::Command),
@@ -124,6 +128,9 @@ pub fn run() -> ExitCode {
         Command::Logout(arguments) => access::login::log_out(&arguments),
         Command::Whoami(arguments) => access::login::whoami(&arguments),
         Command::Sessions(arguments) => sessions::run(&arguments),
+        Command::Notifications(arguments) => access::notifications::run(&arguments),
+        Command::Mcp(arguments) => access::mcp::run(&arguments),
+        Command::Secrets(arguments) => secrets::run(&arguments),
         Command::Store(command) => store::run(&command),
         Command::Audit(command) => audit::run(command),
         Command::Witness(arguments) => witness::run(&arguments),

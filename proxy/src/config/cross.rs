@@ -218,7 +218,7 @@ fn proofs(root: &Section<'_>, identity: &Placed<Identity>, sections: &Sections<'
             }
         }
         Auth::Oidc(oidc) => tokens(root, identity, oidc, sections),
-        Auth::Scram(_) => {}
+        Auth::Scram(_) | Auth::Key => {}
     }
 }
 

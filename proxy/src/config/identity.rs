@@ -16,6 +16,7 @@ enum Method {
     Both,
     Oidc,
     Spiffe,
+    Key,
     Trust,
 }
 
@@ -28,6 +29,7 @@ pub(super) fn identity(section: &Section<'_>) -> Option<Identity> {
         ("scram+certificate", Method::Both),
         ("oidc", Method::Oidc),
         ("spiffe", Method::Spiffe),
+        ("key", Method::Key),
         ("trust", Method::Trust),
     ];
     let method = section.required_choice("auth", &methods);
@@ -52,6 +54,7 @@ pub(super) fn identity(section: &Section<'_>) -> Option<Identity> {
     }
     let auth = match (method?, knowledge) {
         (Method::Spiffe, _) => Auth::Spiffe(spiffe_id?),
+        (Method::Key, _) => Auth::Key,
         (Method::Oidc, _) => Auth::Oidc(tokens?),
         (Method::Scram, knowledge) => Auth::Scram(knowledge?),
         (Method::Both, knowledge) => Auth::ScramAndCertificate(knowledge?),
@@ -124,7 +127,7 @@ fn knowledge(section: &Section<'_>, method: Option<Method>) -> Option<Knowledge>
     let given = (section.has("password"), section.has("verifier"));
     let wanted = match method? {
         Method::Scram | Method::Both => true,
-        Method::Certificate | Method::Spiffe | Method::Oidc | Method::Trust => false,
+        Method::Certificate | Method::Spiffe | Method::Oidc | Method::Key | Method::Trust => false,
     };
     let mistake = match (wanted, given) {
         (true, (false, false)) => "SCRAM needs a `password` or a `verifier`",

@@ -7,22 +7,26 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `recordings`, `retention`, `ship`, `archive`, `issuer`,
+//! * `gateway`, `api`, `sealing`, `notify`, `recordings`, `retention`, `ship`, `archive`, `issuer`,
 //!   `identity`, `resource`, `policy`: one section each; `oidc`: the keys of an identity that
 //!   proves itself by tokens; `login`, `saml`: people; `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
-//! * [`secret`] and [`tls`]: credentials and certificates that the file refers to.
+//! * [`secret`] and [`tls`]: credentials and certificates that the file refers to; `credential`:
+//!   those that may change while the gateway runs; `command`: what a program prints.
 
 pub(crate) mod against;
 mod api;
 mod archive;
+mod command;
 pub mod coverage;
+mod credential;
 mod cross;
 mod gateway;
 mod identity;
 mod issuer;
 mod login;
 pub mod model;
+mod notify;
 mod oidc;
 mod policy;
 pub mod problem;
@@ -182,6 +186,7 @@ fn build<'t>(
     let grants = api::grants(root.section("grants").as_ref());
     let saml = collect(&root, "saml", |section| saml::saml(&root, section));
     let login = login::login(root.section("login").as_ref());
+    let notify = collect(&root, "notify", notify::notify);
     let sealing = sealing::sealing(root.section("sealing").as_ref());
     let retention = retention::retention(root.section("retention").as_ref());
     let destinations = collect(&root, "ship", ship::destination);
@@ -200,6 +205,7 @@ fn build<'t>(
     cross::check(&root, &sections);
     login::check(&root, &issuers);
     saml::check(&root, &saml);
+    cross::unique(&root, "notify", &notify, |it| it.name.clone());
     Some(Config {
         path: path.to_owned(),
         sha256: Sha256::digest(text.as_bytes()).into(),
@@ -224,6 +230,7 @@ fn build<'t>(
         ship: values(destinations),
         archive: values(buckets),
         recordings,
+        notify: values(notify),
     })
 }
 

@@ -32,7 +32,7 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
     let reuse = reuse(section);
     let connections_most = section.integer("connections_most", 0..=100_000, 0) as usize;
     let stamps_identity = section.boolean("stamp_identity");
-    let password = section.secret("password");
+    let password = section.credential("password");
     let modes = [
         ("disable", UpstreamTlsMode::Disable),
         ("require", UpstreamTlsMode::Require),
@@ -57,6 +57,16 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
         );
     }
     let user = user?;
+    if password.as_ref().is_some_and(Credential::is_dynamic) {
+        let is_odd = catalog_user.is_some() || user == NameOrAny::Any;
+        if is_odd {
+            section.reporter.report_with_hint(
+                section.span.clone(),
+                "a dynamic role logs in for everybody, and for the gateway itself",
+                "give `user` a name, which is for messages alone, and no `catalog_user`",
+            );
+        }
+    }
     let catalog_user = match (&user, catalog_user) {
         (_, Some(name)) => Some(name),
         (NameOrAny::Fixed(name), None) => Some(name.clone()),

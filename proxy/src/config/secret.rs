@@ -1,5 +1,5 @@
-//! Credentials: never in the file itself, but in a file, an environment variable or a
-//! credential that systemd passes.
+//! Credentials: never in the file itself, but in a file, an environment variable, a credential
+//! that systemd passes, or what a command prints.
 
 use std::fmt;
 use std::io::Read;
@@ -11,10 +11,11 @@ use subtle::ConstantTimeEq;
 use toml::Spanned;
 use zeroize::Zeroizing;
 
+use super::command;
 use super::reader::Section;
 
 /// Longest credential that is read.
-const SECRET_BYTES: u64 = 64 * 1024;
+pub(super) const SECRET_BYTES: u64 = 64 * 1024;
 
 /// A secret that was read; wiped when it is dropped, and never shown.
 #[derive(Clone)]
@@ -63,15 +64,77 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Where a secret is, for who reads it again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In a file that nobody else on the machine can read.
+    File(PathBuf),
+    /// What a program prints.
+    Command {
+        /// The program and its arguments; no shell.
+        words: Vec<String>,
+        /// Where it runs.
+        directory: PathBuf,
+    },
+    /// It was read once and for all.
+    Known(Secret),
+}
+
+impl Source {
+    /// The secret as it is now.
+    ///
+    /// # Errors
+    /// Why it cannot be used, and what to do.
+    pub(crate) fn read(&self) -> Result<Secret, String> {
+        self.read_now().map_err(Unreadable::into_text)
+    }
+
+    pub(super) fn read_now(&self) -> Result<Secret, Unreadable> {
+        match self {
+            Source::File(path) => {
+                read_secret_file(path).map(|bytes| Secret::new(bytes, path.display().to_string()))
+            }
+            Source::Command { words, directory } => {
+                let origin = format!("command {}", words.first().map_or("", String::as_str));
+                let printed = command::run(words, directory);
+                let mut printed = printed.map_err(|reason| Unreadable {
+                    message: format!("{origin}: {reason}"),
+                    hint: None,
+                })?;
+                let bytes = checked(std::mem::take(&mut *printed), || origin.clone())?;
+                Ok(Secret::new(bytes, origin))
+            }
+            Source::Known(secret) => Ok(secret.clone()),
+        }
+    }
+}
+
 /// Why a credential could not be read, and what mends it.
-struct Unreadable {
+pub(super) struct Unreadable {
     message: String,
     hint: Option<String>,
 }
 
-impl Section<'_> {
-    /// A credential that may be missing: `{ file = … }`, `{ env = … }` or `{ systemd = … }`.
+impl Unreadable {
+    fn into_text(self) -> String {
+        match self.hint {
+            Some(hint) => format!("{}: {hint}", self.message),
+            None => self.message,
+        }
+    }
+}
+
+impl<'t> Section<'t> {
+    /// A credential that may be missing: `{ file = … }`, `{ env = … }`, `{ systemd = … }` or
+    /// `{ command = […] }`.
     pub(super) fn secret(&self, key: &'static str) -> Option<Secret> {
+        let section = self.not_inline(key)?;
+        let (span, source) = self.source(key, &section, "")?;
+        self.readable(span, source.read_now())
+    }
+
+    /// The table of a credential; a text in its place is a secret in the file, and not shown.
+    pub(super) fn not_inline(&self, key: &'static str) -> Option<Section<'t>> {
         let value = self.value(key)?;
         if value.get_ref().is_str() {
             self.reporter.conceal(value.span());
@@ -85,27 +148,49 @@ impl Section<'_> {
             );
             return None;
         }
-        let section = self.section(key)?;
+        self.section(key)
+    }
+
+    /// Where a credential is, by its table; `others` are the keys that it may have instead.
+    pub(super) fn source(
+        &self,
+        key: &'static str,
+        section: &Section<'_>,
+        others: &str,
+    ) -> Option<(Range<usize>, Source)> {
         let file = section.string("file");
         let env = section.string("env");
         let systemd = section.string("systemd");
+        let words = section.strings("command");
         section.finish();
-        let origin = value.span();
         let sources = [&file, &env, &systemd].into_iter().flatten().count();
-        if sources != 1 {
-            let message = format!("`{key}` needs exactly one of `file`, `env` and `systemd`");
-            self.reporter.report(origin, message);
+        if sources + usize::from(section.has("command")) != 1 {
+            let message = format!(
+                "`{key}` needs exactly one of `file`, `env`, `systemd`{others} and `command`"
+            );
+            self.reporter.report(section.span.clone(), message);
             return None;
         }
-        let (span, read) = if let Some(file) = file {
-            (file.span(), self.read_file(&file))
-        } else if let Some(env) = env {
-            (env.span(), self.read_variable(env.get_ref()))
-        } else {
-            let name = systemd?;
-            (name.span(), self.read_systemd(name.get_ref()))
-        };
-        self.readable(span, read)
+        if let Some(file) = file {
+            let path = self.environment.directory.join(file.get_ref());
+            return Some((file.span(), Source::File(path)));
+        }
+        if let Some(env) = env {
+            let secret = self.readable(env.span(), self.read_variable(env.get_ref()))?;
+            return Some((env.span(), Source::Known(secret)));
+        }
+        if let Some(name) = systemd {
+            let secret = self.readable(name.span(), self.read_systemd(name.get_ref()))?;
+            return Some((name.span(), Source::Known(secret)));
+        }
+        let words: Vec<String> = words.into_iter().map(Spanned::into_inner).collect();
+        if words.first().is_none_or(String::is_empty) {
+            let message = "`command` names no program";
+            self.reporter.report(section.span.clone(), message);
+            return None;
+        }
+        let directory = self.environment.directory.clone();
+        Some((section.span.clone(), Source::Command { words, directory }))
     }
 
     /// A key that is given as a bare path.
@@ -114,7 +199,11 @@ impl Section<'_> {
         self.readable(file.span(), self.read_file(&file))
     }
 
-    fn readable(&self, span: Range<usize>, read: Result<Secret, Unreadable>) -> Option<Secret> {
+    pub(super) fn readable(
+        &self,
+        span: Range<usize>,
+        read: Result<Secret, Unreadable>,
+    ) -> Option<Secret> {
         match read {
             Ok(secret) => return Some(secret),
             Err(Unreadable {
@@ -180,10 +269,7 @@ impl Section<'_> {
 /// Why it cannot be used, and what to do.
 pub(crate) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let read = read_secret_file(path).map(Zeroizing::new);
-    read.map_err(|Unreadable { message, hint }| match hint {
-        Some(hint) => format!("{message}: {hint}"),
-        None => message,
-    })
+    read.map_err(Unreadable::into_text)
 }
 
 fn read_secret_file(path: &Path) -> Result<Vec<u8>, Unreadable> {
@@ -206,7 +292,9 @@ fn read_secret_file(path: &Path) -> Result<Vec<u8>, Unreadable> {
             hint: Some(format!("chmod 600 {shown}")),
         });
     }
-    let mut bytes = Vec::new();
+    // Room for all of it, so that growing leaves no copies behind.
+    let size = metadata.len().min(SECRET_BYTES) as usize;
+    let mut bytes = Vec::with_capacity(size + 64);
     file.take(SECRET_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;

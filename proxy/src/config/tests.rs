@@ -1,8 +1,10 @@
 //! A table of mistakes, and the shape of what is shown.
 
 mod cells;
+mod credentials;
 mod grants;
 mod login;
+mod notify;
 mod recordings;
 mod tokens;
 mod transforms;
@@ -11,6 +13,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::model::Credential;
 use super::*;
 
 /// A directory with a password, a certificate and its key.
@@ -132,7 +135,13 @@ fn a_good_file_comes_out_typed() {
     );
     let upstream = config.resource("ehr").unwrap();
     assert_eq!(
-        upstream.password.as_ref().unwrap().expose(),
+        upstream
+            .password
+            .as_ref()
+            .unwrap()
+            .known()
+            .unwrap()
+            .expose(),
         b"from the environment"
     );
     assert_eq!(upstream.catalog_user.as_deref(), Some("velum"));
@@ -248,7 +257,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "{ file = \"password\" }",
         "{}",
-        "needs exactly one of `file`, `env` and `systemd`",
+        "needs exactly one of `file`, `env`, `systemd` and `command`",
     ),
     (
         "{ env = \"PASSWORD\" }",

@@ -112,14 +112,15 @@ impl Loader {
             .filter(|known| Arc::ptr_eq(known, slot))
             .is_some();
         let known = last.fingerprint.clone().filter(|_| known);
-        let loaded = match self.upstream(&resource.name, database) {
-            Some(upstream) if resource.checks_statements => {
+        let loaded = match self.upstream(resource, database) {
+            Err(missing) => Err(missing),
+            Ok(Some(upstream)) if resource.checks_statements => {
                 self.load_by_kept(&upstream, known.as_ref(), &mut last.session)
                     .await
             }
-            Some(upstream) => catalog::load(&upstream, known.as_ref(), self.next_epoch()).await,
+            Ok(Some(upstream)) => catalog::load(&upstream, known.as_ref(), self.next_epoch()).await,
             // Without a role for the gateway itself there is nothing to load, by configuration.
-            None => Ok(None),
+            Ok(None) => Ok(None),
         };
         let fields = [
             ("resource", Field::Name(&resource.name)),
@@ -178,13 +179,19 @@ impl Loader {
         Ok(loaded)
     }
 
-    fn upstream(&self, resource: &str, database: &str) -> Option<Upstream> {
+    fn upstream(
+        &self,
+        resource: &ResourceSnapshot,
+        database: &str,
+    ) -> Result<Option<Upstream>, LoadError> {
+        let login = resource.login.load().ok_or_else(|| LoadError {
+            doing: "connecting",
+            reason: "there is no credential to log in with".to_owned(),
+        })?;
         let config = self.config.borrow();
-        Upstream::new(
-            config.resource(resource)?,
-            database,
-            config.limits.connect_timeout,
-        )
+        let timeout = config.limits.connect_timeout;
+        let resource = config.resource(&resource.name);
+        Ok(resource.and_then(|resource| Upstream::new(resource, &login, database, timeout)))
     }
 
     fn next_epoch(&self) -> u64 {

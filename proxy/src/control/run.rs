@@ -25,9 +25,11 @@ use crate::audit::ship::{Destination, Shipping};
 use crate::audit::writer::{Command, Writer};
 use crate::config::model::{self, Audit};
 use crate::config::{Config, Secret};
+use crate::credentials::keeper as credentials;
 use crate::drive::{DataPlane, Driver};
 use crate::grants::Desk;
 use crate::identity::keeper::Keeper;
+use crate::notify::courier;
 use crate::observe::{self, Field};
 use crate::planes::{ControlRequest, Receivers, Shared, State};
 use crate::recording;
@@ -124,15 +126,17 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
             return close(&commands, writer).await;
         }
     };
+    let credentials = match open_credentials(&config, &shared, desk.as_ref()).await {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            let _starter_is_gone = ready.send(Err(error));
+            return close(&commands, writer).await;
+        }
+    };
+    let credentials_kept = tokio::task::spawn_local(Rc::clone(&credentials).run());
     let loader = Rc::new(Loader::new(Arc::clone(&shared), Arc::clone(&config)));
-    // Not dropped when it is late: a load that has begun must end.
     let keeper = Keeper::new(Arc::clone(&shared));
-    let first_load = tokio::task::spawn_local(Rc::clone(&loader).refresh());
-    let first_keys = tokio::task::spawn_local(Rc::clone(&keeper).first());
-    let first = async { (first_load.await, first_keys.await) };
-    if tokio::time::timeout(FIRST_LOAD, first).await.is_err() {
-        observe::event("catalogs-late", &[]);
-    }
+    load_first(&loader, &keeper).await;
     let keys_kept = tokio::task::spawn_local(Rc::clone(&keeper).run());
     if let Err(reason) = record_sessions(&config, &shared, &commands) {
         let _starter_is_gone = ready.send(Err(StartError::Recordings(reason)));
@@ -157,12 +161,14 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         shared,
         loader,
         keeper,
+        credentials,
         commands,
         desk,
     };
     let ended = control.run(orders, requests, writer, joined).await;
     keys_kept.abort();
     notes.abort();
+    credentials_kept.abort();
     drop(lock);
     ended
 }
@@ -185,6 +191,37 @@ async fn end_recordings(shared: &Shared) {
     if let Some(recorder) = shared.recorder.get() {
         recorder.close().await;
     }
+}
+
+/// Catalogs and issuers' keys, as far as they are to be had in time.
+async fn load_first(loader: &Rc<Loader>, keeper: &Rc<Keeper>) {
+    // Not dropped when it is late: a load that has begun must end.
+    let catalogs = tokio::task::spawn_local(Rc::clone(loader).refresh());
+    let keys = tokio::task::spawn_local(Rc::clone(keeper).first());
+    let both = async { (catalogs.await, keys.await) };
+    if tokio::time::timeout(FIRST_LOAD, both).await.is_err() {
+        observe::event("catalogs-late", &[]);
+    }
+}
+
+/// What logs in at databases, as far as it is to be had; a secret that cannot be opened is not
+/// started without.
+async fn open_credentials(
+    config: &Config,
+    shared: &Arc<Shared>,
+    desk: Option<&Arc<Desk>>,
+) -> Result<Rc<credentials::Keeper>, StartError> {
+    let keeper = credentials::Keeper::new(Arc::clone(shared), desk.map(Arc::clone));
+    let prepared = keeper
+        .prepare(config)
+        .await
+        .map_err(StartError::Credential)?;
+    keeper.fill(&shared.snapshot.load(), prepared);
+    let first = tokio::task::spawn_local(Rc::clone(&keeper).first());
+    if tokio::time::timeout(FIRST_LOAD, first).await.is_err() {
+        observe::event("credentials-late", &[]);
+    }
+    Ok(keeper)
 }
 
 /// The desk, with its clock running and its API listening; `None` without a store.
@@ -211,6 +248,7 @@ async fn open_desk(
         tokio::task::spawn_local(api::run(listener, Api::new(Arc::clone(&desk))));
     }
     tokio::task::spawn_local(Arc::clone(&desk).keep_time());
+    tokio::task::spawn_local(courier::run(Arc::clone(&desk)));
     Ok(Some(desk))
 }
 
@@ -289,6 +327,7 @@ struct Control {
     shared: Arc<Shared>,
     loader: Rc<Loader>,
     keeper: Rc<Keeper>,
+    credentials: Rc<credentials::Keeper>,
     commands: mpsc::Sender<Command>,
     /// There if the configuration uses the store.
     desk: Option<Arc<Desk>>,
@@ -374,6 +413,12 @@ impl Control {
                     self.shared.wake_all();
                 }
             },
+            ControlRequest::KeyUsed { id } => {
+                if let Some(desk) = &self.desk {
+                    let desk = Arc::clone(desk);
+                    tokio::task::spawn_local(async move { desk.note_key_use(&id).await });
+                }
+            }
             // Whoever asked hears of a load that is under way as well.
             ControlRequest::Keys { issuer } => drop(self.keeper.load(&issuer)),
         }
@@ -403,6 +448,7 @@ impl Control {
         let snapshot = snapshot::build(&config, &self.keys, Some(&previous));
         let snapshot = snapshot.map_err(|error| error.to_string())?;
         keep_text(&config).map_err(|error| error.to_string())?;
+        let prepared = self.credentials.prepare(&config).await?;
         let loaded = record(Body::ConfigurationLoaded {
             sha256: config.sha256,
         });
@@ -414,6 +460,7 @@ impl Control {
         if let Some(desk) = &self.desk {
             desk.configure(Arc::clone(&self.config));
         }
+        self.credentials.fill(&snapshot, prepared);
         self.shared.publish(snapshot);
         self.keeper.configure();
         tokio::task::spawn_local(Rc::clone(&self.loader).refresh());
@@ -422,6 +469,7 @@ impl Control {
 
     async fn stop(&self, writer: WriterTask) -> Ended {
         end_recordings(&self.shared).await;
+        self.credentials.stop().await;
         append(
             &self.commands,
             vec![record(Body::Gateway {
@@ -492,7 +540,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
         ("audit.key and the signing keys", keys(old) != keys(new)),
         ("[recordings]", old.recordings != new.recordings),
         (
-            "whether there are an API and grants",
+            "whether there are an API, grants, sealed secrets and keys",
             old.uses_store() != new.uses_store(),
         ),
         (

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use rustls::pki_types::ServerName;
 use velum_core::audit::token::TokenKey;
 use velum_core::policy::Policy;
@@ -16,6 +16,7 @@ use velum_detectors::{Detectors, UnknownDetector};
 use zeroize::Zeroizing;
 
 use crate::config::model::{self, AuditMode, Config};
+use crate::credentials::LoginSlot;
 use crate::identity::{Issuers, configuration_url};
 use crate::planes::snapshot::Catalogs;
 use crate::planes::{
@@ -134,7 +135,9 @@ fn exchanges(config: &Config, accounts: &HashMap<String, Account>) -> Vec<Exchan
             .get(&identity.name)
             .map(|account| &account.credential)
         {
-            Some(Credential::Scram(_) | Credential::ScramAndCertificate { .. }) => Exchange::Scram,
+            Some(
+                Credential::Scram(_) | Credential::ScramAndCertificate { .. } | Credential::Keys,
+            ) => Exchange::Scram,
             Some(Credential::Token(way)) => Exchange::Token(way.clone()),
             Some(
                 Credential::Certificate { .. } | Credential::Spiffe { .. } | Credential::Trust,
@@ -165,6 +168,7 @@ fn account(config: &Config, identity: &model::Identity) -> Result<Account, Unusa
     let name = identity.certificate_name.clone();
     let credential = match &identity.auth {
         model::Auth::Trust => Credential::Trust,
+        model::Auth::Key => Credential::Keys,
         model::Auth::Spiffe(id) => Credential::Spiffe { id: id.clone() },
         model::Auth::Oidc(oidc) => Credential::Token(token_way(config, oidc)?),
         model::Auth::Certificate => Credential::Certificate { name },
@@ -214,6 +218,7 @@ fn resource(
     let catalogs = known
         .filter(same)
         .map_or_else(Catalogs::default, |it| it.catalogs.clone());
+    let login = login(resource, known.filter(same))?;
     let user = match &resource.user {
         model::NameOrAny::Any => UpstreamUser::Pass,
         model::NameOrAny::Fixed(name) => UpstreamUser::Fixed(name.clone()),
@@ -224,10 +229,7 @@ fn resource(
         tls: tls(resource)?,
         database,
         user,
-        password: resource
-            .password
-            .as_ref()
-            .map(|password| password.expose_owned()),
+        login,
         parameters: Vec::new(),
         stamps_identity: resource.stamps_identity,
         checks_statements: resource.checks_statements,
@@ -242,8 +244,19 @@ fn resource(
         recorded: recorded(config, resource),
         catalogs,
         detectors,
-        scram_keys: ArcSwapOption::empty(),
     })
+}
+
+/// What logs in. A slot that others fill stays while it is about the same secret at the same place.
+fn login(
+    resource: &model::Resource,
+    known: Option<&ResourceSnapshot>,
+) -> Result<Arc<LoginSlot>, Unusable> {
+    let slot = LoginSlot::new(resource.password.as_ref());
+    let slot = slot.map_err(|error| Unusable(error.to_string()))?;
+    let known = known.map(|known| &known.login);
+    let same = known.filter(|it| slot.reference().is_some() && it.reference() == slot.reference());
+    Ok(same.map_or_else(|| Arc::new(slot), Arc::clone))
 }
 
 type ByIdentity = (

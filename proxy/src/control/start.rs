@@ -49,6 +49,8 @@ pub enum StartError {
     Grants(String),
     /// Sessions cannot be recorded.
     Recordings(String),
+    /// A secret cannot be opened.
+    Credential(String),
     /// The data plane does not start.
     DataPlane(DriveError),
     /// The log failed before the gateway was up.
@@ -70,7 +72,8 @@ impl fmt::Display for StartError {
             StartError::DataPlane(error) => error.fmt(f),
             StartError::LogFailed(reason)
             | StartError::Grants(reason)
-            | StartError::Recordings(reason) => f.write_str(reason),
+            | StartError::Recordings(reason)
+            | StartError::Credential(reason) => f.write_str(reason),
             StartError::System(error) => error.fmt(f),
         }
     }

@@ -1,11 +1,14 @@
 //! What is behind the gateway: reachable, TLS, credential, version, clock.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Finding, rules};
 use crate::config::Config;
 use crate::config::model::{Resource, UpstreamTlsMode};
 use crate::control::catalog::{self, Upstream};
+use crate::credentials::Login;
+use crate::credentials::once::Once;
 
 /// Records of gateway and database are compared by their times.
 const SKEW: Duration = Duration::from_secs(2);
@@ -34,7 +37,26 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
 
 async fn examine_one(config: &Config, resource: &Resource) -> Vec<Finding> {
     let what = format!("resource {}", resource.name);
-    let Some(upstream) = Upstream::home(resource, config.limits.connect_timeout) else {
+    let mut once = match Once::get(config, resource).await {
+        Ok(once) => once,
+        Err(error) => {
+            let mend = "the credential is elsewhere: is it there, may we have it?";
+            return vec![Finding::bad(what, error, mend)];
+        }
+    };
+    let findings = examine_with(config, resource, what, &once.login).await;
+    once.release().await;
+    findings
+}
+
+async fn examine_with(
+    config: &Config,
+    resource: &Resource,
+    what: String,
+    login: &Arc<Login>,
+) -> Vec<Finding> {
+    let timeout = config.limits.connect_timeout;
+    let Some(upstream) = Upstream::home(resource, login, timeout) else {
         let found = "not tried: the resource names no role for the gateway itself";
         return vec![Finding::warning(
             what,
@@ -56,12 +78,7 @@ async fn examine_one(config: &Config, resource: &Resource) -> Vec<Finding> {
             return vec![Finding::bad(what, error.to_string(), mend)];
         }
     };
-    let tls = match resource.tls_mode {
-        UpstreamTlsMode::Disable => "without TLS",
-        UpstreamTlsMode::Require => "TLS, not verified",
-        UpstreamTlsMode::VerifyCa => "TLS, authority verified",
-        UpstreamTlsMode::VerifyFull => "TLS, verified",
-    };
+    let tls = encryption(resource.tls_mode);
     let sql = "select pg_catalog.current_setting('server_version'), \
                extract(epoch from pg_catalog.clock_timestamp())::float8";
     let before = SystemTime::now();
@@ -99,6 +116,15 @@ async fn examine_one(config: &Config, resource: &Resource) -> Vec<Finding> {
         )],
     });
     findings
+}
+
+fn encryption(mode: UpstreamTlsMode) -> &'static str {
+    match mode {
+        UpstreamTlsMode::Disable => "without TLS",
+        UpstreamTlsMode::Require => "TLS, not verified",
+        UpstreamTlsMode::VerifyCa => "TLS, authority verified",
+        UpstreamTlsMode::VerifyFull => "TLS, verified",
+    }
 }
 
 /// The server read its clock between `before` and now: what lies outside is skew.

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::grant::{Event, Refused, State};
 use velum_core::time::Timestamp;
+use velum_core::wire::postgres::handshake::ScramVerifier;
 use velum_detectors::Detectors;
 
 use super::moves::{self, Failure};
 use crate::audit::writer::Command;
 use crate::config::Config;
+use crate::notify::outbox;
 use crate::observe::{self, Field};
-use crate::planes::{ActiveGrants, Shared};
+use crate::planes::{ActiveGrants, KnownKey, MachineKeys, Shared};
 use crate::store::events::Numbered;
-use crate::store::{StoreHandle, Tx};
+use crate::store::{StoreError, StoreHandle, Tx};
 
 /// How often it is looked whether a grant is due. The wall clock may step at any time, so that
 /// nobody sleeps until then.
@@ -35,6 +37,8 @@ pub struct Happened {
     pub records: Vec<Record>,
     /// The session that the events are about; 0: none.
     pub session: u128,
+    /// Other keys of machines are in force.
+    pub changes_keys: bool,
 }
 
 impl From<Vec<Numbered>> for Happened {
@@ -56,9 +60,14 @@ pub struct Desk {
     pub(crate) detectors: Detectors,
     /// The set of grants that was published last, and when the next step of one is due.
     published: Mutex<u64>,
+    keys_published: Mutex<()>,
     due: ArcSwap<Option<Timestamp>>,
     /// The number of the last event.
     news: watch::Sender<u64>,
+    /// The number of the last thing that an administrator did in the store itself.
+    administered: watch::Sender<u64>,
+    /// Notifications may be due.
+    deliveries: Notify,
     /// The latest moment that the store knew, and when that was.
     moment: ArcSwap<(Timestamp, Instant)>,
 }
@@ -78,8 +87,11 @@ impl Desk {
             config: ArcSwap::new(config),
             detectors: Detectors::standard(),
             published: Mutex::new(0),
+            keys_published: Mutex::new(()),
             due: ArcSwap::default(),
             news: watch::Sender::new(0),
+            administered: watch::Sender::new(0),
+            deliveries: Notify::new(),
             moment: ArcSwap::from_pointee((Timestamp(0), Instant::now())),
         })
     }
@@ -93,14 +105,16 @@ impl Desk {
         let left = self.look(|tx| Ok(tx.events_not_audited()?)).await?;
         self.follow(left.into()).await?;
         self.tell_notices().await?;
+        self.follow_administration().await?;
         self.change(|tx, now| Ok(((), moves::tick(tx, now)?.into())))
             .await?;
+        self.publish_keys().await?;
         self.publish().await
     }
 
     /// What time it is for grants: never before the latest moment that the store knows, and from
     /// there on as time goes. A clock that steps forward and back again holds nothing up.
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         let (known, at) = **self.moment.load();
         let elapsed_ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
         observe::now().max(known.after_ms(elapsed_ms))
@@ -137,6 +151,21 @@ impl Desk {
         self.news.subscribe()
     }
 
+    /// Has who delivers notifications look again.
+    pub(crate) fn notify(&self) {
+        self.deliveries.notify_one();
+    }
+
+    /// Waits for that.
+    pub(crate) async fn notified(&self) {
+        self.deliveries.notified().await;
+    }
+
+    /// Changes when an administrator has done something in the store itself.
+    pub fn administered(&self) -> watch::Receiver<u64> {
+        self.administered.subscribe()
+    }
+
     /// Looks something up, on one state of the store.
     ///
     /// # Errors
@@ -161,10 +190,13 @@ impl Desk {
         let desk = Arc::clone(self);
         let task = tokio::spawn(async move {
             let now = desk.now();
+            let config = desk.config();
             let changed = desk.store.run(move |store| {
                 store.transact(|tx| {
                     let now = tx.clock(now)?;
-                    job(tx, now).map(|done| (done, now))
+                    let done = job(tx, now)?;
+                    outbox::enqueue(tx, &config, &done.1.events, now)?;
+                    Ok::<_, Failure>((done, now))
                 })
             });
             let changed = changed.await.map_err(|_| Failure::Closed)?;
@@ -180,6 +212,11 @@ impl Desk {
     pub async fn keep_time(self: Arc<Self>) {
         loop {
             tokio::time::sleep(LOOK).await;
+            if let Err(error) = self.follow_administration().await {
+                let cause = error.to_string();
+                observe::event("store-not-read", &[("cause", Field::Name(&cause))]);
+                tokio::time::sleep(10 * LOOK).await;
+            }
             let due = **self.due.load();
             if due.is_none_or(|due| self.now() < due) {
                 continue;
@@ -204,6 +241,7 @@ impl Desk {
             events,
             records,
             session,
+            changes_keys,
         } = happened;
         let session = SessionId(session);
         let of_events = events
@@ -212,6 +250,9 @@ impl Desk {
         let records: Vec<Record> = of_events.chain(records).collect();
         if !records.is_empty() && !self.append(records).await {
             return Err(Failure::Closed);
+        }
+        if changes_keys {
+            self.publish_keys().await?;
         }
         let Some(last) = events.last().map(|last| last.sequence) else {
             return Ok(());
@@ -232,6 +273,34 @@ impl Desk {
         marked.await.map_err(|_| Failure::Closed)??;
         self.publish().await?;
         self.news.send_modify(|news| *news = last.max(*news));
+        Ok(())
+    }
+
+    /// Audits what administrators did in the store itself, and tells of it.
+    async fn follow_administration(&self) -> Result<(), Failure> {
+        let done = self.look(|tx| Ok(tx.administration_not_audited()?)).await?;
+        let Some(last) = done.last().map(|last| last.sequence) else {
+            return Ok(());
+        };
+        let records = done.iter().map(|it| Record {
+            time: it.at,
+            session: SessionId(0),
+            identity: "".into(),
+            resource: "".into(),
+            body: Body::Administration {
+                actor: it.actor.clone(),
+                event: it.event.clone(),
+                subject: format!("{} (change {})", it.subject, it.sequence),
+            },
+        });
+        if !self.append(records.collect()).await {
+            return Err(Failure::Closed);
+        }
+        let marked = self
+            .store
+            .run(move |store| store.transact(|tx| tx.mark_administration(&done)));
+        marked.await.map_err(|_| Failure::Closed)??;
+        self.administered.send_replace(last);
         Ok(())
     }
 
@@ -271,6 +340,47 @@ impl Desk {
             .store
             .run(move |store| store.transact(|tx| tx.take_notices(&notices)));
         Ok(taken.await.map_err(|_| Failure::Closed)??)
+    }
+
+    /// Puts the keys of machines that are in force there.
+    async fn publish_keys(&self) -> Result<(), Failure> {
+        // One after the other, so that an older set never follows a newer one.
+        let _order = self.keys_published.lock().await;
+        let now = self.now();
+        let rows = self
+            .look(move |tx| Ok(tx.machine_keys_in_force(now)?))
+            .await?;
+        let before = self.shared.keys.load_full();
+        let mut keys = MachineKeys {
+            epoch: before.epoch + 1,
+            ..MachineKeys::default()
+        };
+        for row in rows {
+            let corrupt = |_| StoreError::Corrupt(format!("the machine key {}", row.id));
+            let key = match before.get(&row.identity, &row.id) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let verifier = ScramVerifier::parse(&row.verifier).map_err(corrupt)?;
+                    Arc::new(KnownKey::new(&row.id, verifier, row.expires_at))
+                }
+            };
+            keys.by_identity.entry(row.identity).or_default().push(key);
+        }
+        self.shared.publish_keys(keys);
+        Ok(())
+    }
+
+    /// Notes that a machine has logged in by its key.
+    pub async fn note_key_use(self: &Arc<Self>, id: &str) {
+        let id = id.to_owned();
+        let noted = self.change(move |tx, now| {
+            tx.note_machine_key_use(&id, now)?;
+            Ok(((), Happened::default()))
+        });
+        if let Err(error) = noted.await {
+            let cause = error.to_string();
+            observe::event("key-use-not-noted", &[("cause", Field::Name(&cause))]);
+        }
     }
 
     /// Puts the grants that hold in force.

@@ -8,17 +8,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use rustls::pki_types::ServerName;
 use velum_core::audit::token::TokenKey;
 use velum_core::catalog::Catalog;
 use velum_core::policy::Policy;
-use velum_core::wire::postgres::handshake::{Account, Accounts, Exchange, ScramKeys};
+use velum_core::wire::postgres::handshake::{Account, Accounts, Exchange};
 use velum_detectors::Detectors;
 use zeroize::Zeroizing;
 
 use super::Room;
 use super::grants::GrantRule;
+use crate::credentials::LoginSlot;
 use crate::identity::Issuers;
 
 /// A configuration in force.
@@ -163,8 +164,8 @@ pub struct ResourceSnapshot {
     pub database: DatabaseMapping,
     /// Which role.
     pub user: UpstreamUser,
-    /// Password of the role; the client never sees it.
-    pub password: Option<Zeroizing<Vec<u8>>>,
+    /// What logs in; the client never sees it.
+    pub login: Arc<LoginSlot>,
     /// Startup parameters that Velum adds to those of the client, and that win over them.
     pub parameters: Vec<(String, String)>,
     /// The database reads in `application_name` who is connected.
@@ -187,8 +188,6 @@ pub struct ResourceSnapshot {
     pub catalogs: Catalogs,
     /// The content detectors of each policy, by the identity's name as `policies`.
     pub detectors: HashMap<String, Arc<Detectors>>,
-    /// SCRAM keys of the last log-in, which save the next one 4,096 hashes.
-    pub scram_keys: ArcSwapOption<ScramKeys>,
 }
 
 impl ResourceSnapshot {
@@ -417,7 +416,7 @@ pub(crate) mod tests {
             tls: None,
             database: DatabaseMapping::Fixed(name.to_owned()),
             user: UpstreamUser::Pass,
-            password: None,
+            login: Arc::new(LoginSlot::new(None).unwrap_or_else(|error| panic!("{error}"))),
             parameters: Vec::new(),
             policies: HashMap::new(),
             grants: HashMap::new(),
@@ -429,7 +428,6 @@ pub(crate) mod tests {
             room: Arc::default(),
             catalogs: Catalogs::default(),
             detectors: HashMap::new(),
-            scram_keys: ArcSwapOption::empty(),
         })
     }
 

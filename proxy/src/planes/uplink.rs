@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use velum_core::policy::guard::Ledger;
 
 use super::{
-    ActiveGrants, CancelMap, CatalogSlot, GrantQuestion, ResourceSnapshot, Snapshot, Wake,
+    ActiveGrants, CancelMap, CatalogSlot, GrantQuestion, MachineKeys, ResourceSnapshot, Snapshot,
+    Wake,
 };
 use crate::identity::Issuer;
 use crate::recording::recorder::Recorder;
@@ -48,6 +49,11 @@ pub enum ControlRequest {
     },
     /// Is there a grant for this client?
     Grant(Box<GrantQuestion>),
+    /// A machine has logged in by its key.
+    KeyUsed {
+        /// The key's name.
+        id: Arc<str>,
+    },
     /// Fetch this issuer's keys: into its slot, then wake all threads.
     Keys {
         /// Whose.
@@ -99,6 +105,8 @@ pub struct Shared {
     pub snapshot: ArcSwap<Snapshot>,
     /// The grants that hold.
     pub grants: ArcSwap<ActiveGrants>,
+    /// The keys of machines that are in force.
+    pub keys: ArcSwap<MachineKeys>,
     /// Live sessions by cancel key.
     pub cancels: Arc<CancelMap>,
     /// The data threads.
@@ -162,6 +170,7 @@ impl Shared {
         let shared = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             grants: ArcSwap::default(),
+            keys: ArcSwap::default(),
             cancels: Arc::new(CancelMap::new()),
             ledger: Arc::default(),
             recorder: OnceLock::new(),
@@ -204,6 +213,12 @@ impl Shared {
     /// Puts another set of grants in force, and has sessions end whose grant is not in it.
     pub fn publish_grants(&self, grants: ActiveGrants) {
         self.grants.store(Arc::new(grants));
+        self.wake_all();
+    }
+
+    /// Puts another set of keys in force, and has sessions end whose key is not in it.
+    pub fn publish_keys(&self, keys: MachineKeys) {
+        self.keys.store(Arc::new(keys));
         self.wake_all();
     }
 

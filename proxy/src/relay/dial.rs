@@ -25,6 +25,7 @@ use super::op::Op;
 use super::pump::{Open, catalog_busy};
 use super::tape::Tape;
 use super::tls::Tls;
+use crate::credentials::Login;
 use crate::planes::cancel::{KEY_BYTES, KEY_BYTES_3_0};
 use crate::planes::room::Waiting;
 use crate::planes::{
@@ -44,6 +45,8 @@ pub(super) struct Basis {
 pub(super) struct Dialing {
     startup: ClientStartup,
     resource: Arc<ResourceSnapshot>,
+    /// What logs in; `None`: there is nothing.
+    login: Option<Arc<Login>>,
     policy: Arc<Policy>,
     basis: Basis,
     database: String,
@@ -87,26 +90,36 @@ impl Dialing {
             DatabaseMapping::Fixed(name) => name.clone(),
             DatabaseMapping::Pass => startup.database.clone(),
         };
-        let role = match &resource.user {
-            UpstreamUser::Fixed(name) => name.clone(),
-            UpstreamUser::Pass => startup.user.clone(),
+        let login = resource.login.load();
+        let role = match (
+            login.as_ref().and_then(|login| login.user()),
+            &resource.user,
+        ) {
+            (Some(name), _) => name.to_owned(),
+            (None, UpstreamUser::Fixed(name)) => name.clone(),
+            (None, UpstreamUser::Pass) => startup.user.clone(),
         };
+        // One that cannot be opened is refused as a wrong one is.
+        let password = login
+            .as_ref()
+            .and_then(|login| login.password().ok().flatten());
         let config = UpstreamConfig {
             tls: encryption(&resource),
             user: role.clone(),
             database: database.clone(),
             parameters: parameters(&startup, &resource, &policy),
-            password: resource.password.clone(),
+            password,
             minor: startup.minor,
         };
-        let cache = resource
-            .scram_keys
-            .load_full()
-            .map(|keys| ScramKeys::clone(&keys));
+        let cache = login
+            .as_ref()
+            .and_then(|login| login.scram_keys.load_full());
+        let cache = cache.map(|keys| ScramKeys::clone(&keys));
         // What came by a grant ends with it.
         let reuse = resource.reuse.filter(|_| !basis.has_grant);
-        let likeness = reuse.map(|_| Likeness {
+        let likeness = reuse.zip(login.as_ref()).map(|(_, login)| Likeness {
             resource: Arc::clone(&resource),
+            login: Arc::clone(login),
             identity: startup.identity.name.clone(),
             database: database.clone(),
             role: role.clone(),
@@ -125,6 +138,7 @@ impl Dialing {
             counted: Some(counted),
             startup,
             resource,
+            login,
             policy,
             basis,
             database,
@@ -151,6 +165,12 @@ impl Dialing {
         }
         loop {
             match self.stage {
+                Stage::Looking if self.login.is_none() => {
+                    let text = "the gateway has no credential for the database";
+                    let refusal = Refusal::new(SqlState::CONNECTION_FAILURE, text)
+                        .with_hint("Ask its operator: its log says what is missing.");
+                    return self.refuse(&refusal, about, legs, cx);
+                }
                 Stage::Looking => {
                     if let Some(turn) = self.look(legs, cx) {
                         return turn;
@@ -307,8 +327,8 @@ impl Dialing {
             }
             UpstreamStep::Authenticated { minor, scram_keys } => {
                 self.minor = minor;
-                if let Some(keys) = scram_keys {
-                    self.resource.scram_keys.store(Some(Arc::new(keys)));
+                if let (Some(login), Some(keys)) = (&self.login, scram_keys) {
+                    login.scram_keys.store(Some(Arc::new(keys)));
                 }
                 if self.likeness.is_some() {
                     self.stage = Stage::Listening;

@@ -14,11 +14,12 @@ use super::ask::Asking;
 use super::cancel::Cancelling;
 use super::context::{Context, random};
 use super::dial::{Basis, Dialing};
+use super::key;
 use super::legs::{Fill, Legs, Shaken};
-use super::link::{About, Counted, Phase, Turn, because, refused};
+use super::link::{About, Counted, Leave, Phase, Turn, because, refused};
 use super::tls::Tls;
 use super::token::Shown;
-use crate::planes::{ListenerSnapshot, Shared, Snapshot};
+use crate::planes::{Doors, ListenerSnapshot, Shared, Snapshot};
 
 /// A client that has not proven who it is.
 pub(super) struct Greeting {
@@ -98,10 +99,14 @@ impl Greeting {
         if legs.up.away {
             return Some(Turn::Rest);
         }
-        let accounts = &*about.snapshot;
+        let doors = Doors {
+            snapshot: &about.snapshot,
+            keys: &cx.shared.keys.load(),
+            time: cx.time,
+        };
         let step = self
             .handshake
-            .feed(accounts, &mut legs.up.window, &mut legs.client.outbox);
+            .feed(&doors, &mut legs.up.window, &mut legs.client.outbox);
         match step {
             ClientStep::NeedBytes => {
                 if legs.flush(Peer::Client, cx) {
@@ -214,6 +219,12 @@ fn cancel(process_id: u32, key: &[u8], cx: &mut Context) -> Turn {
 /// The client is known. Is it let in, and where to?
 fn admit(startup: ClientStartup, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Turn {
     let counted = Counted::new(&cx.shared, |shared| &shared.counters.sessions);
+    if let Some(key) = &startup.identity.key
+        && !key::holds(key, &startup.identity.name, about, cx)
+    {
+        let refusal = Leave::KeyRevoked.refusal();
+        return refuse(&startup, &refusal, about, legs, cx);
+    }
     match choose(&startup, about, &counted) {
         Ok(choice) => {
             // AuthenticationOk travels while the database is being dialled.

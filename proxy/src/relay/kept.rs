@@ -16,6 +16,7 @@ use super::flow::Flow;
 use super::legs::{End, Fill, Legs};
 use super::link::{About, Phase, Turn};
 use super::op::{LinkId, Op};
+use crate::credentials::Login;
 use crate::planes::{ResourceSnapshot, Snapshot};
 
 /// What the database gets to clear a connection.
@@ -26,6 +27,8 @@ const CLEAR_MS: u64 = 5_000;
 pub(super) struct Likeness {
     /// Compared by its place: another configuration makes another.
     pub(super) resource: Arc<ResourceSnapshot>,
+    /// Likewise: another secret makes another.
+    pub(super) login: Arc<Login>,
     /// No identity gets what another one left in a backend.
     pub(super) identity: String,
     pub(super) database: String,
@@ -38,6 +41,7 @@ pub(super) struct Likeness {
 impl PartialEq for Likeness {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.resource, &other.resource)
+            && Arc::ptr_eq(&self.login, &other.login)
             && self.identity == other.identity
             && self.database == other.database
             && self.role == other.role
@@ -138,7 +142,7 @@ impl Kept {
             let next = match &mut self.stage {
                 Stage::Leaving(greeting) => {
                     // It was the client's; the next one has its own.
-                    about.token_ends = None;
+                    (about.token_ends, about.key) = (None, None);
                     if !legs.shut(Peer::Client, cx) {
                         return Turn::Rest;
                     }

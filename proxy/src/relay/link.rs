@@ -24,10 +24,13 @@ use super::context::{Context, random};
 use super::dial::Dialing;
 use super::greet::Greeting;
 use super::kept::Kept;
+use super::key;
 use super::legs::{Legs, other};
 use super::op::{Done, LinkId, Op};
 use super::pump::Open;
-use crate::planes::{ActiveGrants, CancelTarget, ListenerTls, Shared, Snapshot};
+use crate::planes::{
+    ActiveGrants, CancelTarget, KnownKey, ListenerTls, MachineKeys, Shared, Snapshot,
+};
 
 /// What a peer gets to read the last bytes and to close on its part.
 const LINGER_MS: u64 = 2_000;
@@ -107,8 +110,10 @@ pub(super) struct About {
     pub(super) grant: Option<Held>,
     /// Nothing may go on after this.
     pub(super) deadline: Option<Instant>,
-    /// The token that let the client in is worth nothing after this.
+    /// The token or key that let the client in is worth nothing after this.
     pub(super) token_ends: Option<Instant>,
+    /// The key without which it has to end at once.
+    pub(super) key: Option<Arc<KnownKey>>,
 }
 
 impl About {
@@ -188,6 +193,7 @@ impl Link {
                 grant: None,
                 deadline: None,
                 token_ends: None,
+                key: None,
             },
             legs: Legs::new(id),
             phase: Phase::Ending,
@@ -249,7 +255,11 @@ impl Link {
         }
         if self.about.token_ends.is_some_and(|ends| ends <= cx.now) {
             self.about.token_ends = None;
-            return self.terminate(Leave::TokenExpired.refusal(), cx);
+            let leave = match self.about.key.take() {
+                Some(_) => Leave::KeyExpired,
+                None => Leave::TokenExpired,
+            };
+            return self.terminate(leave.refusal(), cx);
         }
         self.about.deadline = None;
         match &mut self.phase {
@@ -326,6 +336,7 @@ impl Link {
         self.armed = None;
         newcomer.about.deadline = None;
         newcomer.about.token_ends = None;
+        newcomer.about.key = None;
         self.legs.client = std::mem::take(&mut newcomer.legs.client);
         self.legs.up = std::mem::take(&mut newcomer.legs.up);
         cx.shared.counters.resumed.fetch_add(1, Ordering::Relaxed);
@@ -347,6 +358,16 @@ impl Link {
                 false => ask::over(held.id),
             };
             self.bereave(refusal, cx);
+        }
+    }
+
+    /// Other keys are in force: a session whose own is not among them ends at once.
+    pub(super) fn check_key(&mut self, keys: &MachineKeys, cx: &mut Context) {
+        if let Some(key) = &self.about.key
+            && !key::is_in_force(key, keys)
+        {
+            self.about.key = None;
+            self.terminate(Leave::KeyRevoked.refusal(), cx);
         }
     }
 
@@ -436,6 +457,10 @@ pub(super) enum Leave {
     PolicyChanged,
     /// What proved who it is holds no longer.
     TokenExpired,
+    /// Likewise.
+    KeyExpired,
+    /// It was taken back.
+    KeyRevoked,
 }
 
 impl Leave {
@@ -456,6 +481,15 @@ impl Leave {
                 "terminating connection because its token has expired",
             )
             .with_hint("Connect again with a fresh token."),
+            Leave::KeyExpired => Refusal::new(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection because its key has expired",
+            )
+            .with_hint("Connect again with a key that is in force."),
+            Leave::KeyRevoked => Refusal::new(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection because its key has been revoked",
+            ),
         }
     }
 }

@@ -17,6 +17,7 @@ mod greet;
 mod hold;
 mod journal;
 mod kept;
+mod key;
 mod legs;
 mod link;
 pub mod op;

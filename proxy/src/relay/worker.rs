@@ -32,8 +32,9 @@ pub struct Worker {
     state: State,
     /// Of the configuration that sessions were held to last.
     epoch: u64,
-    /// Of the grants that they were held to last.
+    /// Of the grants that they were held to last, and of the keys.
     grants: u64,
+    keys: u64,
     /// When draining ends.
     drained_by: Option<Instant>,
 }
@@ -52,6 +53,7 @@ impl Worker {
             thread,
             epoch: shared.snapshot.load().epoch,
             grants: shared.grants.load().epoch,
+            keys: shared.keys.load().epoch,
             cx: Context::new(shared, thread),
             links: Slab::new(),
             serial: 0,
@@ -173,6 +175,10 @@ impl Worker {
         let grants = self.cx.shared.grants.load_full();
         if std::mem::replace(&mut self.grants, grants.epoch) != grants.epoch {
             self.each(|link, cx| link.review(&grants, cx));
+        }
+        let keys = self.cx.shared.keys.load_full();
+        if std::mem::replace(&mut self.keys, keys.epoch) != keys.epoch {
+            self.each(|link, cx| link.check_key(&keys, cx));
         }
         self.cancel_orphans();
     }

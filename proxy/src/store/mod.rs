@@ -9,18 +9,23 @@
 //!
 //! * `schema`: tables, their versions, and what is refused.
 //! * [`grants`], [`events`], [`keys`], [`sessions`], [`assertions`], [`notices`],
-//!   [`idempotency`]: one room a table, all as methods of [`Tx`].
+//!   [`idempotency`], [`secrets`], [`machine_keys`], [`notifications`], [`administration`]: one
+//!   room a table, all as methods of [`Tx`].
 //! * [`thread`]: the store behind a thread of its own, since a commit waits for the disk.
 //! * [`backup`]: a copy of a store in use.
 
+pub mod administration;
 pub mod assertions;
 pub mod backup;
 pub mod events;
 pub mod grants;
 pub mod idempotency;
 pub mod keys;
+pub mod machine_keys;
 pub mod notices;
+pub mod notifications;
 mod schema;
+pub mod secrets;
 pub mod sessions;
 #[cfg(test)]
 mod tests;

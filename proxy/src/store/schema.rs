@@ -114,7 +114,61 @@ const MIGRATIONS: &[&str] = &[
         subject TEXT NOT NULL
     );
 ",
+    CREDENTIALS,
+    NOTIFICATIONS,
 ];
+
+/// Sealed secrets, keys of machines, and what is to be audited of either.
+const CREDENTIALS: &str = "
+    CREATE TABLE secrets (
+        name TEXT PRIMARY KEY,
+        version BIGINT NOT NULL,
+        sealed BLOB NOT NULL,
+        set_ns BIGINT NOT NULL,
+        set_by TEXT NOT NULL
+    );
+
+    CREATE TABLE machine_keys (
+        id TEXT PRIMARY KEY,
+        version BIGINT NOT NULL,
+        identity TEXT NOT NULL,
+        verifier TEXT NOT NULL,
+        note TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        created_ns BIGINT NOT NULL,
+        expires_ns BIGINT NOT NULL,
+        revoked_ns BIGINT,
+        last_used_ns BIGINT
+    );
+    CREATE INDEX machine_keys_by_identity ON machine_keys (identity, id);
+
+    CREATE TABLE administration (
+        sequence BIGINT PRIMARY KEY,
+        at_ns BIGINT NOT NULL,
+        actor TEXT NOT NULL,
+        event TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        audited BIGINT NOT NULL
+    );
+    CREATE INDEX administration_not_audited ON administration (sequence) WHERE audited = 0;
+";
+
+/// What people are told, until they have been.
+const NOTIFICATIONS: &str = "
+    CREATE TABLE notifications (
+        id TEXT PRIMARY KEY,
+        target TEXT NOT NULL,
+        occasion TEXT NOT NULL,
+        document TEXT NOT NULL,
+        created_ns BIGINT NOT NULL,
+        due_ns BIGINT NOT NULL,
+        attempts BIGINT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'dead')),
+        last_error TEXT
+    );
+    CREATE INDEX notifications_by_due ON notifications (state, due_ns);
+    CREATE INDEX notifications_by_age ON notifications (created_ns);
+";
 
 /// The version that this program knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

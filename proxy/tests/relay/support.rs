@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
@@ -19,6 +19,9 @@ use velum_core::catalog::Catalog;
 use velum_core::policy::Policy;
 use velum_core::wire::postgres::handshake::{Account, Credential};
 use velum_detectors::Detectors;
+use velum_proxy::config::Secret;
+use velum_proxy::config::model::Credential::Known;
+use velum_proxy::credentials::LoginSlot;
 use velum_proxy::demo::cluster::Authority;
 use velum_proxy::drive::{Choice, DataPlane};
 use velum_proxy::planes::{
@@ -118,7 +121,7 @@ impl Gateway {
                             shared.wake_all();
                         }
                         Ok(ControlRequest::Keys { .. }) => panic!("nobody shows a token here"),
-                        Ok(ControlRequest::Grant(_)) => {
+                        Ok(ControlRequest::KeyUsed { .. } | ControlRequest::Grant(_)) => {
                             panic!("no identity of these tests needs a grant")
                         }
                         Err(_) => std::thread::sleep(Duration::from_millis(1)),
@@ -170,6 +173,9 @@ impl Drop for Gateway {
 
 fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
     let policy = Arc::new(setup.policy.clone());
+    let password = setup.password.clone();
+    let password = password.map(|text| Known(Secret::new(text.into_bytes(), "a test")));
+    let login = LoginSlot::new(password.as_ref()).expect("a sealed password");
     let resource = ResourceSnapshot {
         name: "db".into(),
         address: UpstreamAddress::Tcp {
@@ -180,10 +186,7 @@ fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
         tls: setup.upstream_tls.clone(),
         database: DatabaseMapping::Pass,
         user: setup.user.clone(),
-        password: setup
-            .password
-            .clone()
-            .map(|text| Zeroizing::new(text.into_bytes())),
+        login: Arc::new(login),
         parameters: Vec::new(),
         policies: HashMap::from([("app".to_owned(), policy)]),
         grants: HashMap::new(),
@@ -195,7 +198,6 @@ fn snapshot(setup: &Setup, address: SocketAddr) -> Snapshot {
         room: Arc::default(),
         catalogs: Default::default(),
         detectors: HashMap::from([("app".to_owned(), Arc::new(Detectors::standard()))]),
-        scram_keys: ArcSwapOption::empty(),
     };
     let account = Account {
         name: "app".to_owned(),

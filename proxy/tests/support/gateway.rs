@@ -79,6 +79,8 @@ pub struct Setup {
     pub limits: String,
     /// More lines of the `[[listener]]` section.
     pub listener: String,
+    /// What logs in at the database: a value of its `[[resource]]`.
+    pub credential: String,
     /// How TLS to the database is done: lines of its `[[resource]]`.
     pub upstream_tls: String,
     /// Clients may show certificates by the gateway's own authority.
@@ -103,6 +105,7 @@ impl Setup {
             rules,
             limits: String::new(),
             listener: String::new(),
+            credential: "{ file = \"upstream.password\" }".to_owned(),
             upstream_tls: "tls_mode = \"disable\"".to_owned(),
             client_certificates: false,
             threads: 2,
@@ -117,6 +120,7 @@ impl Setup {
             rules,
             limits,
             listener,
+            credential,
             upstream_tls,
             client_certificates,
             threads,
@@ -130,8 +134,8 @@ impl Setup {
             client_ca.push_str(&format!(", trust_domain = \"{domain}\""));
         }
         let catalog = match upstream.user.as_str() {
-            "*" => "",
-            _ => "password = { file = \"upstream.password\" }",
+            "*" => String::new(),
+            _ => format!("password = {credential}"),
         };
         format!(
             r#"
@@ -185,6 +189,11 @@ pub struct Gateway {
 impl Gateway {
     /// Starts one and waits until it listens.
     pub fn start(setup: &Setup) -> Self {
+        Self::start_after(setup, |_| {})
+    }
+
+    /// The same, once `prepare` has done something with its configuration.
+    pub fn start_after(setup: &Setup, prepare: impl FnOnce(&Path)) -> Self {
         let folder = TempDir::with_prefix("velum-test-").expect("a folder");
         let authority = Authority::new().expect("an authority");
         let server = authority.server().expect("a certificate");
@@ -195,6 +204,7 @@ impl Gateway {
         write(folder.path(), "client.password", clinic::CLIENT_PASSWORD);
         let port = free_port();
         write(folder.path(), "velum.toml", &setup.to_toml(port));
+        prepare(&folder.path().join("velum.toml"));
         let child = serve(folder.path());
         let mut gateway = Self {
             driver: setup.driver,

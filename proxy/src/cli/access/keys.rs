@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Connection, length, output};
+use super::{Connection, length, machines, output};
+use crate::api::machine_key::ID_PREFIX;
 use crate::api::principal::Role;
 use crate::api::secret;
 use crate::api::views::{All, KeyView};
@@ -19,7 +20,7 @@ use crate::store::{Store, StoreError};
 /// The first key holds so long: to make others by.
 const BOOTSTRAP_MS: u64 = 7 * 24 * 3_600_000;
 
-/// Keys of the API.
+/// Keys of the API, and keys by which machines log in at databases.
 #[derive(Args)]
 pub(in crate::cli) struct Keys {
     #[command(flatten)]
@@ -30,10 +31,15 @@ pub(in crate::cli) struct Keys {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a key. It is shown once.
+    /// Make a key. It is shown once. With `--role` it is one of the API; with an `--identity` alone
+    /// it is the password by which that identity (`auth = "key"`) logs in.
     Create(Create),
-    /// List all keys.
-    List,
+    /// List all keys of the API; with `--machines` those by which identities log in.
+    List {
+        /// Those by which identities log in.
+        #[arg(long)]
+        machines: bool,
+    },
     /// Take a key back.
     Revoke {
         /// Its name.
@@ -57,15 +63,15 @@ enum Command {
 #[derive(Args)]
 struct Create {
     /// The person or machine that it speaks for.
-    #[arg(long)]
-    owner: String,
+    #[arg(long, requires = "roles", required_unless_present = "identities")]
+    owner: Option<String>,
     /// What they may do.
-    #[arg(long = "role", value_enum, required = true)]
+    #[arg(long = "role", value_enum, requires = "owner")]
     roles: Vec<Role>,
     /// A group that counts for who may approve.
     #[arg(long = "group")]
     groups: Vec<String>,
-    /// An identity that a requester may ask for; `*` is any.
+    /// An identity that a requester may ask for, `*` is any; or the one that logs in by the key.
     #[arg(long = "identity")]
     identities: Vec<String>,
     /// On whose behalf the owner acts.
@@ -74,6 +80,9 @@ struct Create {
     /// How long it holds, such as 30d [default: 90d].
     #[arg(long = "for", value_name = "LENGTH", value_parser = length)]
     seconds: Option<u64>,
+    /// What it is for, of a key that logs in.
+    #[arg(long, conflicts_with = "roles")]
+    note: Option<String>,
 }
 
 /// Asks the API; or makes the first key.
@@ -82,6 +91,16 @@ pub(in crate::cli) fn run(keys: &Keys) -> u8 {
         return bootstrap(config, owner, keys.connection.json);
     }
     super::run(&keys.connection, |client| match &keys.command {
+        Command::Create(create) if create.roles.is_empty() => machines::create(
+            client,
+            &create.identities,
+            create.note.as_deref(),
+            create.seconds,
+        ),
+        Command::List { machines: true } => machines::list(client),
+        Command::Revoke { id, rationale } if id.starts_with(ID_PREFIX) => {
+            machines::revoke(client, id, rationale)
+        }
         Command::Create(create) => {
             let mut body = json!({
                 "owner": create.owner,
@@ -102,7 +121,7 @@ pub(in crate::cli) fn run(keys: &Keys) -> u8 {
             let key: KeyView = client.post(&format!("/api/v1/keys/{id}/revoke"), &body, None)?;
             output::show(client, &key, || list(&[key_row(&key)]))
         }
-        Command::List | Command::Bootstrap { .. } => {
+        Command::List { .. } | Command::Bootstrap { .. } => {
             let all: All<KeyView> = client.get("/api/v1/keys")?;
             let rows: Vec<_> = all.items.iter().map(key_row).collect();
             output::show(client, &all, || list(&rows))

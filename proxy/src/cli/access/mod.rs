@@ -1,7 +1,8 @@
 //! `velum grants`, `velum keys`, `velum identities` and `velum login`: the API from a terminal.
 //!
 //! * `client`: one request and its answer. `output`: tables for people, JSON for programs.
-//! * `grants`, `keys`, `identities`, `login`: one command each.
+//! * `grants`, `keys`, `identities`, `login`, `notifications`, `mcp`: one command each; `machines`:
+//!   the keys that log in.
 //! * `device`: tokens by somebody's browser. `stored`: where they are kept.
 
 mod client;
@@ -10,6 +11,9 @@ pub(super) mod grants;
 pub(super) mod identities;
 pub(super) mod keys;
 pub(super) mod login;
+mod machines;
+pub(super) mod mcp;
+pub(super) mod notifications;
 mod output;
 mod stored;
 

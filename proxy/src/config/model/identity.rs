@@ -32,6 +32,8 @@ pub enum Auth {
     Spiffe(SpiffeId),
     /// By a token of an issuer.
     Oidc(Oidc),
+    /// By a key of those that the gateway has made for it.
+    Key,
     /// Not at all; only on loopback listeners.
     Trust,
 }

@@ -6,6 +6,7 @@
 
 pub mod identity;
 pub mod login;
+pub mod notify;
 pub mod policy;
 pub mod resource;
 
@@ -19,6 +20,7 @@ use velum_core::grant::Terms;
 
 pub use identity::*;
 pub use login::*;
+pub use notify::*;
 pub use policy::*;
 pub use resource::*;
 
@@ -70,6 +72,8 @@ pub struct Config {
     pub archive: Vec<Bucket>,
     /// `[recordings]`, if there is one.
     pub recordings: Option<Recordings>,
+    /// `[[notify]]`, names unique.
+    pub notify: Vec<Notify>,
 }
 
 /// `[recordings]`: what of all recordings is the same. Whose sessions are recorded, their access
@@ -269,10 +273,18 @@ impl Config {
         names.into_iter().filter_map(|name| self.policy(name))
     }
 
-    /// True if anything here is about grants or the API: both need the store.
+    /// True if anything here is about grants, the API, sealed secrets or keys: they need
+    /// the store.
     pub fn uses_store(&self) -> bool {
         let mut accesses = self.identities.iter().flat_map(|it| &it.access);
-        self.api.is_some() || accesses.any(|access| access.grant.is_some())
+        let mut passwords = self.resources.iter().filter_map(|it| it.password.as_ref());
+        self.api.is_some()
+            || self
+                .identities
+                .iter()
+                .any(|it| matches!(it.auth, Auth::Key))
+            || accesses.any(|access| access.grant.is_some())
+            || passwords.any(|password| matches!(password, Credential::Sealed(_)))
     }
 
     /// The policy of this name.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::secret::Secret;
+use crate::config::secret::{Secret, Source};
+
 /// A name that is given, or whatever the client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameOrAny {
@@ -50,6 +51,61 @@ pub struct Reuse {
     pub idle: Duration,
 }
 
+/// What logs in at a database.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A password that was read with the file.
+    Known(Secret),
+    /// A password in the store, by its name.
+    Sealed(String),
+    /// What a HashiCorp Vault, or an OpenBao, gives.
+    Vault(Arc<VaultReference>),
+}
+
+/// `vault = { … }`
+#[derive(Clone, Debug)]
+pub struct VaultReference {
+    /// `https://host:port`, without a slash at the end.
+    pub address: String,
+    /// Behind `/v1/`.
+    pub path: String,
+    /// Which value of the secret is the password; `None`: user and password of a dynamic role.
+    pub field: Option<String>,
+    /// Of whoever has several tenants.
+    pub namespace: Option<String>,
+    /// Read again at each request: an agent may renew it.
+    pub token: Source,
+    /// With which authorities.
+    pub tls: Arc<rustls::ClientConfig>,
+    /// A value is read again after so long.
+    pub refresh: Duration,
+}
+
+/// Authorities do not count: they are made anew with each configuration.
+impl PartialEq for VaultReference {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+            && self.path == other.path
+            && self.field == other.field
+            && self.namespace == other.namespace
+    }
+}
+
+impl Credential {
+    /// The password itself, if it was read with the file.
+    pub fn known(&self) -> Option<&Secret> {
+        match self {
+            Self::Known(secret) => Some(secret),
+            Self::Sealed(_) | Self::Vault(_) => None,
+        }
+    }
+
+    /// User and password come together: the configuration's user does not count.
+    pub fn is_dynamic(&self) -> bool {
+        matches!(self, Self::Vault(vault) if vault.field.is_none())
+    }
+}
+
 /// `[[resource]]`
 #[derive(Clone, Debug)]
 pub struct Resource {
@@ -76,6 +132,6 @@ pub struct Resource {
     pub tls_mode: UpstreamTlsMode,
     /// Ready for use; there unless `tls_mode` is disable.
     pub tls: Option<Arc<rustls::ClientConfig>>,
-    /// Password of the role.
-    pub password: Option<Secret>,
+    /// Password of the role, or what stands for both.
+    pub password: Option<Credential>,
 }

@@ -1,12 +1,12 @@
 //! Loads a database's catalog over the gateway's own session.
 //!
-//! * [`upstream`]: how the gateway logs in for itself.
+//! * [`upstream`]: how the gateway logs in for itself; `entrance`: by the handshake of sessions.
 //! * `tables`: relations, columns, types and words.
 //! * `views`: which base column each column of a view shows, or what it is computed from.
 //! * `functions`: what is called by a name that somebody gave.
 
+mod entrance;
 mod functions;
-mod guard;
 mod loud;
 mod tables;
 #[cfg(test)]

@@ -8,7 +8,8 @@ use velum_core::sql::lineage::Kind;
 
 use super::*;
 use crate::config::Secret;
-use crate::config::model::{NameOrAny, Resource, ResourceAddress, UpstreamTlsMode};
+use crate::config::model::{Credential, NameOrAny, Resource, ResourceAddress, UpstreamTlsMode};
+use crate::credentials::Login;
 use crate::demo::cluster::{Cluster, ClusterOptions};
 
 const SCHEMA: &str = "
@@ -37,6 +38,17 @@ const SCHEMA: &str = "
     create view clinic.closed as select name from clinic.patient;
 ";
 
+fn home(resource: &Resource) -> Upstream {
+    let password = resource.password.as_ref().and_then(Credential::known);
+    let login = Login::of(password.map(Secret::expose)).unwrap();
+    Upstream::home(
+        resource,
+        &std::sync::Arc::new(login),
+        Duration::from_secs(10),
+    )
+    .unwrap()
+}
+
 fn resource(cluster: &Cluster, user: &str, password: &str) -> Resource {
     let name = |name: &str| NameOrAny::Fixed(name.to_owned());
     Resource {
@@ -54,13 +66,16 @@ fn resource(cluster: &Cluster, user: &str, password: &str) -> Resource {
         stamps_identity: false,
         tls_mode: UpstreamTlsMode::Disable,
         tls: None,
-        password: Some(Secret::new(password.as_bytes().to_vec(), "a test")),
+        password: Some(Credential::Known(Secret::new(
+            password.as_bytes().to_vec(),
+            "a test",
+        ))),
     }
 }
 
 fn upstream(cluster: &Cluster) -> Upstream {
     let resource = resource(cluster, cluster.superuser(), cluster.superuser_password());
-    Upstream::home(&resource, Duration::from_secs(10)).unwrap()
+    home(&resource)
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -231,7 +246,7 @@ fn a_view_that_cannot_be_prepared_is_followed_by_its_text() {
     let cluster = Cluster::start(ClusterOptions::default()).unwrap();
     cluster.psql(SCHEMA).unwrap();
     let resource = resource(&cluster, "reader", "reader");
-    let upstream = Upstream::home(&resource, Duration::from_secs(10)).unwrap();
+    let upstream = home(&resource);
     let (catalog, _) = run(load(&upstream, None, 1)).unwrap().unwrap();
     let name = columns(&catalog, "patient", ["name"]);
     assert_eq!(
@@ -331,12 +346,12 @@ fn a_migration_is_never_in_a_deadlock_with_a_load() {
 fn trouble_is_named_without_the_servers_words() {
     let cluster = Cluster::start(ClusterOptions::default()).unwrap();
     let wrong = resource(&cluster, "postgres", "not the password");
-    let wrong = Upstream::home(&wrong, Duration::from_secs(10)).unwrap();
+    let wrong = home(&wrong);
     let error = run(load(&wrong, None, 1)).unwrap_err();
     assert_eq!(error.to_string(), "connecting: the server answers 28P01");
     let mut nowhere = resource(&cluster, "postgres", "x");
     nowhere.address = ResourceAddress::Unix(PathBuf::from("/nonexistent/.s.PGSQL.5432"));
-    let nowhere = Upstream::home(&nowhere, Duration::from_secs(10)).unwrap();
+    let nowhere = home(&nowhere);
     assert_eq!(
         run(load(&nowhere, None, 1)).unwrap_err().doing,
         "connecting"
@@ -373,11 +388,14 @@ fn a_password_never_travels_in_clear() {
         stamps_identity: false,
         tls_mode: UpstreamTlsMode::Disable,
         tls: None,
-        password: Some(Secret::new(b"correct horse".to_vec(), "a test")),
+        password: Some(Credential::Known(Secret::new(
+            b"correct horse".to_vec(),
+            "a test",
+        ))),
     };
-    let upstream = Upstream::home(&upstream, Duration::from_secs(10)).unwrap();
+    let upstream = home(&upstream);
     let error = run(load(&upstream, None, 1)).unwrap_err();
-    assert!(error.reason.contains("in clear"), "{error}");
+    assert!(error.reason.contains("in the clear"), "{error}");
     assert_eq!(server.join().unwrap(), b"");
 }
 
@@ -423,7 +441,7 @@ fn the_gateways_own_sessions_verify_the_server() {
         };
         let config = crate::config::parse(folder.path(), &text, &environment);
         let config = config.unwrap_or_else(|problems| panic!("{}", problems.to_text()));
-        let upstream = Upstream::home(&config.resources[0], Duration::from_secs(10)).unwrap();
+        let upstream = home(&config.resources[0]);
         run(async {
             let client = upstream.connect().await?;
             let sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";

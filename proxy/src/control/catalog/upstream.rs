@@ -1,74 +1,57 @@
 //! How the gateway logs in at a database for itself.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-use tokio_postgres::config::SslMode;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::{Client, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use velum_core::wire::postgres::handshake::{UpstreamConfig, UpstreamTls};
 
 use super::LoadError;
-use super::guard::Guarded;
+use super::entrance::{self, Entered, Secured};
 use crate::config::model::{NameOrAny, Resource, ResourceAddress};
+use crate::credentials::Login;
 
-const DOING: &str = "connecting";
+pub(super) const DOING: &str = "connecting";
 
 /// A database and the gateway's own credential for it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Upstream {
-    config: tokio_postgres::Config,
+    address: ResourceAddress,
     tls: Option<Arc<rustls::ClientConfig>>,
-    /// Host and port, unless it is a Unix socket.
-    tcp: Option<(String, u16)>,
+    user: String,
+    database: String,
+    login: Arc<Login>,
     timeout: Duration,
 }
 
 impl Upstream {
     /// The way to `database` of a resource; `None` if the resource names no role for the
     /// gateway itself.
-    pub fn new(resource: &Resource, database: &str, timeout: Duration) -> Option<Self> {
-        let mut config = tokio_postgres::Config::new();
-        config.user(resource.catalog_user.as_deref()?);
-        config
-            .dbname(database)
-            .application_name("velum")
-            .connect_timeout(timeout);
-        match &resource.address {
-            ResourceAddress::Tcp { host, port } => config.host(host).port(*port),
-            ResourceAddress::Unix(socket) => {
-                let directory = socket.parent().unwrap_or(Path::new("/"));
-                config.host_path(directory).port(port_of(socket))
-            }
-        };
-        if let Some(password) = &resource.password {
-            config.password(password.expose());
-        }
-        config.ssl_mode(if resource.tls.is_some() {
-            SslMode::Require
-        } else {
-            SslMode::Disable
-        });
-        let tcp = match &resource.address {
-            ResourceAddress::Tcp { host, port } => Some((host.clone(), *port)),
-            ResourceAddress::Unix(_) => None,
-        };
+    pub fn new(
+        resource: &Resource,
+        login: &Arc<Login>,
+        database: &str,
+        timeout: Duration,
+    ) -> Option<Self> {
+        let user = login.user().or(resource.catalog_user.as_deref())?;
         Some(Self {
-            tcp,
-            config,
+            address: resource.address.clone(),
             tls: resource.tls.clone(),
+            user: user.to_owned(),
+            database: database.to_owned(),
+            login: Arc::clone(login),
             timeout,
         })
     }
 
     /// The database that the gateway itself looks at when no client has named one.
-    pub fn home(resource: &Resource, timeout: Duration) -> Option<Self> {
+    pub fn home(resource: &Resource, login: &Arc<Login>, timeout: Duration) -> Option<Self> {
         let database = match &resource.database {
             NameOrAny::Fixed(database) => database,
             NameOrAny::Any => "postgres",
         };
-        Self::new(resource, database, timeout)
+        Self::new(resource, login, database, timeout)
     }
 
     /// A session of the gateway's own, with names that mean the same whatever the role's
@@ -96,39 +79,54 @@ impl Upstream {
     }
 
     async fn log_in(&self) -> Result<Client, LoadError> {
-        let failed = |error: tokio_postgres::Error| LoadError::new(DOING, &error);
-        match (&self.tls, &self.tcp) {
-            (Some(tls), _) => {
-                let connector = MakeRustlsConnect::new(rustls::ClientConfig::clone(tls));
-                let connected = self.config.connect(connector).await;
-                let (client, connection) = connected.map_err(failed)?;
-                tokio::task::spawn_local(connection);
-                Ok(client)
-            }
-            (None, Some((host, port))) => {
+        let unreachable = |error: std::io::Error| LoadError {
+            doing: DOING,
+            reason: error.to_string(),
+        };
+        let entered = match &self.address {
+            ResourceAddress::Tcp { host, port } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await;
-                let stream = stream.map_err(|error| LoadError {
-                    doing: DOING,
-                    reason: error.to_string(),
-                })?;
-                let connected = self.config.connect_raw(Guarded::new(stream), NoTls).await;
-                let (client, connection) = connected.map_err(failed)?;
-                tokio::task::spawn_local(connection);
-                Ok(client)
+                let stream = stream.map_err(unreachable)?;
+                let _as_it_is = stream.set_nodelay(true);
+                self.enter(stream, host).await?
             }
-            (None, None) => {
-                let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
-                tokio::task::spawn_local(connection);
-                Ok(client)
+            ResourceAddress::Unix(socket) => {
+                let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
+                self.enter(stream, "").await?
             }
-        }
+        };
+        let mut config = tokio_postgres::Config::new();
+        config.user(&self.user).dbname(&self.database);
+        let connected = config.connect_raw(entered, NoTls).await;
+        let (client, connection) = connected.map_err(|error| LoadError::new(DOING, &error))?;
+        tokio::task::spawn_local(connection);
+        Ok(client)
     }
-}
 
-/// The port that a socket's name ends in.
-fn port_of(socket: &Path) -> u16 {
-    let extension = socket.extension().and_then(|digits| digits.to_str());
-    extension
-        .and_then(|digits| digits.parse().ok())
-        .unwrap_or(5432)
+    async fn enter(
+        &self,
+        stream: impl entrance::Stream + 'static,
+        name: &str,
+    ) -> Result<Entered, LoadError> {
+        let tls = self.tls.as_ref();
+        let password = self.login.password().map_err(|error| LoadError {
+            doing: DOING,
+            reason: error.to_string(),
+        })?;
+        let config = UpstreamConfig {
+            tls: match tls {
+                Some(_) => UpstreamTls::Require,
+                None => UpstreamTls::Disable,
+            },
+            user: self.user.clone(),
+            database: self.database.clone(),
+            parameters: [("client_encoding", "UTF8"), ("application_name", "velum")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            password,
+            minor: 0,
+        };
+        let tls = tls.map(|config| Secured { config, name });
+        entrance::enter(stream, config, tls).await
+    }
 }

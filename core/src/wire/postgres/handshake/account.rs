@@ -30,6 +30,9 @@ pub enum Credential {
     },
     /// A signed token, which somebody else verifies.
     Token(TokenWay),
+    /// One of the keys that were made for it, proven as a password is. Which there are, changes:
+    /// [`Accounts::keys`] knows.
+    Keys,
     /// Nothing. For tests on loopback only.
     Trust,
 }
@@ -95,12 +98,27 @@ pub struct Account {
     pub credential: Credential,
 }
 
+/// A key that was made for an account.
+#[derive(Clone)]
+pub struct MachineKey {
+    /// Its name, which is no secret.
+    pub id: Arc<str>,
+    /// What proves it. All keys of an account have salt and iterations in common: which one a
+    /// client holds shows only when it has proven it.
+    pub verifier: ScramVerifier,
+}
+
 /// Finds accounts by the user name of a StartupMessage.
 pub trait Accounts {
     /// The account that logs in as `user`. `None` does not end the handshake at once: a
     /// stranger is led through an exchange that cannot succeed, and is told what a wrong
     /// password is told.
     fn account(&self, user: &str) -> Option<&Account>;
+
+    /// The keys of an account that are in force now. Without one it is led through as a stranger.
+    fn keys(&self, _account: &Account) -> Vec<MachineKey> {
+        Vec::new()
+    }
 
     /// What somebody without an account is led through. Has to be the same for the same `user`
     /// for ever, and where accounts are asked in several ways, any of them: then an exchange does

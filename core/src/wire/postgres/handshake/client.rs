@@ -363,6 +363,11 @@ impl ClientHandshake {
         // Made for everyone, so that a stranger costs no more time than an account.
         let mock = ScramVerifier::mock(&client.user, &self.mock_secret);
         let stranger = accounts.stranger(&client.user);
+        let is_by_key = account.is_some_and(|it| matches!(it.credential, Credential::Keys));
+        let keys = account
+            .filter(|_| is_by_key)
+            .map(|it| accounts.keys(it))
+            .unwrap_or_default();
         let (verifier, certificate) = match account.map(|account| &account.credential) {
             Some(Credential::Token(way)) => return self.ask_token(way, account, client, out),
             Some(Credential::Spiffe { id }) => {
@@ -373,6 +378,11 @@ impl ClientHandshake {
             Some(Credential::Trust) => (None, None),
             Some(Credential::Certificate { name }) => (None, Some(name)),
             Some(Credential::Scram(verifier)) => (Some(verifier.clone()), None),
+            // Who has no key yet is asked as a stranger is.
+            Some(Credential::Keys) => {
+                let first = keys.first().map(|key| key.verifier.clone());
+                (Some(first.unwrap_or(mock)), None)
+            }
             Some(Credential::ScramAndCertificate { verifier, name }) => {
                 (Some(verifier.clone()), Some(name))
             }
@@ -391,18 +401,24 @@ impl ClientHandshake {
             }
             return Ok(Some(self.accept(client, out)));
         };
-        client.identity.method = Method::Scram;
+        client.identity.method = if is_by_key {
+            Method::Key
+        } else {
+            Method::Scram
+        };
         let end_point = self
             .tls
             .as_ref()
             .and_then(|tls| tls.server_end_point.clone());
-        let scram = ScramServer::new(verifier, account.is_none(), &self.nonce, end_point);
+        let is_doomed = account.is_none() || (is_by_key && keys.is_empty());
+        let scram = ScramServer::new(verifier, is_doomed, &self.nonce, end_point)
+            .or(keys.iter().skip(1).map(|key| key.verifier.clone()));
         login::write_mechanisms(out.writer(), scram.offers_plus());
-        let certificate = certificate.cloned();
         self.state = State::Sasl(Box::new(Login {
             scram,
             chosen: None,
-            certificate,
+            certificate: certificate.cloned(),
+            keys: keys.into_iter().map(|key| key.id).collect(),
             startup: client,
         }));
         Ok(None)

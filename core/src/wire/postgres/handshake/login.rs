@@ -1,5 +1,7 @@
 //! The SASL part of a client's login.
 
+use std::sync::Arc;
+
 use super::client::ClientStartup;
 use super::scram;
 use super::scram_server::{Proof, ScramServer};
@@ -27,6 +29,8 @@ pub(super) struct Login {
     pub(super) chosen: Option<Mechanism>,
     /// The certificate must bear this name too.
     pub(super) certificate: Option<String>,
+    /// The keys of which any proves the account, in the order of the exchange's verifiers.
+    pub(super) keys: Vec<Arc<str>>,
     pub(super) startup: ClientStartup,
 }
 
@@ -48,7 +52,8 @@ impl Login {
             return Ok(false);
         }
         match self.scram.last(body)? {
-            Proof::Right(answer) => {
+            Proof::Right { answer, which } => {
+                self.startup.identity.key = self.keys.get(which).cloned();
                 write_authentication(out, SASL_FINAL, answer.as_bytes());
                 Ok(true)
             }

@@ -40,7 +40,9 @@ mod tests;
 mod upstream;
 mod verifier;
 
-pub use account::{Account, Accounts, Credential, Discovery, Exchange, InvalidDiscovery, TokenWay};
+pub use account::{
+    Account, Accounts, Credential, Discovery, Exchange, InvalidDiscovery, MachineKey, TokenWay,
+};
 pub use bearer::Presented;
 pub use cancel::{CancelHandshake, CancelStep};
 pub use client::{ClientHandshake, ClientStartup, ClientStep, TlsFacts, TlsOffer, refuse};

@@ -10,6 +10,8 @@ use crate::error::{Fault, Peer, Refusal, SqlState, Violation};
 /// One exchange.
 pub(super) struct ScramServer {
     verifier: ScramVerifier,
+    /// Any of these will do as well: they ask the same.
+    others: Vec<ScramVerifier>,
     /// No such account: the exchange looks the same and cannot succeed.
     doomed: bool,
     /// Hash of our certificate; `Some` exactly if PLUS was offered.
@@ -40,7 +42,12 @@ struct Offer {
 /// How an exchange ended.
 pub(super) enum Proof {
     /// Right; the server-final-message is to be sent.
-    Right(String),
+    Right {
+        /// That message.
+        answer: String,
+        /// By which verifier: 0 is the first, others count on from there.
+        which: usize,
+    },
     /// A wrong password, or no such account.
     Wrong,
 }
@@ -55,10 +62,17 @@ impl ScramServer {
         let nonce = BASE64_STANDARD.encode(nonce);
         Self {
             verifier,
+            others: Vec::new(),
             doomed,
             end_point,
             stage: Stage::First { nonce },
         }
+    }
+
+    /// Takes other proofs too. One that would ask something else can prove nothing.
+    pub(super) fn or(mut self, others: impl IntoIterator<Item = ScramVerifier>) -> Self {
+        self.others.extend(others);
+        self
     }
 
     /// True if the mechanism with channel binding is offered.
@@ -198,18 +212,24 @@ impl ScramServer {
             b",",
             unproven,
         ];
-        let signature = scram::hmac(&self.verifier.stored_key, &said);
-        let client_key = Zeroizing::new(scram::xor(&proof, &signature));
-        let fits = scram::equal(&scram::sha256(&*client_key), &self.verifier.stored_key);
-        // Both are computed before either is looked at: a stranger costs the same time.
-        if !fits | self.doomed {
-            return Ok(Proof::Wrong);
+        let all = std::iter::once(&self.verifier).chain(&self.others);
+        let mut found = None;
+        for (which, verifier) in all.enumerate() {
+            let signature = scram::hmac(&verifier.stored_key, &said);
+            let client_key = Zeroizing::new(scram::xor(&proof, &signature));
+            let fits = scram::equal(&scram::sha256(&*client_key), &verifier.stored_key);
+            if fits & verifier.asks_as(&self.verifier) {
+                found = Some((which, verifier));
+            }
         }
-        let signature = scram::hmac(&self.verifier.server_key, &said);
-        Ok(Proof::Right(format!(
-            "v={}",
-            BASE64_STANDARD.encode(signature)
-        )))
+        // All is computed before any of it is looked at: a stranger costs the same time.
+        let (which, verifier) = match found {
+            Some(found) if !self.doomed => found,
+            _ => return Ok(Proof::Wrong),
+        };
+        let signature = scram::hmac(&verifier.server_key, &said);
+        let answer = format!("v={}", BASE64_STANDARD.encode(signature));
+        Ok(Proof::Right { answer, which })
     }
 }
 
@@ -276,11 +296,47 @@ mod tests {
             b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
               p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
         );
-        let Ok(Proof::Right(answer)) = last else {
+        let Ok(Proof::Right { answer, which: 0 }) = last else {
             panic!("the proof is right")
         };
         assert_eq!(answer, "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
         assert!(scram.last(b"c=biws").is_err(), "an exchange ends once");
+    }
+
+    /// The example's client among others; a verifier that would have asked otherwise counts
+    /// nothing, also where it is the right one.
+    #[test]
+    fn any_of_several_verifiers_will_do() {
+        let salt = BASE64_STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let verifier = |password: &[u8], salt: &[u8]| ScramVerifier::build(password, salt, 4_096);
+        let told = |first: ScramVerifier, others: Vec<ScramVerifier>| {
+            let mut scram = ScramServer::new(first, false, &[0; 18], None).or(others);
+            scram.stage = Stage::First {
+                nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0".to_owned(),
+            };
+            scram
+                .first(false, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO")
+                .unwrap();
+            scram.last(
+                b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                  p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+            )
+        };
+        let (pen, pencil) = (verifier(b"pen", &salt), verifier(b"pencil", &salt));
+        let both = told(pen.clone(), vec![verifier(b"ink", &salt), pencil.clone()]);
+        assert!(matches!(both, Ok(Proof::Right { which: 2, ref answer })
+            if answer == "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="));
+        assert!(matches!(told(pen.clone(), vec![]), Ok(Proof::Wrong)));
+        assert!(matches!(
+            told(pencil, vec![pen]),
+            Ok(Proof::Right { which: 0, .. })
+        ));
+        let mut odd = verifier(b"pencil", &salt);
+        odd.iterations = 1;
+        assert!(matches!(
+            told(verifier(b"pen", &salt), vec![odd]),
+            Ok(Proof::Wrong)
+        ));
     }
 
     #[test]

@@ -221,6 +221,12 @@ impl UpstreamHandshake {
         }
     }
 
+    /// After [`UpstreamStep::Rejected`]: the database's own SQLSTATE, for whoever runs the gateway;
+    /// `None` if it gives none.
+    pub fn rejected_with(&self, window: &Window) -> Option<SqlState> {
+        sql_state(window.unjudged())
+    }
+
     // -- before authentication -----------------------------------------------------------------
 
     fn tls_answer(&mut self, window: &mut Window) -> Result<Option<UpstreamStep>, Fault> {

@@ -92,6 +92,16 @@ impl ScramVerifier {
         }
     }
 
+    /// The salt, for another verifier that is to have the same.
+    pub fn salt(&self) -> &[u8] {
+        &self.salt
+    }
+
+    /// Do clients of both read the same question?
+    pub(super) fn asks_as(&self, other: &Self) -> bool {
+        self.iterations == other.iterations && self.salt == other.salt
+    }
+
     /// PostgreSQL's spelling, for a secret file.
     pub fn to_text(&self) -> Zeroizing<String> {
         Zeroizing::new(format!(

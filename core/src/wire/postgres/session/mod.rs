@@ -231,7 +231,7 @@ impl<I: Inspect> Session<I> {
                 role: setup.role,
                 database: setup.database,
                 policy: setup.policy.sha256,
-                assertion: setup.identity.assertion.as_deref().map(Asserted::from),
+                assertion: Asserted::of(&setup.identity),
             },
         );
         let mut session = Self {
