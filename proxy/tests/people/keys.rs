@@ -15,8 +15,8 @@ fn bootstrap(world: &World) -> Output {
         .expect("velum runs")
 }
 
-/// While one is in force there is no other; when none is, there is, and it is on record before it is
-/// used.
+/// While one is in force there is no other; when none is, there is, and it is on record before it
+/// is used.
 pub fn recovered() {
     let mut world = World::new(free_port(), "");
     let home = tempfile::tempdir().expect("a folder");
