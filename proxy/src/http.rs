@@ -30,7 +30,7 @@ pub(crate) struct Call<'a> {
     pub(crate) answer_bytes: usize,
 }
 
-/// What was answered.
+/// What was answered. May hold tokens, so there is no `Debug`.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

@@ -158,7 +158,7 @@ async fn note(key: ApiKey, principal: &Principal, parts: &Parts, api: &Api) -> R
     }
     if is_bootstrap {
         // That it was made is on record before that it was used.
-        api.desk.tell_notices().await?;
+        api.desk.follow_administration().await?;
     }
     let record = Record {
         time: now,

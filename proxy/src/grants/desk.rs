@@ -104,7 +104,6 @@ impl Desk {
     pub async fn open(self: &Arc<Self>) -> Result<(), Failure> {
         let left = self.look(|tx| Ok(tx.events_not_audited()?)).await?;
         self.follow(left.into()).await?;
-        self.tell_notices().await?;
         self.follow_administration().await?;
         self.change(|tx, now| Ok(((), moves::tick(tx, now)?.into())))
             .await?;
@@ -276,12 +275,17 @@ impl Desk {
         Ok(())
     }
 
-    /// Audits what administrators did in the store itself, and tells of it.
-    async fn follow_administration(&self) -> Result<(), Failure> {
+    /// Audits what administrators did in the store itself, and tells of it. A crash in between has
+    /// it in the log twice, with the same number.
+    pub(crate) async fn follow_administration(&self) -> Result<(), Failure> {
         let done = self.look(|tx| Ok(tx.administration_not_audited()?)).await?;
         let Some(last) = done.last().map(|last| last.sequence) else {
             return Ok(());
         };
+        for it in &done {
+            let fields = [("what", Field::Name(&it.event))];
+            observe::event("changed-beside-the-gateway", &fields);
+        }
         let records = done.iter().map(|it| Record {
             time: it.at,
             session: SessionId(0),
@@ -309,37 +313,6 @@ impl Desk {
         let (done, is_done) = oneshot::channel();
         let sent = self.audit.send(Command::Append(records, done)).await;
         sent.is_ok() && is_done.await.is_ok()
-    }
-
-    /// Puts what was done to the store beside the gateway into the audit log. A crash in between
-    /// has it there twice.
-    pub(crate) async fn tell_notices(&self) -> Result<(), Failure> {
-        let notices = self.look(|tx| Ok(tx.notices()?)).await?;
-        if notices.is_empty() {
-            return Ok(());
-        }
-        let records = notices.iter().map(|notice| {
-            let fields = [("what", Field::Name(&notice.event))];
-            observe::event("changed-beside-the-gateway", &fields);
-            Record {
-                time: notice.at,
-                session: SessionId(0),
-                identity: "".into(),
-                resource: "".into(),
-                body: Body::Administration {
-                    actor: "velum keys bootstrap".to_owned(),
-                    event: notice.event.clone(),
-                    subject: notice.subject.clone(),
-                },
-            }
-        });
-        if !self.append(records.collect()).await {
-            return Err(Failure::Closed);
-        }
-        let taken = self
-            .store
-            .run(move |store| store.transact(|tx| tx.take_notices(&notices)));
-        Ok(taken.await.map_err(|_| Failure::Closed)??)
     }
 
     /// Puts the keys of machines that are in force there.

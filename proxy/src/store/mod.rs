@@ -8,7 +8,7 @@
 //! The SQL keeps to what PostgreSQL understands as well (`$1`, BIGINT, no upserts of one dialect).
 //!
 //! * `schema`: tables, their versions, and what is refused.
-//! * [`grants`], [`events`], [`keys`], [`sessions`], [`assertions`], [`notices`],
+//! * [`grants`], [`events`], [`keys`], [`sessions`], [`assertions`],
 //!   [`idempotency`], [`secrets`], [`machine_keys`], [`notifications`], [`administration`]: one
 //!   room a table, all as methods of [`Tx`].
 //! * [`thread`]: the store behind a thread of its own, since a commit waits for the disk.
@@ -22,7 +22,6 @@ pub mod grants;
 pub mod idempotency;
 pub mod keys;
 pub mod machine_keys;
-pub mod notices;
 pub mod notifications;
 mod schema;
 pub mod secrets;

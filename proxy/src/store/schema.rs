@@ -106,13 +106,6 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (issuer, id)
     );
     CREATE INDEX assertions_by_end ON assertions (until_ns);
-
-    CREATE TABLE notices (
-        sequence BIGINT PRIMARY KEY,
-        at_ns BIGINT NOT NULL,
-        event TEXT NOT NULL,
-        subject TEXT NOT NULL
-    );
 ",
     CREDENTIALS,
     NOTIFICATIONS,

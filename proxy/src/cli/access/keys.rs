@@ -234,7 +234,8 @@ fn first_key(directory: &Path, owner: &str) -> Result<Option<(KeyView, bool)>, S
             true => "bootstrap_key_created",
             false => "admin_key_recovered",
         };
-        tx.leave_notice(event, &format!("{} of {owner}", key.id), now)?;
+        let subject = format!("{} of {owner}", key.id);
+        tx.note_administration(now, &key.bearer.created_by, event, &subject)?;
         tx.insert_key(&key)?;
         let mut view = KeyView::from(&key);
         view.key = Some(text.to_string());
@@ -270,13 +271,13 @@ mod tests {
         let (_, is_first) = first_key(folder.path(), "eve").unwrap().unwrap();
         assert!(!is_first);
         assert!(first_key(folder.path(), "eve").unwrap().is_none());
-        let notices: Result<_, StoreError> = store.look(|tx| tx.notices());
-        let notices = notices.unwrap();
-        let events: Vec<_> = notices.iter().map(|it| it.event.as_str()).collect();
+        let done: Result<_, StoreError> = store.look(|tx| tx.administration_not_audited());
+        let done = done.unwrap();
+        let events: Vec<_> = done.iter().map(|it| it.event.as_str()).collect();
         assert_eq!(events, ["bootstrap_key_created", "admin_key_recovered"]);
         let taken: Result<_, StoreError> = store.transact(|tx| {
-            tx.take_notices(&notices)?;
-            tx.notices()
+            tx.mark_administration(&done)?;
+            tx.administration_not_audited()
         });
         assert!(taken.unwrap().is_empty());
     }
