@@ -445,11 +445,12 @@ fn full(_: &Bed, gateway: &mut Gateway) {
         "{}",
         gateway.log()
     );
-    let replayed = text(&sessions(gateway, &["replay", &id]));
-    assert!(
-        replayed.contains("the recording is cut"),
-        "its end is missing"
-    );
+    // The file gets its name a moment after its record.
+    let began = Instant::now();
+    while !text(&sessions(gateway, &["replay", &id])).contains("the recording is cut") {
+        assert!(began.elapsed() < PATIENCE, "its end is missing");
+        thread::sleep(Duration::from_millis(50));
+    }
     // Others are let in, as long as there is room for them.
     let mut other = gateway.connect(clinic::RULES, false);
     assert_eq!(rows(&other.simple("SELECT 1").expect("a row")).len(), 1);

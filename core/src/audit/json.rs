@@ -59,18 +59,7 @@ fn body(object: &mut Object, body: &Body) {
             object.text("event", "outcome_unknown");
             object.raw("statement", &statement.to_string());
         }
-        Body::ConnectionRefused {
-            client_address,
-            sqlstate,
-            reason,
-        } => {
-            object.text("event", "connection_refused");
-            object.text("client_address", client_address);
-            object.text("sqlstate", &String::from_utf8_lossy(sqlstate));
-            if !reason.is_empty() {
-                object.text("reason", reason);
-            }
-        }
+        Body::ConnectionRefused { .. } => refused(object, body),
         Body::ConfigurationLoaded { sha256 } => {
             object.text("event", "configuration_loaded");
             object.text("sha256", &hex(sha256));
@@ -88,6 +77,23 @@ fn body(object: &mut Object, body: &Body) {
         Body::Login { .. } => login(object, body),
         Body::Custody(it) => custody(object, it),
         Body::Recording { .. } => recording(object, body),
+    }
+}
+
+fn refused(object: &mut Object, body: &Body) {
+    let Body::ConnectionRefused {
+        client_address,
+        sqlstate,
+        reason,
+    } = body
+    else {
+        return;
+    };
+    object.text("event", "connection_refused");
+    object.text("client_address", client_address);
+    object.text("sqlstate", &String::from_utf8_lossy(sqlstate));
+    if !reason.is_empty() {
+        object.text("reason", reason);
     }
 }
 

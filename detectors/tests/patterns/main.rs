@@ -272,7 +272,7 @@ fn hundreds_of_patterns_at_once() {
     let sources: Vec<String> = (0..PATTERNS)
         .map(|n| format!("k{n:03}|k{n:03}x@"))
         .collect();
-    let one = |n: u32| format!("k{n:03}{}, ", if n % 7 == 0 { "x@" } else { "" });
+    let one = |n: u32| format!("k{n:03}{}, ", if n.is_multiple_of(7) { "x@" } else { "" });
     let text = (0..PATTERNS).map(one).collect::<String>().repeat(8);
     let reference = Reference::new(&sources).expect("expressions");
     let sets = Kernel::all().map(|kernel| Patterns::compile_for(&sources, kernel));

@@ -39,6 +39,7 @@ pub(super) async fn list(
     responses((status = 201, body = MachineKeyView), (status = "4XX", body = Problem)))]
 pub(super) async fn create(State(api): State<Arc<Api>>, change: Change) -> Result<Answer, Problem> {
     change.principal.must_be(&[Role::Admin])?;
+    change.principal.must_be_fresh(&api)?;
     let new: NewMachineKey = change.read()?;
     let life_s = new.seconds.unwrap_or(LIFE_S);
     check(&api, &new, life_s)?;

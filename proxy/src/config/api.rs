@@ -18,6 +18,12 @@ const LONGEST_WAIT_MS: u64 = 3_600_000;
 
 /// Reads `[api]`. Whoever decides about access does not do so in clear over a network.
 pub(super) fn api(section: &Section<'_>) -> Option<Api> {
+    let api = read(section);
+    section.finish();
+    api
+}
+
+fn read(section: &Section<'_>) -> Option<Api> {
     let listen = section.required_string("listen");
     let place = listen.as_ref().map(|text| text.span());
     let listen = listen.and_then(|text| address(section, &text));

@@ -177,12 +177,7 @@ fn build<'t>(
     let resources = collect(&root, "resource", resource::resource);
     let policies = collect(&root, "policy", policy::policy);
     let limits = gateway::limits(root.section("limits").as_ref());
-    let api_section = root.section("api");
-    let api = api_section.as_ref().map(|section| {
-        let read = api::api(section);
-        section.finish();
-        read
-    });
+    let api = root.section("api").map(|section| api::api(&section));
     let grants = api::grants(root.section("grants").as_ref());
     let saml = collect(&root, "saml", |section| saml::saml(&root, section));
     let login = login::login(root.section("login").as_ref());

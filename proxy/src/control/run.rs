@@ -138,15 +138,10 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     let keeper = Keeper::new(Arc::clone(&shared));
     load_first(&loader, &keeper).await;
     let keys_kept = tokio::task::spawn_local(Rc::clone(&keeper).run());
-    if let Err(reason) = record_sessions(&config, &shared, &commands) {
-        let _starter_is_gone = ready.send(Err(StartError::Recordings(reason)));
-        return close(&commands, writer).await;
-    }
-    let plane = match DataPlane::start(&shared, choice(config.gateway.driver)) {
+    let plane = match start_plane(&config, &shared, &commands).await {
         Ok(plane) => plane,
         Err(error) => {
-            let _starter_is_gone = ready.send(Err(StartError::DataPlane(error)));
-            end_recordings(&shared).await;
+            let _starter_is_gone = ready.send(Err(error));
             return close(&commands, writer).await;
         }
     };
@@ -171,6 +166,20 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     credentials_kept.abort();
     drop(lock);
     ended
+}
+
+/// Starts the data threads, and what they need.
+async fn start_plane(
+    config: &Config,
+    shared: &Arc<Shared>,
+    commands: &mpsc::Sender<Command>,
+) -> Result<DataPlane, StartError> {
+    record_sessions(config, shared, commands).map_err(StartError::Recordings)?;
+    let started = DataPlane::start(shared, choice(config.gateway.driver));
+    if started.is_err() {
+        end_recordings(shared).await;
+    }
+    started.map_err(StartError::DataPlane)
 }
 
 /// Starts what writes recordings, if there are to be any.

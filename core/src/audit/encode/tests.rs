@@ -28,6 +28,14 @@ fn text() -> impl Strategy<Value = String> {
     "[ -~é\n\"\\\\]{0,20}"
 }
 
+fn administration() -> impl Strategy<Value = Body> {
+    (text(), text(), text()).prop_map(|(actor, event, subject)| Body::Administration {
+        actor,
+        event,
+        subject,
+    })
+}
+
 fn body() -> BoxedStrategy<Body> {
     prop_oneof![
         (
@@ -78,11 +86,7 @@ fn body() -> BoxedStrategy<Body> {
         grant(),
         custody(),
         recording(),
-        (text(), text(), text()).prop_map(|(actor, event, subject)| Body::Administration {
-            actor,
-            event,
-            subject,
-        }),
+        administration(),
         vec(text(), 7).prop_map(|texts| {
             let [event, way, issuer, actor, session, client_address, reason] =
                 texts.try_into().expect("seven texts");

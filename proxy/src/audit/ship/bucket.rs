@@ -19,7 +19,7 @@ use object_store::{
 use sha2::{Digest, Sha256};
 
 use super::cursor::{self, Cursor};
-use super::{BACKOFF, LOOK};
+use super::{BACKOFF, LOOK, rest};
 use crate::audit::{read, store};
 use crate::config::Secret;
 use crate::observe::{self, Field, rfc3339};
@@ -83,7 +83,7 @@ impl Archive {
             match runtime.block_on(self.upload(&mut cursor)) {
                 Ok(()) => {
                     pause = BACKOFF[0];
-                    self.wait(LOOK);
+                    rest(&self.stop, LOOK);
                 }
                 Err(reason) => {
                     if cursor.error.as_deref() != Some(reason.as_str()) {
@@ -91,7 +91,7 @@ impl Archive {
                         cursor.error = Some(reason);
                         let _told_already = cursor::store(&self.cursor, &cursor);
                     }
-                    self.wait(pause);
+                    rest(&self.stop, pause);
                     pause = (pause * 2).min(BACKOFF[1]);
                 }
             }
@@ -197,15 +197,6 @@ impl Archive {
                 .with_allow_http(endpoint.starts_with("http://"));
         }
         builder.build()
-    }
-
-    fn wait(&self, pause: Duration) {
-        let mut left = pause;
-        while !self.stop.load(Ordering::Relaxed) && !left.is_zero() {
-            let part = left.min(LOOK);
-            std::thread::sleep(part);
-            left -= part;
-        }
     }
 
     fn failed(&self, reason: &str) {

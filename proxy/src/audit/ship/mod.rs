@@ -140,7 +140,7 @@ impl Shipper {
         while !self.is_over() {
             let batch = match self.follow.batch(self.destination.batch, BATCH_BYTES) {
                 Ok(batch) if batch.records.is_empty() => {
-                    self.wait(LOOK);
+                    rest(&self.stop, LOOK);
                     continue;
                 }
                 Ok(batch) => Ok(batch),
@@ -168,7 +168,7 @@ impl Shipper {
                         cursor.error = Some(reason);
                         let _told_already = cursor::store(&self.cursor, &cursor);
                     }
-                    self.wait(pause);
+                    rest(&self.stop, pause);
                     pause = (pause * 2).min(BACKOFF[1]);
                 }
             }
@@ -184,20 +184,21 @@ impl Shipper {
         self.stop.load(Ordering::Relaxed)
     }
 
-    fn wait(&self, pause: Duration) {
-        let mut left = pause;
-        while !self.is_over() && !left.is_zero() {
-            let part = left.min(LOOK);
-            std::thread::sleep(part);
-            left -= part;
-        }
-    }
-
     fn failed(&self, reason: &str) {
         let name = Field::Name(&self.destination.name);
         observe::event(
             "not-shipped",
             &[("to", name), ("cause", Field::Name(reason))],
         );
+    }
+}
+
+/// Sleeps, but no longer than until the gateway stops.
+fn rest(stop: &AtomicBool, pause: Duration) {
+    let mut left = pause;
+    while !stop.load(Ordering::Relaxed) && !left.is_zero() {
+        let part = left.min(LOOK);
+        std::thread::sleep(part);
+        left -= part;
     }
 }
