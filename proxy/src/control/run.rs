@@ -119,15 +119,8 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
         let _starter_is_gone = ready.send(Err(StartError::LogFailed(reason)));
         return Ended::Failed;
     }
-    let desk = match open_desk(store, &commands, &shared, &config).await {
-        Ok(desk) => desk,
-        Err(error) => {
-            let _starter_is_gone = ready.send(Err(error));
-            return close(&commands, writer).await;
-        }
-    };
-    let credentials = match open_credentials(&config, &shared, desk.as_ref()).await {
-        Ok(credentials) => credentials,
+    let (desk, credentials) = match open_rooms(store, &commands, &shared, &config).await {
+        Ok(rooms) => rooms,
         Err(error) => {
             let _starter_is_gone = ready.send(Err(error));
             return close(&commands, writer).await;
@@ -211,6 +204,18 @@ async fn load_first(loader: &Rc<Loader>, keeper: &Rc<Keeper>) {
     if tokio::time::timeout(FIRST_LOAD, both).await.is_err() {
         observe::event("catalogs-late", &[]);
     }
+}
+
+/// The desk, and what logs in at databases, some of which is in its store.
+async fn open_rooms(
+    store: Option<StoreHandle>,
+    commands: &mpsc::Sender<Command>,
+    shared: &Arc<Shared>,
+    config: &Arc<Config>,
+) -> Result<(Option<Arc<Desk>>, Rc<credentials::Keeper>), StartError> {
+    let desk = open_desk(store, commands, shared, config).await?;
+    let credentials = open_credentials(config, shared, desk.as_ref()).await?;
+    Ok((desk, credentials))
 }
 
 /// What logs in at databases, as far as it is to be had; a secret that cannot be opened is not
