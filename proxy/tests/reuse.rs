@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         ("who_leaves_without_a_word_leaves_nothing", unsaid),
         ("a_backend_that_is_gone_is_not_given", gone),
         ("nobody_waits_for_ever", idle),
+        ("none_is_kept_beyond_its_lifetime", lifetime),
         ("a_reload_ends_what_waits", reload),
         ("a_drain_ends_what_waits", drain),
         ("a_cancel_reaches_the_session_of_its_key", cancel),
@@ -307,6 +308,24 @@ fn gone(cluster: &Cluster, gateway: &mut Gateway) {
 
 fn idle(cluster: &Cluster, gateway: &mut Gateway) {
     let backend = waiting(gateway, clinic::EXEMPT);
+    wait_until_dead(cluster, backend, PATIENCE);
+}
+
+/// However long it may wait, it is not kept beyond its lifetime.
+fn lifetime(cluster: &Cluster, gateway: &mut Gateway) {
+    let file = gateway.config_file();
+    let text = fs::read_to_string(&file).expect("a configuration");
+    let idle = format!("reuse_idle_ms = {IDLE_MS}");
+    let short = text.replace(&idle, "reuse_idle_ms = 3600000\nreuse_lifetime_ms = 1500");
+    assert_ne!(short, text);
+    fs::write(&file, short).expect("written");
+    gateway.restart();
+    let backend = waiting(gateway, clinic::EXEMPT);
+    wait_until_dead(cluster, backend, PATIENCE);
+    let old = gateway.connect(clinic::EXEMPT, false);
+    thread::sleep(Duration::from_millis(1_700));
+    let backend = old.cancel_key.0;
+    leave(old);
     wait_until_dead(cluster, backend, PATIENCE);
 }
 

@@ -90,7 +90,7 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
 
 fn reuse(section: &Section<'_>) -> Option<Reuse> {
     let is_on = section.choice("reuse", &[("off", false), ("session", true)], false);
-    for key in ["reuse_most", "reuse_idle_ms"] {
+    for key in ["reuse_most", "reuse_idle_ms", "reuse_lifetime_ms"] {
         if section.has(key) && !is_on {
             let message = format!("`{key}` means nothing without `reuse`");
             section.reporter.report_with_hint(
@@ -103,6 +103,11 @@ fn reuse(section: &Section<'_>) -> Option<Reuse> {
     let reuse = Reuse {
         most: section.integer("reuse_most", 1..=10_000, 16) as usize,
         idle: Duration::from_millis(section.integer("reuse_idle_ms", 100..=86_400_000, 60_000)),
+        lifetime: Duration::from_millis(section.integer(
+            "reuse_lifetime_ms",
+            100..=86_400_000,
+            3_600_000,
+        )),
     };
     is_on.then_some(reuse)
 }

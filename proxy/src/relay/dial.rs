@@ -286,6 +286,7 @@ impl Dialing {
                     likeness,
                     greeting: legs.down.window.unjudged().to_vec(),
                     address: self.connector.address,
+                    since: cx.now,
                 });
             }
             Head::Other => {}

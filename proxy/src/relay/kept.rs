@@ -6,6 +6,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use velum_core::error::Peer;
 use velum_core::wire::postgres::frame::HEADER_BYTES;
@@ -57,6 +58,8 @@ pub(super) struct Origin {
     pub(super) greeting: Vec<u8>,
     /// Index of the database's address.
     pub(super) address: usize,
+    /// When the log-in was over.
+    pub(super) since: Instant,
 }
 
 /// Connections of one thread that wait for a client, the latest last.
@@ -98,6 +101,7 @@ impl Shelf {
 pub(super) struct Kept {
     likeness: Likeness,
     address: usize,
+    since: Instant,
     stage: Stage,
 }
 
@@ -115,6 +119,7 @@ impl Kept {
         Phase::Kept(Box::new(Self {
             likeness: origin.likeness,
             address: origin.address,
+            since: origin.since,
             stage: Stage::Leaving(origin.greeting),
         }))
     }
@@ -128,6 +133,7 @@ impl Kept {
             likeness: self.likeness.clone(),
             greeting: std::mem::take(greeting),
             address: self.address,
+            since: self.since,
         })
     }
 
@@ -185,14 +191,15 @@ impl Kept {
             return None;
         };
         let reuse = self.likeness.resource.reuse?;
-        if self.likeness.resource.room.waiting() > 0 {
+        let until = self.since + reuse.lifetime;
+        if self.likeness.resource.room.waiting() > 0 || until <= cx.now {
             return None;
         }
         let share = reuse.most.div_ceil(cx.shared.threads.len().max(1));
         if !cx.shelf.put(&self.likeness, id, share) {
             return None;
         }
-        about.deadline = Some(cx.now + reuse.idle);
+        about.deadline = Some(until.min(cx.now + reuse.idle));
         Some(Stage::Waiting(clearing.take_greeting()))
     }
 

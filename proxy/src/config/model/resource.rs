@@ -49,6 +49,9 @@ pub struct Reuse {
     pub most: usize,
     /// So long each.
     pub idle: Duration,
+    /// From the log-in on, whoever it serves: what the database changed for the role since then
+    /// does not hold in it.
+    pub lifetime: Duration,
 }
 
 /// What logs in at a database.
