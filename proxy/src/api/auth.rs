@@ -43,16 +43,17 @@ pub async fn authenticate(parts: &Parts, api: &Api) -> Result<Principal, Problem
         None => door::by_cookie(parts, api).await?,
     };
     let Some(principal) = principal else {
-        let caller = format!("address:{address}");
-        return Err(
-            match api.rates.take(&caller, WRONG_PER_MINUTE, Instant::now()) {
-                Ok(()) if bearer.is_some() => {
-                    Problem::unauthenticated("the key or token is not in force")
-                }
-                Ok(()) => Problem::unauthenticated("this takes a key, or an issuer's token"),
-                Err(seconds) => Problem::rate(seconds),
-            },
-        );
+        let now = Instant::now();
+        let taken = api
+            .rates
+            .take_stranger("address", address, WRONG_PER_MINUTE, now);
+        return Err(match taken {
+            Ok(()) if bearer.is_some() => {
+                Problem::unauthenticated("the key or token is not in force")
+            }
+            Ok(()) => Problem::unauthenticated("this takes a key, or an issuer's token"),
+            Err(seconds) => Problem::rate(seconds),
+        });
     };
     let config = api.desk.config();
     let per_minute = config.api.as_ref().map_or(1, |api| api.requests_per_minute);
@@ -107,10 +108,12 @@ async fn by_token(text: &str, api: &Api) -> Option<Principal> {
         .into_iter()
         .filter(|role| roles.contains(role.as_str()))
         .collect();
-    let shown = match identity {
-        Some(_) => None,
-        None => people::step_up::of_token(&assertion, &api.desk.config()),
+    // Whoever may do more than ask for what an identity needs is a person, identity or not.
+    let shown = match roles.is_empty() {
+        true => None,
+        false => people::step_up::of_token(&assertion, &api.desk.config()),
     };
+    let asks_for_all = roles.contains(&Role::Requester);
     if identity.is_some() {
         roles.insert(Role::Requester);
     }
@@ -120,7 +123,9 @@ async fn by_token(text: &str, api: &Api) -> Option<Principal> {
         groups: assertion.groups.into_iter().collect(),
         // As chains of delegation have it, so that nobody decides about what they asked for.
         id: assertion.subject,
-        identities: identity.map(|name| BTreeSet::from([name])),
+        identities: identity
+            .filter(|_| !asks_for_all)
+            .map(|name| BTreeSet::from([name])),
         until: Timestamp(assertion.expires_s.saturating_mul(1_000_000_000)),
         roles,
         shown,

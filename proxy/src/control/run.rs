@@ -472,7 +472,7 @@ impl Control {
         self.config = Arc::new(config);
         self.loader.configure(Arc::clone(&self.config));
         if let Some(desk) = &self.desk {
-            desk.configure(Arc::clone(&self.config));
+            desk.configure(Arc::clone(&self.config)).await;
         }
         self.credentials.fill(&snapshot, prepared);
         self.shared.publish(snapshot);

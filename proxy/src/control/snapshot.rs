@@ -236,6 +236,7 @@ fn resource(
         reuse: resource.reuse.map(|reuse| Reuse {
             most: reuse.most,
             idle: reuse.idle,
+            lifetime: reuse.lifetime,
         }),
         connections_most: resource.connections_most,
         room: known.map_or_else(Default::default, |it| Arc::clone(&it.room)),

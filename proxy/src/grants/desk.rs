@@ -15,10 +15,12 @@ use velum_detectors::Detectors;
 use super::moves::{self, Failure};
 use crate::audit::writer::Command;
 use crate::config::Config;
+use crate::config::model::Auth;
 use crate::notify::outbox;
 use crate::observe::{self, Field};
 use crate::planes::{ActiveGrants, KnownKey, MachineKeys, Shared};
 use crate::store::events::Numbered;
+use crate::store::machine_keys::MachineKeyRow;
 use crate::store::{StoreError, StoreHandle, Tx};
 
 /// How often it is looked whether a grant is due. The wall clock may step at any time, so that
@@ -131,8 +133,13 @@ impl Desk {
     }
 
     /// A reload.
-    pub fn configure(&self, config: Arc<Config>) {
+    pub async fn configure(&self, config: Arc<Config>) {
         self.config.store(config);
+        // A key is a way in as long as its identity's configuration says so.
+        if let Err(error) = self.publish_keys().await {
+            let cause = error.to_string();
+            observe::event("keys-not-published", &[("cause", Field::Name(&cause))]);
+        }
     }
 
     /// The configuration in force.
@@ -328,7 +335,15 @@ impl Desk {
             epoch: before.epoch + 1,
             ..MachineKeys::default()
         };
-        for row in rows {
+        let config = self.config();
+        let is_way_in = |row: &MachineKeyRow| {
+            let mut named = config
+                .identities
+                .iter()
+                .filter(|it| it.name == row.identity);
+            named.any(|it| matches!(it.auth, Auth::Key))
+        };
+        for row in rows.into_iter().filter(is_way_in) {
             let corrupt = |_| StoreError::Corrupt(format!("the machine key {}", row.id));
             let key = match before.get(&row.identity, &row.id) {
                 Some(known) => Arc::clone(known),

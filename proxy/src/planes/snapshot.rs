@@ -365,6 +365,8 @@ pub struct Reuse {
     pub most: usize,
     /// So long each.
     pub idle: Duration,
+    /// And so long from the log-in on.
+    pub lifetime: Duration,
 }
 
 /// Records that may be lost with the machine.

@@ -289,15 +289,21 @@ impl Link {
         }
     }
 
-    /// A new configuration is in force: a session that it gives another policy, or none, ends as
-    /// soon as no transaction is open, and by the configured timeout.
+    /// A new configuration is in force: a session to which it gives another policy ends as soon
+    /// as no transaction is open, and by the configured timeout; one that may not be there any
+    /// more ends at once.
     pub(super) fn revise(&mut self, snapshot: &Snapshot, cx: &mut Context) {
         if let Phase::Open(open) = &self.phase
             && !open.is_granted_by(snapshot)
-            && self.about.leave.is_none()
+            && self.about.leave != Some(Leave::NoAccess)
         {
-            self.about.supersede(snapshot, cx);
-            self.advance(cx);
+            if !open.has_access(snapshot) {
+                self.about.leave = Some(Leave::NoAccess);
+                self.terminate(Leave::NoAccess.refusal(), cx);
+            } else if self.about.leave.is_none() {
+                self.about.supersede(snapshot, cx);
+                self.advance(cx);
+            }
         }
         if let Phase::Kept(kept) = &self.phase
             && kept.is_stale(snapshot)
@@ -453,8 +459,10 @@ impl Link {
 pub(super) enum Leave {
     /// SIGTERM has come.
     GoingDown,
-    /// The configuration in force gives it another policy, or none.
+    /// The configuration in force gives it another policy.
     PolicyChanged,
+    /// It gives it none.
+    NoAccess,
     /// What proved who it is holds no longer.
     TokenExpired,
     /// Likewise.
@@ -476,6 +484,10 @@ impl Leave {
                 "terminating connection because its policy has changed",
             )
             .with_hint("Connect again to go on under the policy that is in force now."),
+            Leave::NoAccess => Refusal::new(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection because its identity has no access any more",
+            ),
             Leave::TokenExpired => Refusal::new(
                 SqlState::ADMIN_SHUTDOWN,
                 "terminating connection because its token has expired",

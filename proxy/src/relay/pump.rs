@@ -123,6 +123,12 @@ impl Open {
             && (self.basis.has_grant || !needs_grant)
     }
 
+    /// Does it give this identity any policy here?
+    pub(super) fn has_access(&self, snapshot: &Snapshot) -> bool {
+        let resource = snapshot.resources.get(&*self.resource.name);
+        resource.is_some_and(|it| it.policies.contains_key(&self.identity))
+    }
+
     pub(super) fn turn(&mut self, about: &mut About, legs: &mut Legs, cx: &mut Context) -> Turn {
         if self.catalog.is_some_and(|ended| self.slot.ended() >= ended) {
             self.catalog = None;

@@ -1,17 +1,20 @@
 //! Log-ins under way, in memory: each is for one browser, for a while, and for one use.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use velum_core::time::Timestamp;
 use zeroize::Zeroizing;
 
+use super::super::rate::neighbourhood;
 use super::refusal::Why;
 
 /// A log-in takes no longer.
 pub(super) const WITHIN: Duration = Duration::from_secs(600);
-/// Attempts that are remembered; the oldest go first.
+/// Attempts that are remembered. Beyond it the oldest of the address with the most goes: who
+/// begins many puts an end to their own.
 const MOST: usize = 4_096;
 
 /// What a browser was sent away with.
@@ -30,10 +33,13 @@ pub(super) struct Attempt {
     pub(super) is_fresh: bool,
     /// When.
     pub(super) begun: Timestamp,
+    /// Where the browser was.
+    pub(super) from: IpAddr,
 }
 
 struct Entry {
     at: Instant,
+    from: IpAddr,
     /// `None` once it was used.
     attempt: Option<Attempt>,
 }
@@ -48,12 +54,19 @@ impl Attempts {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, entry| now.saturating_duration_since(entry.at) < WITHIN);
         if all.len() >= MOST {
-            let oldest = all.iter().min_by_key(|(_, entry)| entry.at);
-            let oldest = oldest.map(|(state, _)| state.clone());
-            oldest.and_then(|state| all.remove(&state));
+            let unwanted = unwanted(&all);
+            unwanted.and_then(|state| all.remove(&state));
         }
+        let from = neighbourhood(attempt.from);
         let attempt = Some(attempt);
-        all.insert(state, Entry { at: now, attempt });
+        all.insert(
+            state,
+            Entry {
+                at: now,
+                from,
+                attempt,
+            },
+        );
     }
 
     /// The attempt, this once.
@@ -70,6 +83,17 @@ impl Attempts {
     }
 }
 
+fn unwanted(all: &HashMap<String, Entry>) -> Option<String> {
+    let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+    for entry in all.values() {
+        *counts.entry(entry.from).or_default() += 1;
+    }
+    let (busiest, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    let theirs = all.iter().filter(|(_, entry)| entry.from == busiest);
+    let oldest = theirs.min_by_key(|(_, entry)| entry.at);
+    oldest.map(|(state, _)| state.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +107,7 @@ mod tests {
             back_to: "/".to_owned(),
             is_fresh: false,
             begun: Timestamp(0),
+            from: IpAddr::from([192, 0, 2, 1]),
         }
     }
 

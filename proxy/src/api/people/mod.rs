@@ -86,8 +86,10 @@ pub(super) fn address(parts: &Parts) -> IpAddr {
 
 /// Nobody begins more log-ins than a person does.
 fn not_too_often(api: &Api, parts: &Parts) -> Result<(), Problem> {
-    let caller = format!("login:{}", address(parts));
-    let taken = api.rates.take(&caller, BEGUN_PER_MINUTE, Instant::now());
+    let now = Instant::now();
+    let taken = api
+        .rates
+        .take_stranger("login", address(parts), BEGUN_PER_MINUTE, now);
     taken.map_err(Problem::rate)
 }
 

@@ -18,7 +18,7 @@ use super::attempts::{Attempt, WITHIN};
 use super::cookie::{self, Jar, SameSite};
 use super::open::{covered, hash, open, opens};
 use super::refusal::{Refusal, Why};
-use super::{back_to, not_too_often, own_url};
+use super::{address, back_to, not_too_often, own_url};
 use crate::config::Config;
 use crate::config::model::{Issuer, IssuerKeys, IssuerLogin};
 use crate::grants::Failure;
@@ -123,6 +123,7 @@ pub(in crate::api) async fn start(
         back_to,
         is_fresh,
         begun: observe::now(),
+        from: address(&parts),
     };
     api.people
         .attempts

@@ -160,8 +160,11 @@ pub(super) async fn shut(api: &Api, parts: &Parts, session: Option<&Session>, wh
 
 /// Writes the record, unless the address has too many of them.
 async fn noted(api: &Api, parts: &Parts, record: Record, problem: Problem) -> Problem {
-    let caller = format!("address:{}", address(parts));
-    if let Err(seconds) = api.rates.take(&caller, WRONG_PER_MINUTE, Instant::now()) {
+    let now = Instant::now();
+    let taken = api
+        .rates
+        .take_stranger("address", address(parts), WRONG_PER_MINUTE, now);
+    if let Err(seconds) = taken {
         return Problem::rate(seconds);
     }
     // Refused it is in any case; a log that fails ends the gateway by itself.

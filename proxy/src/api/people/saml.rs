@@ -18,7 +18,7 @@ use super::cookie::{self, Jar, SameSite};
 use super::oidc::How;
 use super::open::{covered, hash, open, opens};
 use super::refusal::{Refusal, Why};
-use super::{back_to, not_too_often};
+use super::{address, back_to, not_too_often};
 use crate::config::Config;
 use crate::config::model::Saml;
 use crate::grants::Failure;
@@ -78,6 +78,7 @@ pub(in crate::api) async fn start(
         back_to,
         is_fresh,
         begun: observe::now(),
+        from: address(&parts),
     };
     api.people
         .attempts

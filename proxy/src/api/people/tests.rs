@@ -96,7 +96,7 @@ struct Seen {
 impl House {
     async fn with(session: Session) -> Self {
         let bench = Bench::new().await;
-        bench.desk.configure(config(ROLES));
+        bench.desk.configure(config(ROLES)).await;
         let added = bench.desk.change(move |tx, _| {
             tx.insert_session(&session)?;
             Ok(((), Default::default()))
