@@ -158,6 +158,10 @@ pub fn open(path: &Path) -> Result<Opened, ExportError> {
         let [tag, length @ ..] = head;
         let length = u64::from_be_bytes(length);
         if tag == RECORDING {
+            let left = from.get_ref().metadata()?.len() - from.stream_position()?;
+            if length != left {
+                return Err(ExportError::Malformed("its recording is of another length"));
+            }
             break;
         }
         if length > SECTION_BYTES {
@@ -169,9 +173,10 @@ pub fn open(path: &Path) -> Result<Opened, ExportError> {
             return Err(ExportError::Malformed("it is cut"));
         }
         match tag {
-            SERVER_KEY => server = Some(key(&bytes)?),
-            CLIENT_KEY => client = Some(key(&bytes)?),
+            SERVER_KEY if server.is_none() => server = Some(key(&bytes)?),
+            CLIENT_KEY if client.is_none() => client = Some(key(&bytes)?),
             PROOF => proofs.push(bytes),
+            SERVER_KEY | CLIENT_KEY => return Err(ExportError::Malformed("a key comes twice")),
             _ => return Err(ExportError::Malformed("a section of an unknown kind")),
         }
     }
@@ -216,7 +221,7 @@ pub struct Report {
 /// What is not so.
 pub fn verify(path: &Path, keys: &[VerifierKey]) -> Result<Report, ExportError> {
     let opened = open(path)?;
-    let proved = proved(&opened.proofs, keys)?;
+    let proved = proved(&opened.proofs, keys, opened.session)?;
     let source = Source {
         path: path.to_owned(),
         offset: opened.offset,
@@ -285,7 +290,12 @@ struct Proved {
     log: String,
 }
 
-fn proved(proofs: &[Vec<u8>], keys: &[VerifierKey]) -> Result<Proved, ExportError> {
+/// What the proofs prove, all of it of one session.
+fn proved(
+    proofs: &[Vec<u8>],
+    keys: &[VerifierKey],
+    session: Option<SessionId>,
+) -> Result<Proved, ExportError> {
     let (mut hashes, mut own) = (HashSet::new(), 0);
     let (mut opened, mut recording, mut log) = (None, None, None);
     for text in proofs {
@@ -298,8 +308,19 @@ fn proved(proofs: &[Vec<u8>], keys: &[VerifierKey]) -> Result<Proved, ExportErro
             return Err(wrong("its proofs are of several logs"));
         }
         let record = Record::decode(&proof.entry).map_err(|error| wrong(&error.to_string()))?;
+        if Some(record.session) != session {
+            return Err(wrong("a record of the log is of another session"));
+        }
         if !hashes.insert(hash(&proof.entry)) {
             continue;
+        }
+        let is_second = match &record.body {
+            Body::SessionOpened { .. } => opened.is_some(),
+            Body::Recording { .. } => recording.is_some(),
+            _ => false,
+        };
+        if is_second {
+            return Err(wrong("two records of the log say whose recording this is"));
         }
         match &record.body {
             Body::SessionOpened { .. } => {

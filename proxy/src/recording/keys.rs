@@ -191,6 +191,15 @@ impl Cabinet {
     }
 }
 
+/// Are the keys of a session in this folder?
+///
+/// # Errors
+/// The system's.
+pub fn exists(directory: &Path, session: SessionId) -> io::Result<bool> {
+    let path = directory.join(format!("{}.key", super::name(session)));
+    path.try_exists()
+}
+
 /// Overwrites and removes the keys of a session in this folder; false if there were none.
 ///
 /// # Errors

@@ -69,6 +69,8 @@ pub struct Piece {
     pub stream: Stream,
     /// The events.
     pub events: Vec<u8>,
+    /// Bytes that are missing without it: its own, and those of gaps that it tells of.
+    pub holds: u64,
 }
 
 /// What the recorder's thread hears of.

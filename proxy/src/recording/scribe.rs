@@ -240,6 +240,7 @@ impl Scribe {
             session,
             stream,
             events,
+            holds: _,
         } = piece;
         if let Some(writing) = self.open.get_mut(&session)
             && let Some(writer) = &mut writing.writer

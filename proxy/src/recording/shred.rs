@@ -46,6 +46,10 @@ pub(super) struct Shredded {
 /// # Errors
 /// If it may still be there, or nobody will tell the log.
 pub fn shred(directory: &Path, session: SessionId, actor: &str) -> io::Result<bool> {
+    // Nothing was destroyed, and nothing is to be told.
+    if !keys::exists(directory, session)? {
+        return Ok(false);
+    }
     let folder = directory.join(FOLDER);
     std::fs::DirBuilder::new()
         .recursive(true)
