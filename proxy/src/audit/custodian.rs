@@ -68,7 +68,9 @@ impl Custodian {
 
     /// Records what was noted, and does what was asked for; false once the log is closed.
     async fn take_up(&self) -> io::Result<bool> {
-        let noted = notes::pending(&self.directory)?;
+        let mut noted = notes::pending(&self.directory)?;
+        let has_more = noted.len() > notes::AT_ONCE;
+        noted.truncate(notes::AT_ONCE);
         if !noted.is_empty() {
             let (paths, records): (Vec<_>, Vec<_>) = noted.into_iter().unzip();
             if !self.append(records).await {
@@ -78,7 +80,12 @@ impl Custodian {
                 notes::done(&path)?;
             }
         }
-        let Some((path, note)) = notes::request(&self.directory)? else {
+        // What was noted before a request, a hold among it, is recorded before it.
+        let request = match has_more {
+            true => None,
+            false => notes::request(&self.directory)?,
+        };
+        let Some((path, note)) = request else {
             return Ok(true);
         };
         let expired = self.expire(note).await;
@@ -102,6 +109,7 @@ impl Custodian {
         let (directory, retention) = (self.directory.clone(), self.retention);
         let name = note.clone();
         let found = beside(move || {
+            let holds = notes::lock_holds(&directory)?;
             let plan = retention::plan(&directory, &retention, observe::now(), &mut |_| {});
             let plan = plan.map_err(io::Error::other)?;
             if plan.segments.is_empty() {
@@ -109,10 +117,11 @@ impl Custodian {
             }
             let actor = format!("uid:{}", notes::owner(&directory, &name));
             let record = plan.record(&directory, &name, &actor);
-            record.map(Some).map_err(io::Error::other)
+            let (body, gone) = record.map_err(io::Error::other)?;
+            Ok(Some((body, gone, holds)))
         })
         .await?;
-        let Some((body, mut gone)) = found else {
+        let Some((body, mut gone, holds)) = found else {
             return Ok(true);
         };
         let before = signed(&self.directory)?;
@@ -130,7 +139,9 @@ impl Custodian {
         let directory = self.directory.clone();
         let deleted = beside(move || {
             expired::store(&directory, &gone)?;
-            retention::delete(&directory, &gone)
+            let deleted = retention::delete(&directory, &gone);
+            drop(holds);
+            deleted
         })
         .await?;
         observe::event(

@@ -15,6 +15,7 @@ use velum_core::audit::custody::{Act, Custody};
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::limits::RECORD_BYTES;
 
+use super::key::open_lock;
 use super::store::replace;
 use crate::observe;
 
@@ -23,13 +24,19 @@ pub const NOTES: &str = "notes";
 const EXTENSION: &str = "note";
 const REQUEST: &str = "expire";
 /// Notes that are taken up at a time.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
+/// Held by who places a hold, and by the gateway while it finds and deletes what is due.
+const HOLDS: &str = "holds.lock";
 
 /// Leaves a note about the log in `directory`; returns its name once it is on disk.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn leave(directory: &Path, act: Act) -> io::Result<String> {
+    let _others_wait = match act {
+        Act::Held { .. } => Some(lock_holds(directory)?),
+        _ => None,
+    };
     let mut chance = [0; 8];
     getrandom::fill(&mut chance).map_err(io::Error::other)?;
     let now = observe::now();
@@ -61,7 +68,23 @@ pub fn leave(directory: &Path, act: Act) -> io::Result<String> {
     Ok(note)
 }
 
-/// The notes that nobody has taken up, oldest first, and no more than are taken up at a time.
+/// Waits until nobody places a hold or deletes what is due, and keeps it so until the file is
+/// dropped: a hold is there before it is looked for, or after what it is about was there no more.
+///
+/// # Errors
+/// The system's.
+pub fn lock_holds(directory: &Path) -> io::Result<fs::File> {
+    let folder = directory.join(NOTES);
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)?;
+    let file = open_lock(&folder.join(HOLDS))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// The notes that nobody has taken up, oldest first.
 ///
 /// # Errors
 /// The system's. A file that holds no note is left out.
@@ -71,7 +94,7 @@ pub fn pending(directory: &Path) -> io::Result<Vec<(PathBuf, Record)>> {
         let record = read(&path)?;
         Some((path, record))
     });
-    Ok(notes.take(AT_ONCE).collect())
+    Ok(notes.collect())
 }
 
 /// A note; nothing that is not one, and no expiry: that the gateway says by itself.
