@@ -38,6 +38,15 @@ pub(super) fn login(section: Option<&Section<'_>>) -> Login {
             acr: texts("step_up_acr"),
         },
     };
+    if read.step_up.amr.iter().any(|method| method == "pwd") {
+        section.reporter.report_with_hint(
+            section
+                .value("step_up_amr")
+                .map_or(section.span.clone(), |it| it.span()),
+            "`pwd` is the password that every log-in begins with: nobody would have to step up",
+            "name a second factor, such as `hwk` or `otp` (RFC 8176), or leave the key out",
+        );
+    }
     if read.absolute < read.idle {
         section.reporter.report_with_hint(
             section.span.clone(),

@@ -95,6 +95,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "less than `idle_timeout_ms`",
     ),
     ("step_up_amr", "step_up_arm", "unknown key `step_up_arm`"),
+    ("\"hwk\"", "\"pwd\"", "nobody would have to step up"),
 ];
 
 #[test]
