@@ -10,7 +10,7 @@
 //! else; on plain tokio otherwise.
 //!
 //! * [`start`]: from a configuration to a running gateway.
-//! * `run`: the loop.
+//! * `rooms`: what is opened first. `run`: the loop.
 //! * `loader`: keeps catalogs and addresses fresh.
 //! * [`catalog`]: reads one database's catalog.
 //! * [`snapshot`]: makes of a configuration what data threads work by.
@@ -22,6 +22,7 @@ pub mod catalog;
 mod guard;
 mod loader;
 pub(crate) mod policies;
+mod rooms;
 mod run;
 pub mod serve;
 pub mod snapshot;

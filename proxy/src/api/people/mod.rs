@@ -40,7 +40,8 @@ use super::server::Peer;
 use crate::config::Config;
 use crate::identity::endpoints::Endpoints;
 use crate::identity::http::FetchError;
-use attempts::Attempts;
+use attempts::{Attempt, Attempts, WITHIN};
+use cookie::{Jar, SameSite};
 
 /// Log-ins that an address may begin in a minute.
 const BEGUN_PER_MINUTE: u32 = 60;
@@ -91,6 +92,27 @@ fn not_too_often(api: &Api, parts: &Parts) -> Result<(), Problem> {
         .rates
         .take_stranger("login", address(parts), BEGUN_PER_MINUTE, now);
     taken.map_err(Problem::rate)
+}
+
+/// Remembers a log-in under its state, and gives the browser the cookie that it is for.
+fn begin(
+    api: &Api,
+    parts: &Parts,
+    (state, browser, same_site): (&str, &str, SameSite),
+    attempt: Attempt,
+) {
+    let attempts = &api.people.attempts;
+    attempts.begin(state.to_owned(), attempt, Instant::now());
+    let jar = parts.extensions.get::<Jar>().cloned().unwrap_or_default();
+    let seconds = Some(WITHIN.as_secs());
+    let config = api.desk.config();
+    jar.put(&cookie::set(
+        cookie::LOGIN,
+        browser,
+        same_site,
+        seconds,
+        &config,
+    ));
 }
 
 /// Where people reach the API.

@@ -14,11 +14,11 @@ use zeroize::Zeroizing;
 
 use super::super::Api;
 use super::super::problem::Problem;
-use super::attempts::{Attempt, WITHIN};
-use super::cookie::{self, Jar, SameSite};
+use super::attempts::Attempt;
+use super::cookie::{self, SameSite};
 use super::open::{covered, hash, open, opens};
 use super::refusal::{Refusal, Why};
-use super::{address, back_to, not_too_often, own_url};
+use super::{address, back_to, begin, not_too_often, own_url};
 use crate::config::Config;
 use crate::config::model::{Issuer, IssuerKeys, IssuerLogin};
 use crate::grants::Failure;
@@ -125,18 +125,7 @@ pub(in crate::api) async fn start(
         begun: observe::now(),
         from: address(&parts),
     };
-    api.people
-        .attempts
-        .begin(state.to_string(), attempt, Instant::now());
-    let jar = parts.extensions.get::<Jar>().cloned().unwrap_or_default();
-    let seconds = Some(WITHIN.as_secs());
-    jar.put(&cookie::set(
-        cookie::LOGIN,
-        &browser,
-        SameSite::Lax,
-        seconds,
-        &config,
-    ));
+    begin(&api, &parts, (&state, &browser, SameSite::Lax), attempt);
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, url)]).into_response())
 }
 

@@ -13,12 +13,12 @@ use zeroize::Zeroizing;
 
 use super::super::Api;
 use super::super::problem::Problem;
-use super::attempts::{Attempt, WITHIN};
-use super::cookie::{self, Jar, SameSite};
+use super::attempts::Attempt;
+use super::cookie::{self, SameSite};
 use super::oidc::How;
 use super::open::{covered, hash, open, opens};
 use super::refusal::{Refusal, Why};
-use super::{address, back_to, not_too_often};
+use super::{address, back_to, begin, not_too_often};
 use crate::config::Config;
 use crate::config::model::Saml;
 use crate::grants::Failure;
@@ -80,18 +80,7 @@ pub(in crate::api) async fn start(
         begun: observe::now(),
         from: address(&parts),
     };
-    api.people
-        .attempts
-        .begin(state.to_string(), attempt, Instant::now());
-    let jar = parts.extensions.get::<Jar>().cloned().unwrap_or_default();
-    let seconds = Some(WITHIN.as_secs());
-    jar.put(&cookie::set(
-        cookie::LOGIN,
-        &browser,
-        SameSite::None,
-        seconds,
-        &config,
-    ));
+    begin(&api, &parts, (&state, &browser, SameSite::None), attempt);
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, started.url)]).into_response())
 }
 
