@@ -9,16 +9,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use super::places::{Place, Places};
 use super::{Api, router};
 use crate::config::model;
 use crate::observe::{self, Field};
@@ -59,16 +60,24 @@ pub async fn run(listener: TcpListener, api: Arc<Api>) {
     let Some(config) = api.desk.config().api.clone() else {
         return;
     };
-    let slots = Arc::new(Semaphore::new(config.connections));
     let router = router(Arc::clone(&api), config.body_bytes);
+    accept(listener, api, router, &Places::new(config.connections)).await;
+}
+
+pub(super) async fn accept(listener: TcpListener, api: Arc<Api>, router: Router, places: &Places) {
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let Some(place) = places.take().await else {
+                    return;
+                };
                 let (api, router) = (Arc::clone(&api), router.clone());
-                tokio::spawn(connection(stream, Peer(peer), api, router, slot));
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = place.is_wanted() => {}
+                        () = connection(stream, Peer(peer), api, router, &place) => {}
+                    }
+                });
             }
             Err(error) => {
                 observe::event("api-not-accepting", &[("cause", Field::Cause(&error))]);
@@ -83,32 +92,46 @@ async fn connection(
     peer: Peer,
     api: Arc<Api>,
     router: Router,
-    _slot: OwnedSemaphorePermit,
+    place: &Arc<Place>,
 ) {
     let _as_it_is = stream.set_nodelay(true);
     // A reload may have brought another certificate.
     let config = api.desk.config();
     let tls = config.api.as_ref().and_then(|api| api.tls.as_ref());
     let Some(tls) = tls else {
-        return serve(stream, peer, router).await;
+        return serve(stream, peer, router, place).await;
     };
     let mut tls = rustls::ServerConfig::clone(&tls.config);
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     let handshake = TlsAcceptor::from(Arc::new(tls)).accept(stream);
     // Who does not speak TLS has closed or been told by it.
     if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, handshake).await {
-        serve(stream, peer, router).await;
+        serve(stream, peer, router, place).await;
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, router: Router) {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    router: Router,
+    place: &Arc<Place>,
+) {
     let service = service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
+        let busy = place.busy();
         async move {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
             let answer: Result<Response<Body>, Infallible> = router.oneshot(request).await;
-            answer
+            // A stream of events goes on long after its head.
+            answer.map(|answer| {
+                answer.map(|body| {
+                    body.map_frame(move |frame| {
+                        let _until_the_end = &busy;
+                        frame
+                    })
+                })
+            })
         }
     });
     let connection = http1::Builder::new()

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod agents;
+mod crowd;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -456,7 +457,7 @@ async fn a_key_is_shown_once_and_the_first_one_leaves_its_mark() {
         (made.body["id"].clone(), None)
     );
     let listed = house.get(&first, "/api/v1/keys").await.body.to_string();
-    let secret = key.rsplit('_').next().unwrap();
+    let (_, secret) = secret::parts(key).unwrap();
     assert!(!listed.contains(secret));
     for wrong in [
         json!({ "owner": "ann", "roles": [] }),

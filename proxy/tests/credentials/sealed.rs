@@ -70,6 +70,9 @@ pub fn exchanged(database: &Database, driver: Driver) {
     assert_eq!(events[1].1, "ehr, version 2 (change 2)");
 }
 
+/// How often memory is looked at again.
+const LOOKS: usize = 4;
+
 /// Neither in memory, nor on disk, nor in what is said.
 pub fn nowhere(database: &Database, driver: Driver) {
     let upstream = role(database, "nowhere", driver, CANARY);
@@ -103,7 +106,13 @@ pub fn nowhere(database: &Database, driver: Driver) {
         .find(|line| line.starts_with("Max core file size"));
     let core: Vec<&str> = core.unwrap_or_default().split_whitespace().collect();
     assert!(core.is_empty() || core[4..6] == ["0", "0"], "{core:?}");
-    let found = in_memory(&process, CANARY.as_bytes());
+    let mut found = in_memory(&process, CANARY.as_bytes());
+    for _ in 0..LOOKS {
+        // A session that logs in at this moment has it open; what stays is what counts.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let again = in_memory(&process, CANARY.as_bytes());
+        found.retain(|place| again.contains(place));
+    }
     assert_eq!(found, Vec::<String>::new(), "memory holds it");
     for arguments in [&["secrets", "list"][..], &["secrets", "list", "--json"]] {
         assert!(!done(&config, arguments, "").contains(CANARY));
