@@ -21,7 +21,11 @@ pub enum Shape {
 /// A whole answer to one query: RowDescription, rows, CommandComplete, ReadyForQuery.
 pub fn result(shape: Shape, bytes: usize) -> Vec<u8> {
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
-    let mut out = row_description(shape);
+    let mut out = match shape {
+        Shape::Narrow | Shape::Prose => row_description(2, TEXT, 0),
+        Shape::Wide => row_description(20, TEXT, 0),
+        Shape::Binary => row_description(8, INT8, 1),
+    };
     let mut rows = 0;
     while out.len() < bytes {
         rows += 1;
@@ -49,10 +53,33 @@ pub fn result(shape: Shape, bytes: usize) -> Vec<u8> {
     out
 }
 
+/// Cells of a row of [`share_of`].
+const SHARED_CELLS: u64 = 10;
+
+/// The same of rows of ten short cells, `percent` of which hold an SSN.
+pub fn share_of(percent: u64, bytes: usize) -> Vec<u8> {
+    let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
+    let mut out = row_description(SHARED_CELLS as usize, TEXT, 0);
+    let mut rows = 0;
+    while out.len() < bytes {
+        rows += 1;
+        let mut cell = || match random.below(100) < percent {
+            true => ssn(&mut random),
+            // As long as an SSN, so that all results have the same rows.
+            false => b"mmol/L, low".to_vec(),
+        };
+        let cells: Vec<_> = (0..SHARED_CELLS).map(|_| cell()).collect();
+        let cells: Vec<_> = cells.iter().map(Vec::as_slice).collect();
+        row(&mut out, &cells);
+    }
+    end(&mut out, rows);
+    out
+}
+
 /// The same of rows with a number and a cell of `width` bytes.
 pub fn cells_of(width: usize, bytes: usize) -> Vec<u8> {
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
-    let mut out = row_description(Shape::Narrow);
+    let mut out = row_description(2, TEXT, 0);
     let mut rows = 0;
     while out.len() < bytes {
         rows += 1;
@@ -73,12 +100,7 @@ fn end(out: &mut Vec<u8>, rows: usize) {
     frame(out, b'Z', b"I");
 }
 
-fn row_description(shape: Shape) -> Vec<u8> {
-    let (columns, oid, format): (usize, u32, u16) = match shape {
-        Shape::Narrow | Shape::Prose => (2, TEXT, 0),
-        Shape::Wide => (20, TEXT, 0),
-        Shape::Binary => (8, INT8, 1),
-    };
+fn row_description(columns: usize, oid: u32, format: u16) -> Vec<u8> {
     let mut body = (columns as u16).to_be_bytes().to_vec();
     for column in 1..=columns {
         body.extend_from_slice(format!("c{column}\0").as_bytes());

@@ -2,19 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 
-use velum_benches::client::{connect, log_in, query};
-use velum_proxy::demo::raw;
+use velum_benches::client::query;
 
 use crate::Extent;
+use crate::answers::{Answer, Recorded};
 use crate::gateway::Gateway;
-use crate::plot::{Line, plot};
-use crate::upstream::question;
-
-trait Stream: Read + Write {}
-impl<T: Read + Write> Stream for T {}
+use crate::path::{Path, Stream};
+use crate::plot::{Axis, Line, plot};
 
 /// KiB of resident memory a session.
 pub struct Resting {
@@ -24,21 +19,30 @@ pub struct Resting {
 }
 
 /// Sessions open, ask for one result each, and stay; their gateway's memory grows by so much.
-pub fn measure(upstream: u16, extent: &Extent) -> Result<Vec<Resting>, String> {
+pub fn measure(
+    recorded: &Recorded,
+    upstream: u16,
+    extent: &Extent,
+) -> Result<Vec<Resting>, String> {
+    let question = recorded.question(Answer::SMALL);
     let mut all = Vec::new();
     for tls in [false, true] {
         // One of its own: what others have given back would be used first.
         let gateway = &Gateway::start(upstream)?;
+        let mut path = Path::through(gateway, "resting", "exempt");
+        if tls {
+            path = path.with_tls(gateway, true)?;
+        }
         let mut sessions: Vec<Box<dyn Stream>> = Vec::new();
         // Buffers that are kept for whoever comes next are there before the first counts.
         for _ in 0..100 {
-            drop(session(gateway, tls)?);
+            drop(session(&path, &question));
         }
         let before = resident_kib(gateway.id())?;
         for count in extent.sessions {
             eprintln!("{count} sessions{}", if tls { " with TLS" } else { "" });
             while sessions.len() < *count {
-                sessions.push(session(gateway, tls)?);
+                sessions.push(session(&path, &question));
             }
             let grown = resident_kib(gateway.id())? - before;
             all.push(Resting {
@@ -51,21 +55,10 @@ pub fn measure(upstream: u16, extent: &Extent) -> Result<Vec<Resting>, String> {
     Ok(all)
 }
 
-fn session(gateway: &Gateway, tls: bool) -> Result<Box<dyn Stream>, String> {
-    let mut stream: Box<dyn Stream> = match tls {
-        false => Box::new(connect(gateway.port, "exempt")),
-        true => {
-            let text = |error: std::io::Error| error.to_string();
-            let mut tcp = TcpStream::connect(("127.0.0.1", gateway.port)).map_err(text)?;
-            tcp.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).map_err(text)?;
-            let mut answer = [0];
-            tcp.read_exact(&mut answer).map_err(text)?;
-            let encrypted = raw::encrypt(tcp, "localhost", &gateway.authority(), &[]);
-            Box::new(log_in(encrypted.map_err(text)?, "exempt"))
-        }
-    };
-    query(&mut stream, &question(crate::blast::SMALL), |_| {});
-    Ok(stream)
+fn session(path: &Path, question: &str) -> Box<dyn Stream> {
+    let mut stream = path.open();
+    query(&mut stream, question, |_| {});
+    stream
 }
 
 fn resident_kib(process: u32) -> Result<f64, String> {
@@ -104,7 +97,7 @@ pub fn curve(all: &[Resting]) -> String {
     let lines = [line("plain", false), line("TLS", true)];
     plot(
         "KiB of resident memory a session that rests",
-        "sessions",
+        Axis::log("sessions"),
         "KiB",
         &lines,
     )
