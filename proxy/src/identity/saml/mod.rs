@@ -7,8 +7,9 @@
 //! ```
 //!
 //! * [`shape`]: what a response may look like at all.
-//! * [`rejected`]: why one is refused; for the audit alone.
+//! * [`rejected`]: why one is refused; for the audit alone. `library`: what saml-rs calls that.
 
+mod library;
 pub mod rejected;
 pub mod shape;
 

@@ -119,14 +119,15 @@ impl Walk {
         if self.path.len() > DEPTH || self.count > ELEMENTS {
             return Err(Rejected::Oversized);
         }
+        // A reader that is strict would begin another element there.
+        if element.contains('<') {
+            return Err(Rejected::NotXml);
+        }
         let mut id = None;
         let (mut uri, mut algorithm) = (None, None);
         for attribute in element.attributes() {
             let attribute = attribute.map_err(|_| Rejected::NotXml)?;
             let value = attribute.value.into_owned();
-            if value.contains('<') {
-                return Err(Rejected::NotXml);
-            }
             let name = attribute.key.local_name();
             let name: &str = name.as_ref();
             if name.eq_ignore_ascii_case("id") {
@@ -339,6 +340,12 @@ mod tests {
         ),
         ("d:Signature>", "d:Seal>", Rejected::NotXml),
         ("</p:Response>", "", Rejected::NotXml),
+        (
+            "<a:Subject>",
+            "<x<a:Assertion/><a:Subject>",
+            Rejected::NotXml,
+        ),
+        ("<a:Subject>", "<x y='<'/><a:Subject>", Rejected::NotXml),
         ("</p:Response>", "</p:Response><x/>", Rejected::NotXml),
         (
             "<a:NameID>",
