@@ -30,7 +30,7 @@ impl Fault {
         }
     }
 
-    fn request(text: &'static str) -> Self {
+    pub(super) fn request(text: &'static str) -> Self {
         Self {
             code: -32_600,
             text,

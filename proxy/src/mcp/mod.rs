@@ -31,6 +31,12 @@ pub(crate) enum Step {
     Ask(Value, tools::Plan),
 }
 
+/// The answer to a message that was not read to its end.
+pub(crate) fn too_long() -> Value {
+    let error = Fault::request("a message has at most 1 MiB");
+    fault(&Value::Null, &error)
+}
+
 /// Takes one message.
 pub(crate) fn respond(line: &[u8]) -> Step {
     let message = match Message::read(line) {

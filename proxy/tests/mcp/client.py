@@ -1,7 +1,8 @@
-"""A client of the Model Context Protocol, the reference one: starts `velum mcp`, and calls its tools.
+"""A client of the Model Context Protocol, the reference one: starts `velum mcp`, or speaks HTTP to a
+gateway, and calls its tools.
 
-Reads one JSON document with the server's command, its environment and the calls, and prints one with
-the tools and the results.
+Reads one JSON document with the server's command and environment, or its address and a key, and the
+calls; prints one with the tools and the results.
 """
 
 import asyncio
@@ -10,15 +11,23 @@ import sys
 
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+
+
+def connect(wanted):
+    if "address" in wanted:
+        client = create_mcp_http_client(headers={"Authorization": f"Bearer {wanted['key']}"})
+        return streamable_http_client(wanted["address"], http_client=client)
+    server = StdioServerParameters(
+        command=wanted["command"], args=wanted["arguments"], env=wanted["environment"]
+    )
+    return stdio_client(server)
 
 
 async def main():
     wanted = json.load(sys.stdin)
-    server = StdioServerParameters(
-        command=wanted["command"], args=wanted["arguments"], env=wanted["environment"]
-    )
     told = {"results": []}
-    async with stdio_client(server) as (read, write):
+    async with connect(wanted) as (read, write, *_):
         async with ClientSession(read, write) as session:
             greeting = await session.initialize()
             told["server"] = greeting.server_info.name

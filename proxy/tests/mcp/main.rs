@@ -1,5 +1,5 @@
 //! An agent asks for its own access by the Model Context Protocol: the reference client,
-//! `velum mcp`, and a real gateway.
+//! `velum mcp` or HTTP, and a real gateway.
 
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
@@ -21,22 +21,38 @@ const SSN: &str = "536-22-8145";
 fn main() -> ExitCode {
     // The data plane is not asked.
     let driver = Driver::under_test().first().copied();
-    let trial = driver.map(|driver| {
-        Trial::test("an_agent_asks_for_itself", move || {
-            asks(driver);
-            Ok(())
+    let ways = [
+        ("an_agent_asks_for_itself", Way::Stdio),
+        ("an_agent_asks_over_http", Way::Http),
+    ];
+    let trials = driver.into_iter().flat_map(|driver| {
+        ways.map(|(name, way)| {
+            Trial::test(name, move || {
+                asks(driver, way);
+                Ok(())
+            })
         })
     });
-    support::run(trial.into_iter().collect())
+    support::run(trials.collect())
+}
+
+/// How the client speaks.
+#[derive(Clone, Copy)]
+enum Way {
+    /// To `velum mcp`.
+    Stdio,
+    /// To the gateway itself.
+    Http,
 }
 
 struct House {
     gateway: Gateway,
     api: String,
+    way: Way,
 }
 
 impl House {
-    fn new(bed: &Bed, driver: Driver) -> Self {
+    fn new(bed: &Bed, driver: Driver, way: Way) -> Self {
         let port = free_port();
         let identity = |name: &str| {
             format!(
@@ -56,6 +72,7 @@ impl House {
         Self {
             gateway: Gateway::start(&setup),
             api: format!("http://127.0.0.1:{port}"),
+            way,
         }
     }
 
@@ -83,12 +100,19 @@ impl House {
             .stdout(Stdio::piped())
             .spawn()
             .expect("python starts");
-        let wanted = json!({
-            "command": env!("CARGO_BIN_EXE_velum"),
-            "arguments": ["mcp", "--url", self.api],
-            "environment": { "VELUM_KEY": key },
-            "calls": calls,
-        });
+        let wanted = match self.way {
+            Way::Stdio => json!({
+                "command": env!("CARGO_BIN_EXE_velum"),
+                "arguments": ["mcp", "--url", self.api],
+                "environment": { "VELUM_KEY": key },
+                "calls": calls,
+            }),
+            Way::Http => json!({
+                "address": format!("{}/mcp", self.api),
+                "key": key,
+                "calls": calls,
+            }),
+        };
         let mut stdin = child.stdin.take().expect("a pipe");
         write!(stdin, "{wanted}").expect("written");
         drop(stdin);
@@ -98,9 +122,9 @@ impl House {
     }
 }
 
-fn asks(driver: Driver) {
+fn asks(driver: Driver, way: Way) {
     let bed = Bed::shared();
-    let house = House::new(&bed, driver);
+    let house = House::new(&bed, driver, way);
     let config = house.gateway.config_file().display().to_string();
     let made = house.velum("", &["keys", "bootstrap", "--config", &config]);
     let admin = String::from_utf8_lossy(&made.stdout).trim().to_owned();

@@ -55,21 +55,30 @@ fn serve(mut input: impl BufRead, mut output: impl Write, ask: &Ask<'_>) -> std:
         if n == 0 {
             return Ok(());
         }
-        if n > MESSAGE_BYTES {
-            let text = format!("a message has at most {MESSAGE_BYTES} bytes");
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, text));
-        }
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let answer = match mcp::respond(&line) {
-            Step::Silence => continue,
-            Step::Answer(answer) => answer,
-            Step::Ask(id, plan) => mcp::answer(&id, plan.result(ask(&plan))),
+        let answer = if n > MESSAGE_BYTES {
+            skip_line(&mut input, &line)?;
+            mcp::too_long()
+        } else {
+            match mcp::respond(&line) {
+                Step::Silence => continue,
+                Step::Answer(answer) => answer,
+                Step::Ask(id, plan) => mcp::answer(&id, plan.result(ask(&plan))),
+            }
         };
         // A line ends a message: JSON has none inside.
         writeln!(output, "{answer}")?;
         output.flush()?;
+    }
+}
+
+/// Reads on to the end of a line whose beginning is known.
+fn skip_line(input: &mut impl BufRead, beginning: &[u8]) -> std::io::Result<()> {
+    match beginning.last() {
+        Some(b'\n') => Ok(()),
+        _ => input.skip_until(b'\n').map(|_| ()),
     }
 }
 
@@ -142,9 +151,13 @@ mod tests {
             let answers = told(&format!("{line}\n"));
             assert_eq!(answers[0]["error"]["code"], code, "{line}");
         }
-        let long = "x".repeat(MESSAGE_BYTES + 1);
-        let ask = |_: &tools::Plan| Ok(Value::Null);
-        assert!(serve(long.as_bytes(), Vec::new(), &ask).is_err());
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        for longer in [0, 1, 5_000_000] {
+            let long = "x".repeat(MESSAGE_BYTES + longer);
+            let answers = told(&format!("{long}\n{ping}\n"));
+            assert_eq!(answers[0]["error"]["code"], -32_600, "{longer}");
+            assert_eq!((&answers[1]["id"], answers.len()), (&json!(1), 2));
+        }
     }
 
     #[test]
