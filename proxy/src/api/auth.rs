@@ -18,7 +18,6 @@ use super::{Api, secret};
 use crate::grants::desk::Happened;
 use crate::grants::masked;
 use crate::identity::bearer;
-use crate::observe;
 use crate::store::keys::ApiKey;
 
 /// Wrong credentials that an address may show in a minute.
@@ -82,7 +81,7 @@ async fn by_key(text: &str, parts: &Parts, api: &Api) -> Result<Option<Principal
     let Some(key) = found.filter(|key| secret::opens(key, secret)) else {
         return Ok(None);
     };
-    if !is_in_force(&key, observe::now()) {
+    if !is_in_force(&key, api.desk.now()) {
         return Ok(None);
     }
     let principal = principal(&key);
@@ -154,7 +153,7 @@ fn principal(key: &ApiKey) -> Principal {
 /// When the key was used; and, for one that was made for the first start alone, every use.
 async fn note(key: ApiKey, principal: &Principal, parts: &Parts, api: &Api) -> Result<(), Problem> {
     let is_bootstrap = key.bearer.is_bootstrap;
-    let now = observe::now();
+    let now = api.desk.now();
     let is_fresh = key
         .last_used_at
         .is_some_and(|last| now < last.after_ms(60_000));

@@ -21,7 +21,6 @@ use super::principal::Principal;
 use super::problem::Problem;
 use super::views::{All, EventView};
 use crate::grants::Failure;
-use crate::observe;
 use crate::store::events::Numbered;
 
 /// Streams that one caller may have open.
@@ -162,7 +161,7 @@ impl Listener {
 
     /// How long the caller's credential is good for; `None` if it is no longer.
     fn left(&self) -> Option<Duration> {
-        let left = self.principal.until.micros_since(observe::now());
+        let left = self.principal.until.micros_since(self.api.desk.now());
         (left > 0).then(|| Duration::from_micros(left))
     }
 
@@ -170,7 +169,7 @@ impl Listener {
         let after = self.after;
         let caller = self.principal.caller.clone();
         let config = self.api.desk.config();
-        let now = observe::now();
+        let now = self.api.desk.now();
         let look = self.api.desk.look(move |tx| {
             if let Some(id) = caller.strip_prefix("key:") {
                 let key = tx.key(id)?.filter(|key| is_in_force(key, now));

@@ -15,7 +15,6 @@ use super::views::{All, Decide, KeyView, NewKey};
 use super::{Api, secret};
 use crate::grants::Failure;
 use crate::grants::desk::Happened;
-use crate::observe;
 use crate::store::StoreError;
 use crate::store::keys::Bearer;
 
@@ -50,7 +49,7 @@ pub(super) async fn create(State(api): State<Arc<Api>>, change: Change) -> Resul
     let life_s = new.seconds.unwrap_or(LIFE_S);
     let actor = change.principal.id.clone();
     let bearer = bearer(new, life_s, &actor)?;
-    let now = observe::now();
+    let now = api.desk.now();
     let drawn = secret::draw(bearer, now, now.after_ms(life_s.saturating_mul(1_000)));
     let (key, text) = drawn.map_err(|_| Problem::from(Failure::Closed))?;
     let job = change.run(&api, StatusCode::CREATED, move |tx, now| {

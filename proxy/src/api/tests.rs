@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use utoipa::OpenApi;
 use velum_core::audit::record;
 use velum_core::grant::EventKind;
+use velum_core::time::Timestamp;
 
 use super::*;
 use crate::grants::tests::Bench;
@@ -480,6 +481,25 @@ async fn a_key_is_shown_once_and_the_first_one_leaves_its_mark() {
     };
     assert_eq!((count("key_created"), count("bootstrap_key_used")), (1, 9));
     assert!(!format!("{records:?}").contains(secret));
+}
+
+#[tokio::test]
+async fn a_clock_that_has_stepped_back_gives_no_key_more_time() {
+    let house = House::new().await;
+    let key = house.key("ann", &[Role::Auditor], &[]).await;
+    let path = "/api/v1/grants";
+    assert_eq!(house.get(&key, path).await.status, StatusCode::OK);
+    // A moment that the store has seen, at which a key of a minute is over.
+    let later = observe::now().after_ms(120_000);
+    for moment in [later, Timestamp(0)] {
+        let seen = house.bench.desk.change(move |tx, _| {
+            tx.clock(moment)?;
+            Ok(((), Default::default()))
+        });
+        seen.await.unwrap();
+    }
+    let status = house.get(&key, path).await.status;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

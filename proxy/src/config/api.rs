@@ -43,12 +43,11 @@ fn read(section: &Section<'_>) -> Option<Api> {
     }
     let url = section.string("url");
     if let Some(url) = &url
-        && !["http://", "https://"]
-            .iter()
-            .any(|it| url.get_ref().starts_with(it))
+        && !is_address(url.get_ref())
     {
         let message = format!("`{}` is not an address of the web", url.get_ref());
-        let hint = "write where people reach the API, such as `https://velum.example.org`";
+        let hint = "write where people reach the API, such as `https://velum.example.org`: a host, \
+                    and perhaps a port and a path";
         section.reporter.report_with_hint(url.span(), message, hint);
     }
     Some(Api {
@@ -64,6 +63,15 @@ fn read(section: &Section<'_>) -> Option<Api> {
             10_000,
         )),
     })
+}
+
+/// Whether paths of the API can be put behind the text: no query, no fragment, nobody's name.
+fn is_address(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let other = |char: char| !char.is_ascii_graphic() || "?#@\\\"<>".contains(char);
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(other))
 }
 
 /// Reads `[grants]`; all of it has defaults.

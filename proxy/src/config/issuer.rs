@@ -205,6 +205,11 @@ pub(super) fn roles(section: &Section<'_>) -> Vec<(String, String)> {
                 .report_with_hint(role.span(), message, hint);
             continue;
         }
+        if group.get_ref().is_empty() {
+            let message = "a group has a name";
+            section.reporter.report(group.span(), message);
+            continue;
+        }
         roles.push((group.into_inner(), role.into_inner()));
     }
     roles

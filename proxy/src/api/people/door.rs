@@ -23,7 +23,6 @@ use crate::config::Config;
 use crate::grants::Failure;
 use crate::grants::desk::Happened;
 use crate::identity::code::random;
-use crate::observe;
 use crate::store::StoreError;
 use crate::store::sessions::{Session, Way};
 
@@ -99,7 +98,7 @@ async fn enter(value: &str, head: &Parts, api: &Api, config: &Config) -> Result<
     let wanted = id.to_owned();
     let found = api.desk.look(move |tx| Ok(tx.session(&wanted)?)).await?;
     let session = Box::new(found.ok_or(Shut::Refused(Why::SessionUnknown, None))?);
-    let now = observe::now();
+    let now = api.desk.now();
     let which = which(&session, secret, now);
     if which == Which::None {
         return Err(Shut::Refused(Why::CookieWrong, Some(session)));
@@ -245,7 +244,7 @@ async fn use_it(
     api: &Api,
     config: &Config,
 ) -> Result<(), Shut> {
-    let now = observe::now();
+    let now = api.desk.now();
     let noted_every_ms = NOTED_EVERY_MS.min(idle_ms(config) / 4);
     let mut is_noted = now < session.used_at.after_ms(noted_every_ms);
     let values = &mut session.values;

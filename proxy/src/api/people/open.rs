@@ -21,7 +21,6 @@ use crate::grants::Failure;
 use crate::grants::desk::Happened;
 use crate::identity::bearer::roles_of;
 use crate::identity::code::random;
-use crate::observe;
 use crate::store::StoreError;
 use crate::store::sessions::{Holder, Session, Values, Way};
 
@@ -71,11 +70,11 @@ fn draw(
     holder: Holder,
     until: Option<Timestamp>,
     config: &Config,
+    now: Timestamp,
 ) -> Result<(Session, Zeroizing<String>), Failure> {
     let mut id = [0; ID_LETTERS / 2];
     getrandom::fill(&mut id).map_err(|_| Failure::Closed)?;
     let secret = random().map_err(|_| Failure::Closed)?;
-    let now = observe::now();
     let length_ms = u64::try_from(config.login.absolute.as_millis()).unwrap_or(u64::MAX);
     let longest = now.after_ms(length_ms);
     let session = Session {
@@ -107,7 +106,7 @@ pub(super) async fn open(
     back_to: &str,
 ) -> Result<Response, Problem> {
     let config = api.desk.config();
-    let (session, secret) = draw(holder, until, &config)?;
+    let (session, secret) = draw(holder, until, &config, api.desk.now())?;
     let value = Zeroizing::new(format!("{}.{}", session.id, *secret));
     let before = before(api, parts, &config).await?;
     let begun = record("logged_in", Some(&session), "", parts);

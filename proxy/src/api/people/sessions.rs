@@ -189,7 +189,7 @@ pub(in crate::api) async fn list(
 ) -> Result<Json<All<SessionView>>, Problem> {
     principal.must_be(&[Role::Admin, Role::Auditor])?;
     let config = api.desk.config();
-    let now = observe::now();
+    let now = api.desk.now();
     let sessions = api.desk.look(|tx| Ok(tx.sessions()?)).await?;
     let view = |session: &Session| {
         let holds = door::in_force(session, &config, now).is_ok();

@@ -94,6 +94,12 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "idle_timeout_ms = 600_000\nabsolute_timeout_ms = 60_000",
         "less than `idle_timeout_ms`",
     ),
+    (
+        "https://velum.example\"",
+        "https://velum.example/?next=1\"",
+        "is not an address of the web",
+    ),
+    ("{ leads =", "{ \"\" =", "a group has a name"),
     ("step_up_amr", "step_up_arm", "unknown key `step_up_arm`"),
     ("\"hwk\"", "\"pwd\"", "nobody would have to step up"),
 ];
