@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use velum_core::grant::{Kind, Period, Scope};
 use velum_core::time::Timestamp;
 
-pub(crate) use super::people::sessions::{MeView, WayView};
+pub(crate) use super::people::sessions::{MeView, SessionView, WayView};
 use super::problem::Problem;
 use crate::observe::rfc3339;
 use crate::store::events::Numbered;

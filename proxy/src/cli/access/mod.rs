@@ -1,8 +1,8 @@
 //! `velum grants`, `velum keys`, `velum identities` and `velum login`: the API from a terminal.
 //!
 //! * `client`: one request and its answer. `output`: tables for people, JSON for programs.
-//! * `grants`, `keys`, `identities`, `login`, `notifications`, `mcp`: one command each; `machines`:
-//!   the keys that log in.
+//! * `grants`, `keys`, `identities`, `people`, `login`, `notifications`, `mcp`: one command each;
+//!   `machines`: the keys that log in.
 //! * `device`: tokens by somebody's browser. `stored`: where they are kept.
 
 mod client;
@@ -15,6 +15,7 @@ mod machines;
 pub(super) mod mcp;
 pub(super) mod notifications;
 mod output;
+pub(super) mod people;
 mod stored;
 
 use std::path::PathBuf;
