@@ -13,8 +13,8 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use support::bed::{Bed, upstream};
 use support::client::{Client, error_code};
-use support::clinic;
 use support::gateway::{Driver, Gateway, Setup, free_port};
+use support::{clinic, memory};
 
 /// Something that happens soon happens within this.
 const SOON: Duration = Duration::from_secs(30);
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         ("a_key_ends_by_itself", expiry),
         ("what_is_no_key_lets_nobody_in", forged),
         ("a_key_outlives_a_restart", restart),
+        ("an_idle_gateway_has_forgotten_keys", forgotten),
     ];
     let mut trials = Vec::new();
     for driver in Driver::under_test() {
@@ -189,6 +190,22 @@ fn any_driver(bed: &Bed, driver: Driver) {
             let holds = clinic::contains(&bytes, secret.as_bytes());
             assert!(!holds, "{} holds a key", path.display());
         }
+    }
+}
+
+/// A gateway that has nothing to do has no key in memory: neither those of machines, nor the one by
+/// which they were made.
+fn forgotten(bed: &Bed, driver: Driver) {
+    let house = House::new(bed, driver);
+    let keys = [house.key(&[]), house.key(&["--note", "the other"])];
+    for key in &keys {
+        drop(house.let_in(key));
+        drop(house.log_in(&key.text, true).expect("let in"));
+    }
+    house.refused("velumdb_m0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    for text in [&keys[0].text, &keys[1].text, &house.admin] {
+        let found = memory::holds(&house.gateway, secret_of(text));
+        assert_eq!(found, Vec::<String>::new());
     }
 }
 

@@ -2,6 +2,7 @@
 //! large receive is under way.
 
 use velum_core::limits::{WINDOW_BULK_BYTES, WINDOW_SMALL_BYTES};
+use zeroize::Zeroize;
 
 /// What a driver picks for a link that has waited without a buffer.
 pub const PICK_BYTES: usize = 4 * 1024;
@@ -56,8 +57,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A buffer whose length is `class.bytes()`. Its content is left from earlier use, possibly
-    /// by another session: whoever takes it reads only what was received into it.
+    /// A buffer whose length is `class.bytes()`. The content of a large one is left from earlier
+    /// use, possibly by another session: whoever takes it reads only what was received into it.
     pub fn take(&mut self, class: Class) -> Vec<u8> {
         match self.free.get_mut(class as usize).and_then(Vec::pop) {
             Some(buffer) => buffer,
@@ -65,11 +66,15 @@ impl Pool {
         }
     }
 
-    /// Gives a buffer back. One of a size that is not kept is freed.
-    pub fn put(&mut self, buffer: Vec<u8>) {
+    /// Gives a buffer back. One of a size that is not kept is freed. A small one, in which somebody
+    /// may have logged in, is wiped; the large ones are for results alone.
+    pub fn put(&mut self, mut buffer: Vec<u8>) {
         let class = Class::ALL
             .into_iter()
             .find(|class| class.bytes() == buffer.len());
+        if class.is_some_and(|class| class < Class::Bulk) {
+            buffer.as_mut_slice().zeroize();
+        }
         if let Some(class) = class
             && let Some(free) = self.free.get_mut(class as usize)
             && KEEP
@@ -93,7 +98,7 @@ mod tests {
         pool.put(buffer);
         pool.put(vec![0; 100]);
         assert_eq!(pool.take(Class::Pick).len(), PICK_BYTES);
-        assert_eq!(pool.take(Class::Small)[0], 7);
+        assert_eq!(pool.take(Class::Small)[0], 0, "it is wiped");
         assert_eq!(Class::holding(1), Class::Pick);
         assert_eq!(Class::holding(PICK_BYTES + 1), Class::Small);
         assert_eq!(Class::holding(usize::MAX), Class::Bulk);

@@ -1,12 +1,11 @@
 //! Secrets that are sealed in the store.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use rustix::process::Signal;
 
-use super::support::clinic;
 use super::support::gateway::{Driver, Gateway};
+use super::support::{clinic, memory};
 use super::{Database, administered, done, let_in, log_in, role, setup, until, user, velum};
 
 /// Looked for wherever a secret could be left.
@@ -70,9 +69,6 @@ pub fn exchanged(database: &Database, driver: Driver) {
     assert_eq!(events[1].1, "ehr, version 2 (change 2)");
 }
 
-/// How often memory is looked at again.
-const LOOKS: usize = 4;
-
 /// Neither in memory, nor on disk, nor in what is said.
 pub fn nowhere(database: &Database, driver: Driver) {
     let upstream = role(database, "nowhere", driver, CANARY);
@@ -106,57 +102,10 @@ pub fn nowhere(database: &Database, driver: Driver) {
         .find(|line| line.starts_with("Max core file size"));
     let core: Vec<&str> = core.unwrap_or_default().split_whitespace().collect();
     assert!(core.is_empty() || core[4..6] == ["0", "0"], "{core:?}");
-    let mut found = in_memory(&process, CANARY.as_bytes());
-    for _ in 0..LOOKS {
-        // A session that logs in at this moment has it open; what stays is what counts.
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        let again = in_memory(&process, CANARY.as_bytes());
-        found.retain(|place| again.contains(place));
-    }
-    assert_eq!(found, Vec::<String>::new(), "memory holds it");
+    assert_eq!(memory::holds(&gateway, CANARY), Vec::<String>::new());
     for arguments in [&["secrets", "list"][..], &["secrets", "list", "--json"]] {
         assert!(!done(&config, arguments, "").contains(CANARY));
     }
-}
-
-/// Where in a process' memory some bytes are. A process that cannot be read, as this one is not its
-/// owner's to read, has no such place.
-fn in_memory(process: &Path, needle: &[u8]) -> Vec<String> {
-    let maps = std::fs::read_to_string(process.join("maps")).unwrap_or_default();
-    let Ok(mut memory) = std::fs::File::open(process.join("mem")) else {
-        eprintln!("{}: only root can read its memory", process.display());
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    let mut read = 0;
-    for line in maps.lines().filter(|line| line.contains(" rw")) {
-        let range = line.split_whitespace().next().unwrap_or_default();
-        let Some((from, to)) = range.split_once('-') else {
-            continue;
-        };
-        let number = |text| u64::from_str_radix(text, 16).expect("an address");
-        let (from, to) = (number(from), number(to));
-        let mut bytes = vec![0; 1 << 20];
-        let mut at = from;
-        while at < to {
-            let length = (to - at).min(1 << 20) as usize;
-            memory.seek(SeekFrom::Start(at)).expect("an offset");
-            if let Ok(n) = memory.read(&mut bytes[..length]) {
-                read += n;
-                if clinic::contains(&bytes[..n], needle) {
-                    found.push(line.to_owned());
-                }
-            }
-            // What lies across two pieces is in one of them.
-            at += if length == 1 << 20 {
-                (1 << 20) - 64
-            } else {
-                length as u64
-            };
-        }
-    }
-    assert!(read > 1 << 20, "only {read} bytes were read");
-    found
 }
 
 /// The key is exchanged as the documentation has it: the one before opens until all is sealed anew.

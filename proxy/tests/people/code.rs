@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::browser::{Browser, query};
 use super::support::gateway::free_port;
+use super::support::memory;
 use super::world::{COOKIE, Program, World};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -298,7 +299,36 @@ pub fn lasts() {
             "revoked by root: she has left",
         ],
     );
+    by_command(&world, &mut root);
     assert!(world.gateway.stop(), "it drains");
+}
+
+/// An administrator looks and ends a session from a terminal.
+fn by_command(world: &World, root: &mut Browser) {
+    let home = tempfile::tempdir().expect("a folder");
+    let velum = |arguments: &[&str]| {
+        let output = world.velum(home.path(), Some(&world.key), arguments);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        told
+    };
+    let listed = velum(&["people", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    let items = listed["items"].as_array().expect("a list");
+    assert!(items.iter().all(|it| it["subject"] != "ann"), "{items:?}");
+    let of_root = items.iter().find(|it| it["subject"] == "root");
+    let id = of_root.expect("a session")["id"].as_str().expect("a name");
+    let cookie = root.cookie("localhost", COOKIE).expect("a cookie");
+    for (what, text) in [("cookie", &cookie), ("key", &world.key)] {
+        let secret = &text[text.len() - 24..];
+        let found = memory::holds(&world.gateway, secret);
+        assert_eq!(found, Vec::<String>::new(), "{what}");
+    }
+    let ended = velum(&["people", "end", id, "--rationale", "enough"]);
+    assert!(ended.contains("revoked"), "{ended}");
+    assert_eq!(world.me(root).status, 401);
+    assert!(!velum(&["people", "list"]).contains(id));
+    assert!(velum(&["people", "list", "--all"]).contains("ann"));
 }
 
 /// All of these are reasons of records.

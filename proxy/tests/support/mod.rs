@@ -6,6 +6,7 @@
 //! * [`clinic`]: the tables, and every form in which a canary could leave.
 //! * [`house`]: a gateway without a database, and commands beside it.
 //! * [`client`]: a client that keeps every byte, and sends whatever it is told to.
+//! * [`memory`]: what an idle gateway has in memory.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -18,6 +19,7 @@ pub mod client;
 pub mod clinic;
 pub mod gateway;
 pub mod house;
+pub mod memory;
 
 use std::process::ExitCode;
 

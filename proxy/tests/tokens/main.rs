@@ -21,8 +21,8 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use support::bed::upstream;
 use support::client::{Client, Login};
-use support::clinic;
 use support::gateway::{Driver, Gateway, Setup};
+use support::{clinic, memory};
 use velum_proxy::demo::cluster::{Cluster, ClusterOptions};
 
 /// What a client is told, whatever is wrong.
@@ -135,6 +135,13 @@ fn last_reason(gateway: &Gateway, count: usize) -> String {
         .as_str()
         .map(str::to_owned);
     reason.unwrap_or_default()
+}
+
+/// A gateway that has nothing to do has no signature of the token in memory.
+fn forgot(gateway: &Gateway, token: &str) {
+    let signature = token.rsplit('.').next().expect("a signature");
+    let piece = &signature[..32.min(signature.len())];
+    assert_eq!(memory::holds(gateway, piece), Vec::<String>::new());
 }
 
 /// No file of the gateway holds a part of the token.

@@ -11,7 +11,9 @@ use velum_proxy::demo::cluster::{Authority, Cluster};
 
 use super::support::clinic;
 use super::support::gateway::{Driver, Gateway, free_port};
-use super::{SOON, gateway, identity, last_reason, left_nothing, let_in, log_in, records, refused};
+use super::{
+    SOON, forgot, gateway, identity, last_reason, left_nothing, let_in, log_in, records, refused,
+};
 
 /// How often the keys are fetched in these trials, and how long they serve without.
 const TTL_MS: u64 = 1_000;
@@ -179,6 +181,8 @@ pub fn logs_in(cluster: &Cluster, driver: Driver) {
     );
     assert_eq!(opened["subject"], "loader");
     assert_eq!(opened["chain"], serde_json::json!([]));
+    forgot(&gateway, &token);
+    forgot(&gateway, &stranger);
     assert!(gateway.stop(), "it drains");
     left_nothing(&gateway, &token);
     left_nothing(&gateway, &stranger);

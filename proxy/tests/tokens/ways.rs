@@ -14,7 +14,9 @@ use super::support::bed::upstream;
 use super::support::client::{Client, Frame, Login, frame_bytes, rows};
 use super::support::clinic;
 use super::support::gateway::{Driver, Gateway, Setup};
-use super::{SOON, TOLD, gateway, gateway_with, identity, last_reason, let_in, log_in, records};
+use super::{
+    SOON, TOLD, forgot, gateway, gateway_with, identity, last_reason, let_in, log_in, records,
+};
 
 const ISSUER: &str = "https://issuer.example";
 
@@ -86,10 +88,14 @@ pub fn oauthbearer(cluster: &Cluster, driver: Driver) {
         (asked.tag, &asked.body[..]),
         (b'R', &b"\0\0\0\x0aOAUTHBEARER\0\0"[..])
     );
-    initial_response(&mut client, &issuer.token(&json!({"sub": "bearer"})));
+    let token = issuer.token(&json!({"sub": "bearer"}));
+    initial_response(&mut client, &token);
     client.log_in("").expect("let in");
     let answer = client.simple("SELECT 1").expect("an answer");
     assert_eq!(rows(&answer), [[Some(b"1".to_vec())]]);
+    // The buffer of TLS goes with the session.
+    drop(client);
+    forgot(&gateway, &token);
 
     let (mut client, _) = greeted(&login);
     initial_response(
