@@ -158,3 +158,66 @@ fn what_comes_all_the_same_is_masked() {
     assert_eq!(tags(&client), "TD");
     assert!(!contains(&client, b"078"));
 }
+
+/// Two of the columns are granted; one of them is masked.
+fn granted() -> Harness<Dashed> {
+    let columns = [["public", "patients", "id"], ["public", "patients", "name"]];
+    Harness::ready(masking_policy().with_columns(columns), Dashed)
+}
+
+#[test]
+fn columns_that_are_not_granted_are_not_there() {
+    for (text, expected) in [
+        (
+            "SELECT * FROM patients",
+            r#"SELECT "patients"."id", "patients"."name" FROM patients"#,
+        ),
+        (
+            "SELECT count(*) FROM patients",
+            "SELECT count(*) FROM patients",
+        ),
+        ("SELECT * FROM people", "SELECT * FROM people"),
+    ] {
+        let mut harness = granted();
+        harness.client(&query(text));
+        let frames = frames(&harness.take_server());
+        let (_, body) = frames.iter().find(|(tag, _)| *tag == b'Q').unwrap();
+        assert_eq!(String::from_utf8_lossy(&body[..body.len() - 1]), expected);
+    }
+    for (text, name) in [
+        ("SELECT born FROM patients", "born"),
+        ("SELECT id FROM patients WHERE ssn = 'x'", "ssn"),
+        ("SELECT id FROM patients ORDER BY born", "born"),
+        ("COPY patients (id, ssn) TO STDOUT", "ssn"),
+    ] {
+        let mut harness = granted();
+        harness.client(&query(text));
+        let failed = error(&[(b'S', "ERROR"), (b'C', "42601"), (b'M', "syntax error")]);
+        harness.server(&concat(&[failed, ready(b'I')]));
+        let told = String::from_utf8_lossy(&harness.take_client()).into_owned();
+        let expected = format!("public.patients.{name} is hidden");
+        assert!(told.contains(&expected), "{text}: {told}");
+    }
+}
+
+#[test]
+fn what_shows_them_all_the_same_has_none_and_rules_hold_for_the_rest() {
+    let name = ("name", PATIENTS, 3, 25, 0);
+    let described = [ID, SSN, name];
+    let mut harness = granted();
+    harness.client(&query("TABLE patients"));
+    let row = data_row(&[Some(b"1"), Some(b"536-22-8145"), Some(b"Ann")]);
+    let answer = [
+        row_description(&described),
+        row,
+        complete("SELECT 1"),
+        ready(b'I'),
+    ];
+    harness.server(&concat(&answer));
+    let told = harness.take_client();
+    let shown = |text: &[u8]| contains(&told, text);
+    assert!(!shown(b"536-22-8145") && !shown(b"Ann"));
+    assert!(shown(b"<withheld>"), "as its own rule has it");
+    // A NULL in the place of the number.
+    assert!(shown(b"\0\0\0\x011\xff\xff\xff\xff"), "{told:?}");
+}

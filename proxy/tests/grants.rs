@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let bed = Bed::shared();
     let mut trials = Vec::new();
     for driver in Driver::under_test() {
-        let all: [(&str, Body); 4] = [
+        let all: [(&str, Body); 5] = [
             (
                 "it_waits_is_approved_and_expires",
                 it_waits_is_approved_and_expires,
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
                 "it_is_refused_narrowed_and_revoked",
                 it_is_refused_narrowed_and_revoked,
             ),
+            ("some_columns_and_no_others", some_columns_and_no_others),
             ("one_session_uses_it_up", one_session_uses_it_up),
             ("who_hangs_up_is_not_let_in", who_hangs_up_is_not_let_in),
         ];
@@ -375,6 +376,61 @@ fn it_is_refused_narrowed_and_revoked(bed: &Bed, driver: Driver) {
     let withdraw = ["grants", "withdraw", &next, "--rationale", "x"];
     let own = text(&velum(&house.api, &house.asks, &withdraw).stderr);
     assert!(own.contains("not-the-requester"), "{own}");
+}
+
+/// Granted are the number of a patient and a column that is masked. Whatever a client tries, nothing
+/// of the others comes.
+fn some_columns_and_no_others(bed: &Bed, driver: Driver) {
+    let house = House::new(bed, driver);
+    drop(house.psql(bed, ASKING, &["SELECT 1"]).wait_with_output());
+    let id = house.waiting(ASKING);
+    let approve = |columns: &[&str]| {
+        let mut arguments = vec!["grants", "approve", &id, "--rationale", "numbers only"];
+        arguments.extend(columns.iter().flat_map(|name| ["--column", name]));
+        velum(&house.api, &house.ann, &arguments)
+    };
+    let wrong = approve(&["clinic.patients"]);
+    let told = text(&wrong.stderr);
+    assert!(told.contains("schema.table.column"), "{told}");
+    let granted = ["clinic.patients.id", "clinic.patients.ssn"];
+    assert!(approve(&granted).status.success());
+    let mut everything = house.gateway.connect(clinic::EXEMPT, true);
+    let city = everything.simple("SELECT city FROM clinic.patients WHERE id = 1");
+    let city = rows(&city.expect("an answer")).remove(0).remove(0);
+    let city = city.expect("a city");
+    let mut client = house.gateway.connect(ASKING, true);
+    let star = "SELECT * FROM clinic.patients WHERE id = 1";
+    let row = rows(&client.simple(star).expect("an answer")).remove(0);
+    assert_eq!(row.len(), 2, "{row:?}");
+    assert_eq!(row[0].as_deref(), Some(&b"1"[..]));
+    assert_ne!(row[1].as_deref(), Some(clinic::ssn(1).as_bytes()), "masked");
+    for refused in [
+        "SELECT city FROM clinic.patients",
+        "SELECT id FROM clinic.patients WHERE city = 'Salem'",
+        "SELECT id FROM clinic.patients ORDER BY city",
+        "SELECT max(city) FROM clinic.patients",
+        "COPY clinic.patients (id, city) TO STDOUT",
+        "SELECT * FROM clinic.numbers",
+        "UPDATE clinic.patients SET ssn = ''",
+        "INSERT INTO clinic.patients (id) VALUES (0)",
+    ] {
+        let frames = client.simple(refused).expect("an answer");
+        assert_eq!(error_code(&frames).as_deref(), Some("42501"), "{refused}");
+    }
+    for through in [
+        "TABLE clinic.patients",
+        "SELECT p FROM clinic.patients p",
+        "SELECT to_json(p) FROM clinic.patients p",
+        "SELECT p::text FROM clinic.patients p WHERE p.id = 1",
+        "COPY clinic.patients TO STDOUT",
+        "SELECT q FROM (SELECT * FROM clinic.patients) q",
+        "SELECT * FROM clinic.patients a NATURAL JOIN clinic.patients b",
+        "SELECT * FROM clinic.seen",
+    ] {
+        let _answered_or_refused = client.simple(through).expect("an answer");
+    }
+    let holds = clinic::contains(client.received(), &city);
+    assert!(!holds, "a city came through");
 }
 
 /// Of a result that nobody has read to its end.

@@ -7,7 +7,9 @@
 //! * [`Policy::plan`]: from the facts of a column to its [`ColumnPlan`](crate::cell::ColumnPlan).
 //! * [`Policy::plan_computed`]: the same for a column that a statement computes.
 //! * [`Policy::admit`]: may a statement run at all? See [`guard`].
+//! * [`Policy::with_columns`]: the same policy for a client who may see some columns only.
 
+mod columns;
 mod derived;
 mod glob;
 pub mod guard;
@@ -18,6 +20,7 @@ mod tests;
 
 pub use glob::{Glob, GlobError};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::inspect::DetectorId;
@@ -41,6 +44,15 @@ pub enum Selector {
         table: Glob,
         /// `pg_attribute.attname`.
         column: Glob,
+    },
+    /// Every column of a table but these. Holds for views and children of the table, too.
+    OtherColumns {
+        /// `pg_namespace.nspname`, exactly.
+        schema: String,
+        /// `pg_class.relname`, exactly.
+        table: String,
+        /// `pg_attribute.attname` of those that are not meant.
+        columns: BTreeSet<String>,
     },
     /// The name of an output column, of the base column that it shows, or of a JSON key.
     ColumnName(Glob),
@@ -118,7 +130,9 @@ impl Policy {
             .enumerate()
             .filter_map(|(index, rule)| match &rule.selector {
                 Selector::ColumnName(glob) => Some((glob.clone(), rule_id(index))),
-                Selector::Column { .. } | Selector::SqlType(_) => None,
+                Selector::Column { .. } | Selector::OtherColumns { .. } | Selector::SqlType(_) => {
+                    None
+                }
             });
         let json_keys = JsonKeys::new(keys.collect());
         Self {

@@ -314,6 +314,18 @@ impl<'a> Origins<'a> {
                 });
                 by_origin || (self.incomplete && self.name_matches(facts, column))
             }
+            Selector::OtherColumns {
+                schema,
+                table,
+                columns,
+            } => {
+                let by_origin = self.known.iter().any(|(relation, known)| {
+                    relation.name == *table
+                        && relation.schema == *schema
+                        && !columns.contains(&known.name)
+                });
+                by_origin || self.incomplete
+            }
             // A pattern is about data: PostgreSQL's own columns have to be meant by name.
             Selector::ColumnName(name) if !name.is_exact() && self.are_system() => false,
             Selector::ColumnName(name) => self.name_matches(facts, name),

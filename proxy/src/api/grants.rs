@@ -308,9 +308,10 @@ fn is_exempt(api: &Api, policy: &str) -> bool {
 /// What of a grant an approval leaves.
 fn narrowing(api: &Api, approve: &Approve, grant: &Grant) -> Result<Narrowing, Problem> {
     let mut narrowing = Narrowing::default();
-    if approve.tables.is_some() || approve.commands.is_some() {
+    if approve.tables.is_some() || approve.columns.is_some() || approve.commands.is_some() {
         let mut scope = grant.scope.clone();
         scope.tables = approve.tables.clone().or(scope.tables);
+        scope.columns = approve.columns.clone().or(scope.columns);
         scope.commands = approve.commands.clone().or(scope.commands);
         let enforceable = crate::grants::is_enforceable(&scope, is_exempt(api, &scope.policy));
         enforceable

@@ -58,7 +58,7 @@ pub(super) struct NewGrant {
     /// Tables as `schema.table`; all that the policy allows if it is not given.
     #[serde(default)]
     pub tables: Option<BTreeSet<String>>,
-    /// Columns as `schema.table.column`.
+    /// Columns as `schema.table.column`, for reading: no others of any table.
     #[serde(default)]
     pub columns: Option<BTreeSet<String>>,
     /// Kinds of commands, such as `select`.
@@ -90,6 +90,9 @@ pub(super) struct Approve {
     /// Fewer tables than were asked for.
     #[serde(default)]
     pub tables: Option<BTreeSet<String>>,
+    /// Fewer columns than were asked for.
+    #[serde(default)]
+    pub columns: Option<BTreeSet<String>>,
     /// Fewer commands than were asked for.
     #[serde(default)]
     pub commands: Option<BTreeSet<String>>,
@@ -127,6 +130,8 @@ pub(crate) struct GrantView {
     pub policy: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tables: Option<BTreeSet<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<BTreeSet<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commands: Option<BTreeSet<String>>,
     /// SHA-256 of the one statement that may run.
@@ -194,6 +199,7 @@ impl From<&Stored> for GrantView {
             resource: request.resource.clone(),
             policy: grant.scope.policy.clone(),
             tables: grant.scope.tables.clone(),
+            columns: grant.scope.columns.clone(),
             commands: grant.scope.commands.clone(),
             statement_sha256: grant.scope.statement.map(String::from),
             reason: request.reason.clone(),

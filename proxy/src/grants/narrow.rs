@@ -1,5 +1,6 @@
 //! A policy as narrow as a grant.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,20 +28,24 @@ impl std::error::Error for Unenforceable {}
 /// # Errors
 /// What cannot, and why.
 pub fn is_enforceable(scope: &Scope, policy_is_exempt: bool) -> Result<(), Unenforceable> {
-    if policy_is_exempt && (scope.tables.is_some() || scope.commands.is_some()) {
+    let is_narrow = scope.tables.is_some() || scope.columns.is_some() || scope.commands.is_some();
+    if policy_is_exempt && is_narrow {
         let what = "what an exempt policy's sessions do is not looked into; \
                     ask for all of it, or for one statement";
-        return Err(Unenforceable(what.to_owned()));
-    }
-    if scope.columns.is_some() {
-        let what = "sessions are not held to columns; name tables, or a policy that masks the rest";
         return Err(Unenforceable(what.to_owned()));
     }
     for name in scope.tables.iter().flatten() {
         table(name)?;
     }
+    for name in scope.columns.iter().flatten() {
+        column(name)?;
+    }
     for name in scope.commands.iter().flatten() {
-        class(name)?;
+        if class(name)?.writes() && scope.columns.is_some() {
+            return Err(Unenforceable(format!(
+                "columns are for reading, `{name}` writes: ask for tables without columns"
+            )));
+        }
     }
     Ok(())
 }
@@ -59,7 +64,7 @@ pub(super) fn narrowed(policy: &Arc<Policy>, scope: &Scope) -> Result<Arc<Policy
         // It guarded nothing: what is added is all that does.
         None => Guard::open(),
     };
-    if let Some(names) = &scope.tables {
+    if let Some(names) = tables(scope)? {
         let known = guard.tables.as_ref();
         let is_known = |schema: &str, table: &str| {
             let matches = |(of, at): &(Glob, Glob)| {
@@ -79,15 +84,39 @@ pub(super) fn narrowed(policy: &Arc<Policy>, scope: &Scope) -> Result<Arc<Policy
         let named = named?;
         guard.commands.retain(|class| named.contains(class));
     }
-    if scope.tables.is_some() || scope.commands.is_some() {
+    if scope.tables.is_some() || scope.columns.is_some() || scope.commands.is_some() {
         // What code does, now or later, is not in a statement's text.
         guard.functions.get_or_insert_default();
         guard.commands.retain(|class| !runs_code(*class));
     }
     guard.statements = scope.statement.map(|hash| [hash.0].into());
     let mut narrow = Policy::clone(policy);
+    if let Some(columns) = &scope.columns {
+        // A row that is written has all of its columns.
+        guard.commands.retain(|class| !class.writes());
+        guard.read_only = true;
+        let names: Result<Vec<_>, _> = columns.iter().map(|name| column(name)).collect();
+        narrow = narrow.guarded(guard).with_columns(names?);
+    } else {
+        narrow = narrow.guarded(guard);
+    }
     narrow.sha256 = digest(&policy.sha256, scope);
-    Ok(Arc::new(narrow.guarded(guard)))
+    Ok(Arc::new(narrow))
+}
+
+/// The tables of a scope; `None`: all that the policy allows. With columns, only those that have
+/// some.
+fn tables(scope: &Scope) -> Result<Option<BTreeSet<String>>, Unenforceable> {
+    let Some(columns) = &scope.columns else {
+        return Ok(scope.tables.clone());
+    };
+    let of_columns = columns.iter().map(|name| column(name));
+    let of_columns = of_columns.map(|it| it.map(|[schema, table, _]| format!("{schema}.{table}")));
+    let mut tables = of_columns.collect::<Result<BTreeSet<String>, _>>()?;
+    if let Some(named) = &scope.tables {
+        tables.retain(|table| named.contains(table));
+    }
+    Ok(Some(tables))
 }
 
 fn runs_code(class: Class) -> bool {
@@ -117,6 +146,18 @@ fn table(name: &str) -> Result<(Glob, Glob), Unenforceable> {
         }
     };
     Ok((exact(schema)?, exact(table)?))
+}
+
+/// Schema, table and column of `schema.table.column`.
+fn column(name: &str) -> Result<[&str; 3], Unenforceable> {
+    let wrong = |why: &str| Unenforceable(format!("column `{name}`: {why}"));
+    let (of, column) = name.rsplit_once('.').unwrap_or_default();
+    let (schema, named) = of.split_once('.').unwrap_or_default();
+    if schema.is_empty() || named.is_empty() || column.is_empty() {
+        return Err(wrong("write `schema.table.column`"));
+    }
+    table(of).map_err(|error| wrong(&error.to_string()))?;
+    Ok([schema, named, column])
 }
 
 fn class(name: &str) -> Result<Class, Unenforceable> {

@@ -394,14 +394,6 @@ fn a_policy_becomes_as_narrow_as_the_grant_and_never_wider() {
     ] {
         assert!(narrow(policy(), &scope(&[wrong])).is_err(), "{wrong}");
     }
-    let columns = Scope {
-        columns: names(&["clinic.notes.text"]),
-        ..Scope::policy("masked")
-    };
-    assert!(
-        narrow(policy(), &columns).is_err(),
-        "nobody is let in by half of a scope"
-    );
     let code = Scope {
         commands: names(&["select", "call", "define"]),
         ..Scope::policy("masked")
@@ -412,6 +404,52 @@ fn a_policy_becomes_as_narrow_as_the_grant_and_never_wider() {
     let whole = Arc::new(policy());
     let same = narrow::narrowed(&whole, &Scope::policy("masked")).unwrap();
     assert!(Arc::ptr_eq(&whole, &same));
+}
+
+#[test]
+fn a_grant_for_columns_is_for_reading_them_and_nothing_else() {
+    let names = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+    let columns = Scope {
+        columns: names(&["clinic.notes.text", "clinic.notes.id", "clinic.visits.id"]),
+        ..Scope::policy("masked")
+    };
+    let before = Arc::new(policy());
+    let after = narrow::narrowed(&before, &columns).unwrap();
+    let guard = after.guard.as_ref().unwrap();
+    assert_eq!(guard.tables.as_ref().unwrap().len(), 2);
+    assert_eq!(after.rules.len(), before.rules.len() + 2);
+    assert_eq!(guard.hidden.len(), 2);
+    assert!(guard.commands.iter().all(|class| !class.writes()));
+    // Tables that are named have to have columns.
+    let tables = Scope {
+        tables: names(&["clinic.notes", "clinic.other"]),
+        ..columns.clone()
+    };
+    let after = narrow::narrowed(&before, &tables).unwrap();
+    assert_eq!(
+        after.guard.as_ref().unwrap().tables.as_ref().unwrap().len(),
+        1
+    );
+    for wrong in [
+        "notes",
+        "clinic.notes",
+        "clinic.notes.",
+        "clinic.*.text",
+        ".a.b",
+    ] {
+        let scope = Scope {
+            columns: names(&[wrong]),
+            ..columns.clone()
+        };
+        assert!(narrow::narrowed(&before, &scope).is_err(), "{wrong}");
+    }
+    let writes = Scope {
+        commands: names(&["select", "insert"]),
+        ..columns.clone()
+    };
+    let refused = is_enforceable(&writes, false).unwrap_err().to_string();
+    assert!(refused.contains("`insert` writes"), "{refused}");
+    assert!(narrow::narrowed(&Arc::new(Policy::exempt()), &columns).is_err());
 }
 
 proptest! {

@@ -22,6 +22,7 @@ pub(crate) fn all() -> Vec<Value> {
                 "reason": text("Why, in a sentence, without data of patients."),
                 "seconds": { "type": "integer", "minimum": 1, "description": "For how long." },
                 "tables": texts("Only these tables, as schema.table."),
+                "columns": texts("Only these columns, as schema.table.column, for reading."),
                 "commands": texts("Only these commands, such as select."),
                 "ticket": text("Reference to a ticket elsewhere."),
             }),
@@ -127,7 +128,7 @@ fn as_it_is(value: Value) -> Value {
 
 fn request(arguments: &Value) -> Result<Plan, String> {
     let known = [
-        "identity", "resource", "reason", "seconds", "tables", "commands", "ticket",
+        "identity", "resource", "reason", "seconds", "tables", "columns", "commands", "ticket",
     ];
     let mut body = Map::from_iter([("kind".to_owned(), json!("timed"))]);
     // What stands in it is the API's to judge.

@@ -75,6 +75,9 @@ struct Request {
     /// One of the tables, as schema.table; all that the policy allows if there is none.
     #[arg(long = "table")]
     tables: Vec<String>,
+    /// One of the columns, as schema.table.column, for reading; all of the tables' if there is none.
+    #[arg(long = "column")]
+    columns: Vec<String>,
     /// One of the commands, such as select.
     #[arg(long = "command")]
     commands: Vec<String>,
@@ -135,6 +138,9 @@ struct Approve {
     /// Only these of the tables.
     #[arg(long = "table")]
     tables: Vec<String>,
+    /// Only these of the columns.
+    #[arg(long = "column")]
+    columns: Vec<String>,
     /// Only these of the commands.
     #[arg(long = "command")]
     commands: Vec<String>,
@@ -167,6 +173,7 @@ fn ask(client: &Client, request: &Request) -> Result<(), Failed> {
         ("start", request.start.clone().map(Value::from)),
         ("ticket", request.ticket.clone().map(Value::from)),
         ("tables", set(&request.tables)),
+        ("columns", set(&request.columns)),
         ("commands", set(&request.commands)),
         ("statement_sha256", request.statement.as_deref().map(hash)),
     ];
@@ -209,6 +216,7 @@ fn agree(client: &Client, approve: &Approve) -> Result<(), Failed> {
         ("seconds", approve.seconds.map(Value::from)),
         ("start", approve.start.clone().map(Value::from)),
         ("tables", set(&approve.tables)),
+        ("columns", set(&approve.columns)),
         ("commands", set(&approve.commands)),
     ];
     extend(&mut body, optional);

@@ -110,6 +110,7 @@ pub(super) fn grant(grant: &GrantView) -> String {
             format!("{} as {}", grant.resource, grant.policy),
         ),
         ("tables", set(&grant.tables)),
+        ("columns", set(&grant.columns)),
         ("commands", set(&grant.commands)),
         ("reason", grant.reason.clone()),
     ];
