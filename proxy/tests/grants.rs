@@ -378,8 +378,8 @@ fn it_is_refused_narrowed_and_revoked(bed: &Bed, driver: Driver) {
     assert!(own.contains("not-the-requester"), "{own}");
 }
 
-/// Granted are the number of a patient and a column that is masked. Whatever a client tries, nothing
-/// of the others comes.
+/// Granted are the number of a patient and a column that is masked. Whatever a client tries,
+/// nothing of the others comes.
 fn some_columns_and_no_others(bed: &Bed, driver: Driver) {
     let house = House::new(bed, driver);
     drop(house.psql(bed, ASKING, &["SELECT 1"]).wait_with_output());

@@ -12,8 +12,8 @@ use super::gateway::Gateway;
 const LOOKS: usize = 5;
 const BETWEEN: Duration = Duration::from_millis(200);
 
-/// The mappings of a gateway's memory that hold a secret whenever they are looked at: one that is in
-/// use at this very moment is nothing that stays.
+/// The mappings of a gateway's memory that hold a secret whenever they are looked at: one that is
+/// in use at this very moment is nothing that stays.
 pub fn holds(gateway: &Gateway, secret: &str) -> Vec<String> {
     let process = Path::new("/proc").join(gateway.pid().to_string());
     let mut found = places(&process, secret.as_bytes());

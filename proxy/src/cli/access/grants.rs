@@ -75,7 +75,8 @@ struct Request {
     /// One of the tables, as schema.table; all that the policy allows if there is none.
     #[arg(long = "table")]
     tables: Vec<String>,
-    /// One of the columns, as schema.table.column, for reading; all of the tables' if there is none.
+    /// One of the columns, as schema.table.column, for reading; all of the tables' if there is
+    /// none.
     #[arg(long = "column")]
     columns: Vec<String>,
     /// One of the commands, such as select.
