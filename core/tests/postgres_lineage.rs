@@ -309,7 +309,7 @@ fn what_was_prepared_in_sql_is_followed_by_statements_that_the_protocol_names() 
             execute(""),
             sync(),
         ]));
-        let done = [message(b'1', b""), message(b'2', b"")].concat();
+        let done = concat(&[message(b'1', b""), message(b'2', b""), message(b'n', b"")]);
         harness.server(&concat(&[done, complete("PREPARE"), ready(b'I')]));
         harness.client(&concat(&[
             parse("s2", "EXECUTE p"),

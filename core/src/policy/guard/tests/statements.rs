@@ -31,7 +31,7 @@ pub(super) const TELLING: &[(&str, Place)] = &[
         Place::Predicate,
     ),
     (
-        "select id from patients where ssn = any('{1,2}')",
+        "select id from patients where ssn > any('{1,2}')",
         Place::Predicate,
     ),
     (
