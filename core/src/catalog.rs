@@ -73,6 +73,36 @@ pub enum TypeKind {
     Multirange,
 }
 
+/// What a constraint compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TieKind {
+    /// Values of other rows of the table: a unique index, an exclusion.
+    Unique,
+    /// Values of another table: a foreign key.
+    Refers,
+    /// Values of one row.
+    Check,
+}
+
+/// A constraint or an index by which a change of one value depends on others that are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tie {
+    /// What is compared.
+    pub kind: TieKind,
+    /// Columns of the table, by `pg_attribute.attnum`.
+    pub columns: Vec<i16>,
+    /// Of a reference: the column that each of these refers to.
+    pub to: Vec<(u32, i16)>,
+}
+
+impl Tie {
+    /// The column that a column of a reference refers to.
+    pub fn counterpart(&self, attnum: i16) -> Option<(u32, i16)> {
+        let place = self.columns.iter().position(|column| *column == attnum)?;
+        self.to.get(place).copied()
+    }
+}
+
 /// A snapshot of one database's catalog.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -111,6 +141,8 @@ pub struct Catalog {
     pub loud: HashSet<u32>,
     /// Columns of which no two rows of their table have the same value, and each has one.
     pub keys: HashSet<Origin>,
+    /// Constraints and unique indexes, by their table.
+    pub ties: HashMap<u32, Vec<Tie>>,
     /// What is found by name, made when it is first needed.
     pub names: NameIndex,
 }

@@ -293,6 +293,43 @@ fn what_is_compared_is_drawn_from_a_budget_by_each_run() {
     assert!(!runs(&mut harness, &run));
 }
 
+/// A list that comes as one parameter counts by its elements.
+#[test]
+fn elements_of_an_array_are_drawn_from_the_budget() {
+    let probes = ProbeBudget {
+        limit: 5,
+        window_s: 1_000_000,
+    };
+    let guard = Guard {
+        probes,
+        ..Guard::default()
+    };
+    let mut harness = Harness::ready(masking_policy().guarded(guard), Dashed);
+    harness.client(&concat(&[
+        parse("s", "SELECT id FROM patients WHERE ssn = ANY($1)"),
+        sync(),
+    ]));
+    harness.server(&concat(&[message(b'1', b""), ready(b'I')]));
+    for (list, runs) in [
+        (&b"{a,b,c}"[..], true),
+        (b"{a,b,c}", false),
+        (b"{a}", true),
+        (b"{}", true),
+        (b"{a}", false),
+    ] {
+        harness.to_server.clear();
+        harness.client(&concat(&[bind("", "s", list, &[]), execute(""), sync()]));
+        let refused = contains(&harness.to_server, b"refused by the gateway");
+        assert_eq!(!refused, runs, "{}", String::from_utf8_lossy(list));
+        let answer = match refused {
+            true => syntax_error(),
+            false => [message(b'n', b""), complete("SELECT 0")].concat(),
+        };
+        harness.server(&concat(&[message(b'2', b""), answer, ready(b'I')]));
+        assert!(!harness.is_finished());
+    }
+}
+
 #[test]
 fn a_refused_parse_of_the_unnamed_statement_leaves_none() {
     let mut harness = guarded();

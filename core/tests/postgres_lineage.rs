@@ -245,6 +245,11 @@ fn a_name_that_the_protocol_may_have_given_anew_shows_nothing() {
             complete("1"),
             false,
         ),
+        (
+            [parse("q", "SELECT 1"), sync()].concat(),
+            complete("1"),
+            true,
+        ),
         (query("SELECT 1 / 0"), failed, false),
         (call, called, false),
     ] {
@@ -271,6 +276,12 @@ fn a_statement_of_the_protocol_whose_name_sql_may_have_given_anew_shows_nothing(
         ),
         ("a", "DO $$ BEGIN END $$", "DO", false),
         ("a", "SELECT 1", "SELECT 1", true),
+        (
+            "a",
+            "PREPARE b AS SELECT lower(ssn) FROM patients",
+            "PREPARE",
+            true,
+        ),
         ("", "PREPARE a AS SELECT 'a'", "PREPARE", true),
     ] {
         let mut harness = rules_alone();
@@ -283,6 +294,32 @@ fn a_statement_of_the_protocol_whose_name_sql_may_have_given_anew_shows_nothing(
         harness.server(&executed(false));
         assert!(!harness.is_finished());
         assert_eq!(contains(&harness.take_client(), VALUE), shown, "{text}");
+    }
+}
+
+/// A driver names each statement, one that prepares another in SQL as well.
+#[test]
+fn what_was_prepared_in_sql_is_followed_by_statements_that_the_protocol_names() {
+    for (query, shown) in [("'a'", true), ("ssn || '' FROM patients", false)] {
+        let mut harness = rules_alone();
+        let prepare = format!("PREPARE p AS SELECT {query}");
+        harness.client(&concat(&[
+            parse("s1", &prepare),
+            bind("", "s1", b"", &[0]),
+            execute(""),
+            sync(),
+        ]));
+        let done = concat(&[message(b'1', b""), message(b'2', b""), message(b'n', b"")]);
+        harness.server(&concat(&[done, complete("PREPARE"), ready(b'I')]));
+        harness.client(&concat(&[
+            parse("s2", "EXECUTE p"),
+            bind("", "s2", b"", &[0]),
+            execute(""),
+            sync(),
+        ]));
+        harness.server(&executed(true));
+        assert!(!harness.is_finished());
+        assert_eq!(contains(&harness.take_client(), VALUE), shown, "{query}");
     }
 }
 

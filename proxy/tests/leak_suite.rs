@@ -36,11 +36,7 @@ const OPEN: &str = "suite-open";
 const BROKEN: &str = "broken";
 
 /// Vectors that are known not to hold; docs/leak-conformance.md says why.
-const KNOWN: &[&str] = &[
-    "oracles-errors-computed",
-    "oracles-insert",
-    "oracles-conflict",
-];
+const KNOWN: &[&str] = &[];
 /// The same, where drivers ask: safe, and less than could be shown.
 const KNOWN_BY_DRIVERS: &[&str] = &["benign-prepared-sql"];
 /// What refusing statements holds, and masking alone does not.

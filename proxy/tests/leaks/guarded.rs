@@ -23,7 +23,7 @@ const GUESSES: &[&str] = &[
     "doc ->> 'ssn' LIKE '5%'",
     "aliases && ARRAY['x']",
     "length(nick) > 5",
-    "ssn = ANY('{531-71-0291,531-72-0292}')",
+    "ssn LIKE ANY('{531-71%,531-72%}')",
     "ssn IN (SELECT unnest(string_to_array('531-71-0291', ',')))",
     "CASE WHEN nick < 'M' THEN true ELSE false END",
     "nullif(nick, 'Zaphod1brox') IS NULL",
@@ -71,6 +71,12 @@ const OTHERS: &[&str] = &[
     "COPY (SELECT nick FROM clinic.patients) TO PROGRAM 'cat'",
     "DECLARE c CURSOR WITH HOLD FOR SELECT id FROM clinic.patients WHERE nick < 'M'",
     "PREPARE guess AS SELECT id FROM clinic.patients WHERE nick < $1",
+    "SELECT 1 / (ascii(ssn) - 53) FROM clinic.patients",
+    "SELECT ssn_int + 1615773357 FROM clinic.patients",
+    "SELECT CASE WHEN nick < 'M' THEN 1 / (id - 1) END FROM clinic.patients",
+    "INSERT INTO clinic.claims SELECT n, format('531-71-029%s', n) FROM generate_series(1, 9) n",
+    "INSERT INTO clinic.patients (id, ssn) SELECT 77, x FROM (VALUES ('531-71-0291')) v (x)",
+    "COPY clinic.claims FROM STDIN",
     "SELECT count(*) FROM pg_stats WHERE most_common_vals::text LIKE '%531%'",
 ];
 
@@ -82,6 +88,10 @@ const HARMLESS: &[(&str, usize)] = &[
     ),
     (
         "SELECT id FROM clinic.patients WHERE ssn IN ('531-71-0291', '531-72-0292')",
+        2,
+    ),
+    (
+        "SELECT id FROM clinic.patients WHERE ssn = ANY('{531-71-0291,531-72-0292}')",
         2,
     ),
     (
@@ -115,6 +125,15 @@ const HARMLESS: &[(&str, usize)] = &[
     (
         "EXPLAIN (COSTS OFF) SELECT nick FROM clinic.patients WHERE id = 1",
         2,
+    ),
+    (
+        "SELECT upper(nick), born + 1, extract(year from age(born)), salary * 2, ssn_int / 7, \
+         to_char(born, 'YYYY'), CASE WHEN nick < 'M' THEN 'a' ELSE 'b' END FROM clinic.patients",
+        6,
+    ),
+    (
+        "SELECT ssn_number::numeric, amount / nullif(id - 1, 0) FROM clinic.patients",
+        6,
     ),
     ("SELECT 1 FROM pg_class WHERE relname = 'patients'", 1),
     (

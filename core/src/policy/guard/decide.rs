@@ -9,10 +9,12 @@ use crate::sql::effects::{Access, Class, Effects, Name, Place, RelationUse, Side
 use crate::sql::lineage::{Flow, Kind, Origin, SearchPath, Test, Use, is_called, is_opaque};
 
 /// What statements that may run cost and change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
     /// Values that columns under rules are compared with.
     pub probes: u32,
+    /// Parameters with whose elements they are compared besides, by number from 1.
+    pub lists: Vec<u16>,
     /// Names may stand for something else once it has run.
     pub changes_names: bool,
 }
@@ -39,9 +41,9 @@ impl Policy {
                 path: &statement.path,
                 in_flux: in_flux || admission.changes_names,
             };
-            admission.probes = admission
-                .probes
-                .saturating_add(decision.statement(statement)?);
+            let compared = decision.statement(statement)?;
+            admission.probes = admission.probes.saturating_add(compared.values);
+            admission.lists.extend(compared.lists);
             admission.changes_names |= changes_names(&statement.effects);
         }
         Ok(admission)
@@ -68,6 +70,13 @@ impl Policy {
     }
 }
 
+/// With what columns under rules are compared.
+#[derive(Default)]
+struct Compared {
+    values: u32,
+    lists: Vec<u16>,
+}
+
 /// What a decision is made with.
 struct Decision<'a> {
     policy: &'a Policy,
@@ -78,8 +87,8 @@ struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    /// Returns how many values columns under rules are compared with.
-    fn statement(&self, statement: &Analysis) -> Result<u32, Denial> {
+    /// Returns what columns under rules are compared with.
+    fn statement(&self, statement: &Analysis) -> Result<Compared, Denial> {
         let effects = &statement.effects;
         self.commands(effects)?;
         self.side_effects(effects)?;
@@ -91,13 +100,13 @@ impl Decision<'_> {
         self.policy
             .admit_cells(self.catalog, statement, self.in_flux)?;
         match &statement.lineage.uses {
-            _ if !self.guard.judges_uses() => Ok(0),
+            _ if !self.guard.judges_uses() => Ok(Compared::default()),
             Ok(_) if !self.policy.admits_guards(self.catalog, statement) => {
                 Err(self.deny(Reason::SmallCells(Unguardable::Other)))
             }
             Ok(uses) => self.uses(effects, uses),
             // Nothing of a masked column can be in it.
-            Err(_) if !self.touches_ruled(effects) && !self.in_flux => Ok(0),
+            Err(_) if !self.touches_ruled(effects) && !self.in_flux => Ok(Compared::default()),
             Err(unresolved) => Err(self.deny(Reason::Unclear(*unresolved))),
         }
     }
@@ -284,11 +293,15 @@ impl Decision<'_> {
         ruled.map(|(_, relation)| format!("{}.{}", relation.schema, relation.name))
     }
 
-    fn uses(&self, effects: &Effects, uses: &[Use]) -> Result<u32, Denial> {
-        let mut probes: u32 = 0;
-        for one in uses {
+    fn uses(&self, effects: &Effects, uses: &[Use]) -> Result<Compared, Denial> {
+        let mut compared = Compared::default();
+        // What is compared is the better reason than that it may fail.
+        let is_computed = |one: &&Use| one.place == Place::Computed;
+        let others = uses.iter().filter(|one| !is_computed(one));
+        for one in others.chain(uses.iter().filter(is_computed)) {
             let taint = self.told(one);
-            let tells = !matches!(one.test, Test::Presence | Test::Count | Test::Into(_));
+            let tells = !matches!(one.test, Test::Presence | Test::Count | Test::Into(_))
+                && one.place != Place::Computed;
             if self.in_flux && tells && self.guard.predicates != Predicates::Allow {
                 return Err(self.deny(Reason::InFlux));
             }
@@ -306,15 +319,31 @@ impl Decision<'_> {
                 Test::Into(targets) => self.guard.copies || self.are_under(targets, taint),
                 _ if allowed == Predicates::Allow => true,
                 Test::Equality { values }
-                    if allowed == Predicates::Equality && is_stored && !is_plan =>
+                    if allowed == Predicates::Equality
+                        && is_stored
+                        && (!is_plan || one.place == Place::Computed) =>
                 {
-                    probes = probes.saturating_add(*values);
+                    compared.values = compared.values.saturating_add(*values);
+                    true
+                }
+                // Those of a statement that is prepared in SQL come later, out of sight.
+                Test::Listed { parameter }
+                    if allowed == Predicates::Equality
+                        && is_stored
+                        && !is_plan
+                        && effects.class != Class::Prepare =>
+                {
+                    compared.lists.push(*parameter);
                     true
                 }
                 Test::Column(other) => {
                     allowed == Predicates::Equality && self.is_same(self.taint(other), taint)
                 }
-                Test::Presence | Test::Equality { .. } | Test::Members(_) | Test::Any => false,
+                Test::Presence
+                | Test::Equality { .. }
+                | Test::Listed { .. }
+                | Test::Members(_)
+                | Test::Any => false,
             };
             if !is_fine {
                 let column = self.column(&one.flow);
@@ -328,7 +357,7 @@ impl Decision<'_> {
                 return Err(self.deny_by(taint.rule(), reason));
             }
         }
-        Ok(probes)
+        Ok(compared)
     }
 
     /// What a use must not tell. That a member of a document is just this takes knowing all of it.
@@ -340,7 +369,7 @@ impl Decision<'_> {
                 let mut keys = keys.iter().map(|key| key.as_bytes());
                 !keys.any(|key| self.policy.json_keys().find(key).is_some())
             }
-            Test::Equality { .. } => !one.flow.keys.is_empty(),
+            Test::Equality { .. } | Test::Listed { .. } => !one.flow.keys.is_empty(),
             // Which members are alike, not what they are.
             Test::Any if one.place == Place::Grouping => !one.flow.keys.is_empty(),
             Test::Column(_) | Test::Any => false,

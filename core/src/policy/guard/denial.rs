@@ -164,6 +164,13 @@ impl Denial {
                 place: Place::Predicate,
                 ..
             } => "Compare it with = and a value, or ask for `predicates = \"allow\"` in its rule.",
+            Reason::Learnt {
+                place: Place::Computed,
+                ..
+            } => {
+                "Show it as it is, compute nothing that can fail, or ask for `predicates = \"allow\"` \
+                 in its rule."
+            }
             Reason::Learnt { .. } => {
                 "Leave it out there, or ask for `predicates = \"allow\"` in its rule."
             }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it should")]
 
+mod computed;
 mod statements;
 
 use statements::{HARMLESS, TELLING, TELLING_WITHIN};

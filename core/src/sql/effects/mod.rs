@@ -66,6 +66,8 @@ pub enum Place {
     Target,
     /// In LIMIT, a frame, a sample, the arguments of a function in FROM.
     Other,
+    /// In what may be an error by its value.
+    Computed,
 }
 
 impl Place {
@@ -79,6 +81,7 @@ impl Place {
             Place::Ordering => "to order rows",
             Place::Input | Place::Target => "in what is written",
             Place::Other => "to say how many rows there are",
+            Place::Computed => "in a computation that may fail by its value",
         }
     }
 }

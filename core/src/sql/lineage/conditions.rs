@@ -94,6 +94,18 @@ impl<'a> Analysis<'a> {
             (AExprKind::AexprOpAny | AExprKind::AexprOpAll, Node::AArrayExpr(array)) => {
                 self.among(left, &array.elements, scope, place)
             }
+            (AExprKind::AexprOpAny | AExprKind::AexprOpAll, array) if is_given_array(array) => {
+                let flow = self.expression(self.whole(left), scope)?;
+                let test = match (equality(&flow, 1), parameter(array)) {
+                    (Test::Equality { .. }, Some(parameter)) => Test::Listed { parameter },
+                    (Test::Equality { .. }, None) => Test::Equality {
+                        values: elements(array),
+                    },
+                    (test, _) => test,
+                };
+                self.note(place, test, &flow);
+                Ok(())
+            }
             (
                 AExprKind::AexprOp | AExprKind::AexprDistinct | AExprKind::AexprNotDistinct,
                 right,
@@ -278,7 +290,7 @@ fn is_path_question(call: &pg::FuncCall) -> bool {
 }
 
 /// Is it a value that stands in the statement, or comes with it as a parameter?
-fn is_given(expression: &Node) -> bool {
+pub(super) fn is_given(expression: &Node) -> bool {
     match expression {
         Node::AConst(_) | Node::ParamRef(_) => true,
         Node::TypeCast(cast) => {
@@ -290,6 +302,30 @@ fn is_given(expression: &Node) -> bool {
         }
         _ => false,
     }
+}
+
+/// Is it an array that stands in the statement as one literal, or comes with it as a parameter?
+fn is_given_array(expression: &Node) -> bool {
+    match expression {
+        Node::AConst(_) | Node::ParamRef(_) => true,
+        Node::TypeCast(cast) => inner(cast.arg.as_deref()).is_some_and(is_given_array),
+        _ => false,
+    }
+}
+
+/// The number of the parameter that it is.
+fn parameter(expression: &Node) -> Option<u16> {
+    match expression {
+        Node::ParamRef(parameter) => Some(u16::try_from(parameter.number).unwrap_or(0)),
+        Node::TypeCast(cast) => parameter(inner(cast.arg.as_deref())?),
+        _ => None,
+    }
+}
+
+/// How many elements the literal of an array has at most.
+fn elements(literal: &Node) -> u32 {
+    let commas = tree::literal(literal).map_or(0, |text| text.matches(',').count());
+    u32::try_from(commas + 1).unwrap_or(u32::MAX)
 }
 
 /// Is it the name of a type whose values show what they were cast from, whole?

@@ -80,7 +80,7 @@ impl<'a> Analysis<'a> {
         let mut name = "";
         let mut members = Members::Lost;
         match expression {
-            Node::BoolExpr(all) => flows = self.each(&all.args, scope)?,
+            Node::BoolExpr(all) => flows = self.one_by_one(&all.args, scope)?,
             Node::BooleanTest(test) => flows.push(self.optional(test.arg.as_deref(), scope)?),
             Node::CaseExpr(case) => {
                 if let Some((call, guarded)) = cells::guard::of(case) {
@@ -108,6 +108,7 @@ impl<'a> Analysis<'a> {
             Node::XmlExpr(xml) => {
                 flows = self.each(&xml.named_args, scope)?;
                 flows.extend(self.each(&xml.args, scope)?);
+                self.xml_may_fail(xml, &flows);
                 name = "xml";
             }
             Node::ResTarget(target) => return self.optional(target.val.as_deref(), scope),
@@ -125,17 +126,20 @@ impl<'a> Analysis<'a> {
     }
 
     fn case(&self, case: &'a pg::CaseExpr, scope: &Scope<'_, 'a>) -> Flows {
-        let mut flows = vec![
-            self.optional(case.arg.as_deref(), scope)?,
-            self.optional(case.defresult.as_deref(), scope)?,
-        ];
+        let mut conditions = vec![self.optional(case.arg.as_deref(), scope)?];
+        let mut flows = Vec::new();
         for when in nodes(&case.args) {
             let Node::CaseWhen(when) = when else {
                 return Err(Unresolved::Node);
             };
-            flows.push(self.optional(when.expr.as_deref(), scope)?);
-            flows.push(self.optional(when.result.as_deref(), scope)?);
+            let condition = || self.optional(when.expr.as_deref(), scope);
+            conditions.push(self.governed(&conditions, condition)?);
+            let result = || self.optional(when.result.as_deref(), scope);
+            flows.push(self.governed(&conditions, result)?);
         }
+        let default = || self.optional(case.defresult.as_deref(), scope);
+        flows.push(self.governed(&conditions, default)?);
+        flows.extend(conditions);
         Ok(flows)
     }
 
@@ -178,7 +182,11 @@ impl<'a> Analysis<'a> {
                 self.observe(|| self.aggregate(aggregate.constructor.as_deref(), scope));
                 (vec![value(aggregate.arg.as_deref())?], "json_arrayagg")
             }
-            Node::JsonParseExpr(parse) => (vec![value(parse.expr.as_deref())?], "json"),
+            Node::JsonParseExpr(parse) => {
+                let flows = vec![value(parse.expr.as_deref())?];
+                self.may_fail(&flows);
+                (flows, "json")
+            }
             Node::JsonScalarExpr(scalar) => (
                 vec![self.optional(scalar.expr.as_deref(), scope)?],
                 "json_scalar",
@@ -200,6 +208,7 @@ impl<'a> Analysis<'a> {
                     let default = behavior.as_deref().and_then(|it| it.expr.as_deref());
                     flows.push(self.optional(default, scope)?);
                 }
+                self.json_may_fail(function, &flows);
                 (flows, "json_value")
             }
             _ => return Err(Unresolved::Node),
@@ -264,7 +273,13 @@ impl<'a> Analysis<'a> {
             .chain([&filter])
             .any(|it| it.kind == Kind::Opaque);
         let is_local = self.own_columns() > own_columns;
-        let flow = match calls::function(self.catalog, &name, &args) {
+        let kind = calls::function(self.catalog, &name, &args);
+        match kind {
+            Call::Count | Call::Pure => self.call_may_fail(bare, &args, &flows),
+            // By what it reads, whatever that is: only whether it runs is the statement's to say.
+            Call::Opaque => self.may_fail(&[]),
+        }
+        let flow = match kind {
             Call::Count if !call.agg_within_group => {
                 self.weigh(&flows)?;
                 flows
@@ -299,6 +314,7 @@ impl<'a> Analysis<'a> {
         let right = self.optional(operation.rexpr.as_deref(), scope)?;
         let name: Vec<&str> = tree::names(&operation.name).collect();
         let bare = name.last().copied().unwrap_or_default();
+        self.operation_may_fail(operation, [&left, &right], scope);
         let flow = self.derive(&[left, right])?;
         let before = flow.members;
         let is_plain = matches!(AExprKind::try_from(operation.kind), Ok(AExprKind::AexprOp));
@@ -326,6 +342,7 @@ impl<'a> Analysis<'a> {
         let arg = self.optional(cast.arg.as_deref(), scope)?;
         let is_leaf = cast.type_name.as_ref().is_some_and(is_leaf_type);
         let was_taken = !arg.keys.is_empty() && arg.members <= Members::InText;
+        self.cast_may_fail(cast, &arg, scope);
         let flow = self.derive(&[arg])?;
         let members = match is_leaf && was_taken {
             true => Members::Leaf,

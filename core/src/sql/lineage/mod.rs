@@ -17,6 +17,7 @@ mod calls;
 pub mod cells;
 mod conditions;
 mod expression;
+mod failing;
 mod flow;
 mod from;
 mod json;
@@ -27,6 +28,7 @@ mod stars;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod ties;
 mod uses;
 mod writes;
 
@@ -126,6 +128,7 @@ pub fn lineage(statement: &Statement<'_>, catalog: &Catalog, path: &SearchPath) 
         named: RefCell::default(),
         namesakes: namesakes(&statement.census.relations),
         noted: cells::Noted::default(),
+        governing: RefCell::default(),
     };
     let outputs = analysis.statement(root);
     let blind = match (analysis.blind.get(), &outputs) {
@@ -242,6 +245,8 @@ pub(super) struct Analysis<'a> {
     /// Names of relations that are mentioned more than once.
     namesakes: Vec<&'a str>,
     noted: cells::Noted,
+    /// What decides whether the expression at hand is computed.
+    governing: RefCell<Vec<Rc<Flow>>>,
 }
 
 impl Analysis<'_> {

@@ -8,6 +8,7 @@ use crate::sql::tree::{self, Node, Wrapped, inner};
 use super::flow::Flow;
 use super::query::all;
 use super::scope::{Columns, Scope};
+use super::ties::Written;
 use super::uses::Test;
 use super::{Analysis, Handle, Outputs, Unresolved, is_opaque};
 
@@ -137,6 +138,9 @@ impl<'a> Analysis<'a> {
         let pieces = [self.relation(table, &Scope::EMPTY)?];
         let scope = Scope::EMPTY;
         let scope = scope.with_pieces(&pieces);
+        let names: Vec<&str> = tree::names(&copy.attlist).collect();
+        let into = self.written(table, |_, known| names.is_empty() || names.contains(&known));
+        self.tied(&into, &Written::Any);
         self.condition(copy.where_clause.as_deref(), &scope, Place::Predicate)
     }
 }

@@ -27,6 +27,11 @@ pub enum Test {
         /// How many.
         values: u32,
     },
+    /// Whether it equals one of the elements of this parameter, an array.
+    Listed {
+        /// Its number, from 1.
+        parameter: u16,
+    },
     /// Whether it equals this other value, which a table holds.
     Column(Flow),
     /// Whether there is a value, or whether a document has a member.
@@ -132,6 +137,11 @@ pub(super) fn is_multiplying(name: &str) -> bool {
     MEASURES.binary_search(&name).is_ok()
         || OTHER_SETS.binary_search(&name).is_ok()
         || name.starts_with("pg_")
+}
+
+/// Do others, or later statements, see what the function of this name is given?
+pub(super) fn is_carrier(name: &str) -> bool {
+    CARRIERS.binary_search(&name).is_ok()
 }
 
 impl<'a> Analysis<'a> {
@@ -298,9 +308,7 @@ impl<'a> Analysis<'a> {
         let test = match name {
             // Which of the values are there is told by their number.
             "count" | "regr_count" => Some((Place::Predicate, Test::Any)),
-            name if CARRIERS.binary_search(&name).is_ok() => {
-                Some((Place::Input, Test::Into(Vec::new())))
-            }
+            name if is_carrier(name) => Some((Place::Input, Test::Into(Vec::new()))),
             name if MEASURES.binary_search(&name).is_ok() => Some((Place::Other, Test::Any)),
             _ => None,
         };

@@ -10,6 +10,7 @@ use crate::sql::tree::{self, Node, Wrapped, inner, nodes};
 
 use super::flow::{Flow, Origin};
 use super::scope::Scope;
+use super::ties::{self, Written};
 use super::uses::Test;
 use super::{Analysis, Unresolved};
 
@@ -52,10 +53,12 @@ impl<'a> Analysis<'a> {
                     None if names.is_empty() => self.written(target, |at, _| at == index),
                     None => Vec::new(),
                 };
+                self.tied(&into, &ties::written(query, index, &column.flow));
                 self.note(Place::Input, Test::Into(into), &column.flow);
             }
             if let Some(rest) = &columns.rest {
                 self.note(Place::Input, Test::Into(Vec::new()), rest);
+                self.tied(&self.written(target, |_, _| true), &Written::Any);
             }
         }
         match &insert.on_conflict_clause {
@@ -124,6 +127,7 @@ impl<'a> Analysis<'a> {
                     None => self.written(target, |at, _| at == index),
                 };
                 let flow = self.expression(value, scope)?;
+                self.tied(&into, &ties::assigned(Some(value), &flow));
                 self.note(Place::Input, Test::Into(into), &flow);
             }
         }
@@ -137,6 +141,7 @@ impl<'a> Analysis<'a> {
         table: &'a pg::RangeVar,
         scope: &Scope<'_, 'a>,
     ) -> Seen {
+        let mut all = Vec::new();
         for target in nodes(targets) {
             let Node::ResTarget(target) = target else {
                 return Err(Unresolved::Node);
@@ -148,8 +153,11 @@ impl<'a> Analysis<'a> {
                 None => continue,
             };
             let into = self.written(table, |_, known| known == target.name);
+            self.tied(&into, &ties::assigned(inner(target.val.as_deref()), &flow));
+            all.extend(into.iter().copied());
             self.note(Place::Input, Test::Into(into), &flow);
         }
+        self.checked(&all);
         Ok(())
     }
 
@@ -174,7 +182,11 @@ impl<'a> Analysis<'a> {
     }
 
     /// The columns of whatever `target` may mean that `is_it` says of their place and name.
-    fn written(&self, target: &pg::RangeVar, is_it: impl Fn(usize, &str) -> bool) -> Vec<Origin> {
+    pub(super) fn written(
+        &self,
+        target: &pg::RangeVar,
+        is_it: impl Fn(usize, &str) -> bool,
+    ) -> Vec<Origin> {
         let candidates = self.find(&target.schemaname, &target.relname);
         let columns = candidates.iter().flat_map(|(oid, relation)| {
             let known = relation.columns.iter().enumerate();

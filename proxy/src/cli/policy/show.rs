@@ -263,6 +263,7 @@ fn access(relation: &RelationUse) -> &'static str {
 fn tells(one: &Use) -> String {
     match &one.test {
         Test::Equality { values } => format!("whether it is one of {values} given value(s)"),
+        Test::Listed { parameter } => format!("whether it is an element of ${parameter}"),
         Test::Column(_) => "whether it equals another column".to_owned(),
         Test::Presence | Test::Count => "whether there is a value".to_owned(),
         Test::Members(_) => "whether members are as given".to_owned(),

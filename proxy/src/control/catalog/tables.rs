@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use tokio_postgres::{Client, Row};
-use velum_core::catalog::{Catalog, Column, Relation, TypeKind};
+use velum_core::catalog::{Catalog, Column, Relation, Tie, TieKind, TypeKind};
 
 use super::LoadError;
 
@@ -72,6 +72,18 @@ const KEYS: &str = "select i.indrelid, a.attnum from pg_catalog.pg_index i
     where i.indisunique and i.indisvalid and i.indimmediate and i.indnkeyatts = 1
         and i.indpred is null and i.indexprs is null and a.attnotnull and a.attnum > 0";
 
+/// Unique indexes and exclusions by their columns, without expressions; foreign keys; checks.
+const TIES: &str = "
+    select indrelid, 'u', array(
+        select k from pg_catalog.unnest(
+            (indkey::pg_catalog.int2[])[0:indnkeyatts - 1]) k where k > 0),
+        0::oid, '{}'::pg_catalog.int2[]
+    from pg_catalog.pg_index where indisunique or indisexclusion
+    union all
+    select conrelid, contype::text, conkey, confrelid, coalesce(confkey, '{}')
+    from pg_catalog.pg_constraint
+    where contype in ('f', 'c') and conrelid <> 0 and conkey is not null";
+
 /// Reads everything but the origins of views' columns, in one snapshot of the database.
 pub(super) async fn read(client: &Client) -> Result<Catalog, LoadError> {
     let run = async |sql: &'static str| {
@@ -93,6 +105,7 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, LoadError> {
     let types = run(TYPES).await?;
     let words = run(WORDS).await?;
     let keys = run(KEYS).await?;
+    let ties = run(TIES).await?;
     transaction("commit").await?;
 
     let mut catalog = Catalog::default();
@@ -101,7 +114,26 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, LoadError> {
         [&relations, &columns, &parents, &types, &words, &keys],
     )
     .map_err(|error| LoadError::new(DOING, &error))?;
+    catalog.ties = read_ties(&ties).map_err(|error| LoadError::new(DOING, &error))?;
     Ok(catalog)
+}
+
+fn read_ties(rows: &[Row]) -> Result<HashMap<u32, Vec<Tie>>, tokio_postgres::Error> {
+    let mut ties: HashMap<u32, Vec<Tie>> = HashMap::new();
+    for row in rows {
+        let kind = match row.try_get::<_, &str>(1)? {
+            "u" => TieKind::Unique,
+            "f" => TieKind::Refers,
+            _ => TieKind::Check,
+        };
+        let (other, to): (u32, Vec<i16>) = (row.try_get(3)?, row.try_get(4)?);
+        ties.entry(row.try_get(0)?).or_default().push(Tie {
+            kind,
+            columns: row.try_get(2)?,
+            to: to.into_iter().map(|attnum| (other, attnum)).collect(),
+        });
+    }
+    Ok(ties)
 }
 
 fn build(catalog: &mut Catalog, tables: [&[Row]; 6]) -> Result<(), tokio_postgres::Error> {

@@ -27,11 +27,11 @@ pub(super) const TELLING: &[(&str, Place)] = &[
         Place::Predicate,
     ),
     (
-        "select id from patients where ssn = any($1)",
+        "select id from patients where ssn like any($1)",
         Place::Predicate,
     ),
     (
-        "select id from patients where ssn = any('{1,2}')",
+        "select id from patients where ssn > any('{1,2}')",
         Place::Predicate,
     ),
     (
@@ -266,6 +266,11 @@ pub(super) const HARMLESS: &[(&str, u32)] = &[
     ("select id from patients where ssn in ('1', '2', $1)", 3),
     ("select id from patients where (ssn, name) = ('1', 'a')", 2),
     ("select id from patients where ssn = any(array[$1, $2])", 2),
+    ("select id from patients where ssn = any('{1,2,3}')", 3),
+    (
+        "select id from patients where ssn <> all('{1,2}'::text[])",
+        2,
+    ),
     (
         "select id from patients where ssn <> '1' or name is not distinct from 'a'",
         2,
@@ -323,6 +328,40 @@ pub(super) const HARMLESS: &[(&str, u32)] = &[
         0,
     ),
     ("select id from patients where doc ->> 'kind' = 'a'", 0),
+    // What fails by no value, or as it must for every one.
+    (
+        "select upper(ssn), left(ssn, 3), substr(ssn, 2, 4), ssn || '-', md5(ssn), length(name), \
+         split_part(ssn, '-', 2), regexp_replace(ssn, '[0-9]', 'x', 'g'), replace(ssn, '-', ''), \
+         format('%s (%s)', name, city), concat_ws(' ', name, ssn), lpad(ssn, 12, '0') from patients",
+        0,
+    ),
+    (
+        "select born + 1, born - interval '18 years', age(born), extract(year from age(born)), \
+         extract(year from now())::int - extract(year from born)::int, (current_date - born) / 365, \
+         date_trunc('month', born), to_char(born, 'YYYY'), born::text, born::timestamp, \
+         floor((current_date - born) / 365.25)::int from patients",
+        0,
+    ),
+    (
+        "select case when born < '1960-01-01' then 'old' else 'young' end, \
+         case when name is null then 0 else length(name) + 1 end, ssn like '1%', ssn > '5' and \
+         name ~ '^A', case when ssn = '1' then city else ward end \
+         from patients p join visits v on v.patient_id = p.id",
+        0,
+    ),
+    (
+        "select sum(case when ssn like '1%' then 1 else 0 end), max(born) - min(born), \
+         array_agg(name), jsonb_object_agg(id, name), avg(length(name)) + 1 from patients",
+        0,
+    ),
+    (
+        "select id / (id - 1), city::int, to_date(city, 'YYYY'), sqrt(id) from patients",
+        0,
+    ),
+    // Whether a column's value is of a kind.
+    ("select ssn::int from patients", 1),
+    ("select ssn::date, name::numeric from patients", 2),
+    ("select to_timestamp(ssn) from patients", 1),
     ("drop table patients", 0),
     ("select risk_score(id) from visits", 0),
     (

@@ -24,7 +24,7 @@ use super::journal::Intent;
 use super::lineage::Source;
 use super::pipeline::Awaited;
 use super::rulebook::Unknown;
-use super::statements::Statement;
+use super::statements::{Compared, Elements, Statement};
 use super::text::StatementText;
 use super::{Halt, Session, Step};
 
@@ -65,7 +65,7 @@ impl<I: Inspect> Session<I> {
             return Err(Halt::Step(Step::AwaitPeer));
         }
         self.expect_catalog()?;
-        if statement.admitted(self.rules.epoch(), path).is_some() {
+        if statement.admitted(self.rules.epoch(), path, &[]).is_some() {
             return Ok(None);
         }
         match Source::of(statement, 0, path) {
@@ -74,11 +74,12 @@ impl<I: Inspect> Session<I> {
         }
     }
 
-    /// The same for a statement that is to run now.
+    /// The same for a statement that is to run now, with these elements of its parameters.
     pub(super) fn admit_run(
         &mut self,
         statement: &Statement,
         path: &SearchPath,
+        elements: &[Elements],
         now: Timestamp,
     ) -> Result<Option<Refusal>, Halt> {
         if let Some(meter) = &mut self.meter {
@@ -96,7 +97,8 @@ impl<I: Inspect> Session<I> {
         {
             return Ok(Some(policy.deny(Reason::Exhausted(exhausted)).to_refusal()));
         }
-        let own = statement.admitted(self.rules.epoch(), path).unwrap_or(0);
+        let own = statement.admitted(self.rules.epoch(), path, elements);
+        let own = own.unwrap_or(0);
         let prepared = match self.prepared_probes(statement) {
             Ok(probes) => probes,
             Err(denial) => return Ok(Some(denial.to_refusal())),
@@ -185,7 +187,11 @@ impl<I: Inspect> Session<I> {
                 if admission.changes_names {
                     self.begin_change();
                 }
-                statement.set_admitted(self.rules.epoch(), &source.path, admission.probes);
+                let compared = Compared {
+                    values: admission.probes,
+                    lists: admission.lists,
+                };
+                statement.set_admitted(self.rules.epoch(), &source.path, compared);
                 Ok(None)
             }
             Err(denial) => Ok(Some(denial.to_refusal())),

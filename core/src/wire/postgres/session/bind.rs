@@ -20,7 +20,7 @@ use super::admission::Refused;
 use super::client::{check_name, too_many_portals, violation};
 use super::pipeline::Awaited;
 use super::shape::{self, Formats};
-use super::statements::{Portal, Statement};
+use super::statements::{Elements, Portal, Statement};
 use super::{CLIENT, Halt, Session, Step};
 
 const MALFORMED: Violation = Violation {
@@ -42,8 +42,53 @@ enum Expect {
     /// Parameters that are left: each begins with its length.
     Parameters(u16),
     /// Inside of a value: bytes left of it, parameters left after it.
-    Value(usize, u16, Option<TokenStream>),
+    Value(usize, u16, Option<TokenStream>, Count),
     ResultFormats(Option<u16>),
+}
+
+/// How many elements a value has, if it is an array.
+enum Count {
+    /// By its text: commas.
+    Text(usize),
+    /// By its binary form: as much of its head as is there, and how long all of it is.
+    Binary([u8; ARRAY_HEAD_BYTES], usize, usize),
+}
+
+/// Number of dimensions, flags, type of elements, length of the first dimension.
+const ARRAY_HEAD_BYTES: usize = 16;
+
+impl Count {
+    fn feed(&mut self, part: &[u8]) {
+        match self {
+            Count::Text(commas) => *commas += memchr::memchr_iter(b',', part).count(),
+            Count::Binary(head, filled, _) => {
+                let room = head.get_mut(*filled..).unwrap_or_default();
+                let taken = room.len().min(part.len());
+                let (room, part) = (room.get_mut(..taken), part.get(..taken));
+                if let (Some(room), Some(part)) = (room, part) {
+                    room.copy_from_slice(part);
+                }
+                *filled += taken;
+            }
+        }
+    }
+
+    /// At most so many.
+    fn elements(&self) -> u32 {
+        let count = match self {
+            Count::Text(commas) => *commas + 1,
+            Count::Binary(head, ARRAY_HEAD_BYTES, length) => match head {
+                [0, 0, 0, 1, _, _, _, _, _, _, _, _, first @ ..] => {
+                    // The server takes no array of more than its bytes can hold.
+                    (u32::from_be_bytes(*first) as usize).min(*length)
+                }
+                // Each element has a length of four bytes.
+                _ => *length / 4,
+            },
+            Count::Binary(..) => 1,
+        };
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
 }
 
 /// A number of up to four bytes.
@@ -62,6 +107,11 @@ pub(super) struct BindStream {
     pub(super) portal: Vec<u8>,
     pub(super) statement: Vec<u8>,
     binds: Vec<Option<Token>>,
+    /// Of the parameters; of one, of all of them.
+    formats: Vec<Encoding>,
+    /// Parameters read.
+    parameters: u16,
+    elements: Vec<Elements>,
     result_formats: Vec<Encoding>,
     /// By which the names of the statement are looked up.
     path: SearchPath,
@@ -77,6 +127,9 @@ impl BindStream {
             portal: Vec::new(),
             statement: Vec::new(),
             binds: Vec::new(),
+            formats: Vec::new(),
+            parameters: 0,
+            elements: Vec::new(),
             result_formats: Vec::new(),
             path: SearchPath::Unknown,
         }
@@ -115,6 +168,7 @@ impl BindStream {
             self.path,
             Formats::from_codes(&self.result_formats),
             self.binds,
+            self.elements,
         )
     }
 
@@ -129,9 +183,10 @@ impl BindStream {
     fn step<'a>(&mut self, part: &'a [u8], tokens: &TokenKey) -> Result<&'a [u8], Violation> {
         match &mut self.expect {
             Expect::PortalName | Expect::StatementName => self.name(part),
-            Expect::Value(left, _, token) => {
+            Expect::Value(left, _, token, count) => {
                 let (value, rest) = part.split_at((*left).min(part.len()));
                 *left -= value.len();
+                count.feed(value);
                 if let Some(token) = token {
                     token.update(value);
                 }
@@ -194,7 +249,8 @@ impl BindStream {
         self.expect = match self.expect {
             Expect::ParameterFormats(None) => Expect::ParameterFormats(Some(short)),
             Expect::ParameterFormats(Some(left)) => {
-                shape::encoding(short as i16).ok_or(MALFORMED)?;
+                let format = shape::encoding(short as i16).ok_or(MALFORMED)?;
+                self.formats.push(format);
                 Expect::ParameterFormats(Some(left - 1))
             }
             Expect::ParameterCount => Expect::Parameters(short),
@@ -218,6 +274,12 @@ impl BindStream {
         tokens: &TokenKey,
     ) -> Result<Expect, Violation> {
         let recorded = self.binds.len() < RECORDED_VALUES;
+        let format = match self.formats.as_slice() {
+            [all] => Some(all),
+            each => each.get(usize::from(self.parameters)),
+        };
+        let is_binary = matches!(format, Some(Encoding::Binary));
+        self.parameters = self.parameters.saturating_add(1);
         if length == -1 {
             if recorded {
                 self.binds.push(None);
@@ -226,7 +288,11 @@ impl BindStream {
         }
         let length = usize::try_from(length).map_err(|_| MALFORMED)?;
         let token = recorded.then(|| tokens.start());
-        Ok(Expect::Value(length, left - 1, token))
+        let count = match is_binary {
+            true => Count::Binary([0; ARRAY_HEAD_BYTES], 0, length),
+            false => Count::Text(0),
+        };
+        Ok(Expect::Value(length, left - 1, token, count))
     }
 
     /// Steps over counts that are zero and values that are empty.
@@ -241,8 +307,13 @@ impl BindStream {
     }
 
     fn end_value(&mut self) {
-        if let Expect::Value(0, left, token) = &mut self.expect {
+        if let Expect::Value(0, left, token, count) = &mut self.expect {
             let left = *left;
+            let count = count.elements();
+            if count > 1 {
+                let parameter = self.parameters;
+                self.elements.push(Elements { parameter, count });
+            }
             if let Some(token) = token.take() {
                 self.binds.push(Some(token.finish()));
             }
@@ -251,6 +322,51 @@ impl BindStream {
             } else {
                 Expect::Parameters(left)
             };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Elements of the parameters of a Bind that comes in parts of this size.
+    fn elements(formats: &[i16], values: &[&[u8]], part_bytes: usize) -> Vec<(u16, u32)> {
+        let mut body = b"\0s\0".to_vec();
+        body.extend((formats.len() as u16).to_be_bytes());
+        formats.iter().for_each(|it| body.extend(it.to_be_bytes()));
+        body.extend((values.len() as u16).to_be_bytes());
+        for value in values {
+            body.extend((value.len() as u32).to_be_bytes());
+            body.extend(*value);
+        }
+        body.extend([0, 0]);
+        let mut bind = BindStream::new(body.len());
+        for part in body.chunks(part_bytes) {
+            bind.feed(part, &TokenKey::new(&[1; 32])).unwrap();
+        }
+        let found = bind.elements.iter();
+        found.map(|it| (it.parameter, it.count)).collect()
+    }
+
+    #[test]
+    fn elements_of_arrays_are_counted_in_both_forms_however_they_come() {
+        let array = |dimensions: u32, first: u32| {
+            let mut array = Vec::new();
+            for number in [dimensions, 0, 25, first, 1] {
+                array.extend(number.to_be_bytes());
+            }
+            array.extend([0, 0, 0, 1, b'a'].repeat(8));
+            array
+        };
+        let (one, two, liar) = (array(1, 8), array(2, 4), array(1, u32::MAX));
+        for part_bytes in [1, 3, 7, 64, 1_000] {
+            let text = elements(&[], &[b"1", b"{a,b,c}", b"{}"], part_bytes);
+            assert_eq!(text, [(2, 3)]);
+            let mixed = elements(&[0, 1, 1], &[b"{1,2}", &one, b"abcd"], part_bytes);
+            assert_eq!(mixed, [(1, 2), (2, 8)]);
+            let binary = elements(&[1], &[&two, &liar, b"", &one[..12]], part_bytes);
+            assert_eq!(binary, [(1, 15), (2, 60)]);
         }
     }
 }

@@ -220,7 +220,7 @@ impl<I: Inspect> Session<I> {
             // Once: what a probe waits for is not waited for again.
             if self.probe.is_none()
                 && self.head_intent.is_none()
-                && let Some(refusal) = self.admit_run(&statement, &statement.path, now)?
+                && let Some(refusal) = self.admit_run(&statement, &statement.path, &[], now)?
             {
                 self.head_statement = None;
                 self.forget_unnamed();
@@ -422,7 +422,7 @@ impl<I: Inspect> Session<I> {
         let path = portal.path.or(&self.path_for(&statement.text));
         // What its names stand for may have changed since it was parsed.
         if self.head_intent.is_none()
-            && let Some(refusal) = self.admit_run(&statement, &path, now)?
+            && let Some(refusal) = self.admit_run(&statement, &path, &portal.elements, now)?
         {
             let refused = Refused {
                 header,

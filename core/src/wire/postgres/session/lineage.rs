@@ -166,8 +166,8 @@ impl<I: Inspect> Session<I> {
         self.handles.0.clear();
     }
 
-    /// A Parse or a Bind is complete. It may have given a name that SQL knows, too, and planning
-    /// runs functions.
+    /// A Parse or a Bind is complete. It has given a name that SQL knows, too, and planning runs
+    /// functions.
     pub(super) fn note_names(&mut self) {
         if self.handles.0.is_empty() {
             return;
@@ -176,11 +176,16 @@ impl<I: Inspect> Session<I> {
             Some(Awaited::Parse {
                 undo: Some(Undo::Statement(name, _)),
                 ..
-            }) => (name, None),
+            }) => {
+                // SQL has another name for it now; one that is no text SQL has none for.
+                let name = std::str::from_utf8(name).unwrap_or_default();
+                self.handles.0.remove(&Handle::Prepared(name.into()));
+                return;
+            }
             Some(Awaited::Bind {
                 undo: Some(Undo::Portal(name, _)),
                 portal,
-            }) => (name, Some(Rc::clone(&portal.statement))),
+            }) => (name, Rc::clone(&portal.statement)),
             _ => return,
         };
         let catalog = self.rules.catalog();
@@ -189,7 +194,7 @@ impl<I: Inspect> Session<I> {
             let seen = |analysis: &Analysis| !analysis.effects.may_run_unseen(catalog);
             self.rules.look_up(&source, seen)
         };
-        if !name.is_empty() || planned.is_some_and(|it| is_seen(it) != Some(true)) {
+        if !name.is_empty() || is_seen(planned) != Some(true) {
             self.forget_handles();
         }
     }
@@ -198,12 +203,14 @@ impl<I: Inspect> Session<I> {
     /// it may have declared anew without saying so.
     pub(super) fn note_handles(&mut self, tag: &[u8]) {
         // What the protocol has named may be another's from now on.
-        self.mixes_names |= matches!(tag, b"PREPARE" | b"DECLARE CURSOR" | b"DO" | b"CALL");
-        let gives = matches!(tag, b"DECLARE CURSOR" | b"PREPARE");
+        self.mixes_names |= matches!(tag, b"DECLARE CURSOR" | b"DO" | b"CALL");
+        let prepares = tag == b"PREPARE";
+        let gives = prepares || tag == b"DECLARE CURSOR";
         if self.handles.0.is_empty() && !gives {
             return;
         }
         let Some(source) = self.answered().filter(|_| self.rules.needs_lineage()) else {
+            self.mixes_names |= prepares;
             return self.handles.0.clear();
         };
         let catalog = self.rules.catalog();
@@ -211,7 +218,16 @@ impl<I: Inspect> Session<I> {
             let is_seen = !analysis.effects.may_run_unseen(catalog);
             is_seen.then(|| (analysis.effects.class, analysis.lineage.handle.clone()))
         });
-        match seen.flatten() {
+        let seen = seen.flatten();
+        // Unless the name is one that the protocol has not given.
+        let is_apart = match &seen {
+            Some((Class::Prepare, Some(Handle::Prepared(name)))) => {
+                self.names.statement(name.as_bytes()).is_none()
+            }
+            _ => false,
+        };
+        self.mixes_names |= prepares && !is_apart;
+        match seen {
             Some((Class::Declare | Class::Prepare, Some(handle))) => {
                 self.handles.give(handle, source);
             }

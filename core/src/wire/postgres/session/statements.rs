@@ -95,7 +95,7 @@ pub(super) struct Statement {
     has_own_types: Cell<bool>,
     /// The policy and the catalog by which it may run, by their epoch, with the path, and the
     /// values that columns under rules are compared with each time.
-    admitted: RefCell<Option<(u64, SearchPath, u32)>>,
+    admitted: RefCell<Option<(u64, SearchPath, Compared)>>,
     /// What its rows looked like the last time, and what was learnt of them. Never what they
     /// look like now: the server plans again as it sees fit.
     shape: RefCell<Option<Rc<RowShape>>>,
@@ -104,6 +104,33 @@ pub(super) struct Statement {
     /// Columns of each COPY of the text, once its probe is answered.
     copy_shapes: RefCell<Vec<Option<Rc<RowShape>>>>,
     size: Size,
+}
+
+/// How many elements a parameter has at most, if it is an array and that is more than one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Elements {
+    /// From 1.
+    pub(super) parameter: u16,
+    pub(super) count: u32,
+}
+
+/// What a statement compares columns under rules with each time that it runs.
+#[derive(Default)]
+pub(super) struct Compared {
+    pub(super) values: u32,
+    /// Parameters whose elements each count.
+    pub(super) lists: Vec<u16>,
+}
+
+impl Compared {
+    fn values(&self, elements: &[Elements]) -> u32 {
+        let count = |number: &u16| {
+            let found = elements.iter().find(|it| it.parameter == *number);
+            found.map_or(1, |it| it.count)
+        };
+        let lists = self.lists.iter().map(count);
+        lists.fold(self.values, u32::saturating_add)
+    }
 }
 
 impl Statement {
@@ -150,14 +177,22 @@ impl Statement {
     }
 
     /// It may run by this path while this epoch lasts, and compares so many values each time.
-    pub(super) fn set_admitted(&self, epoch: u64, path: &SearchPath, probes: u32) {
-        self.admitted.replace(Some((epoch, path.clone(), probes)));
+    pub(super) fn set_admitted(&self, epoch: u64, path: &SearchPath, compared: Compared) {
+        self.admitted.replace(Some((epoch, path.clone(), compared)));
     }
 
-    /// The values that it compares, if it may run by this path at this epoch.
-    pub(super) fn admitted(&self, epoch: u64, path: &SearchPath) -> Option<u32> {
+    /// The values that it compares, if it may run by this path at this epoch, with these elements
+    /// of its parameters.
+    pub(super) fn admitted(
+        &self,
+        epoch: u64,
+        path: &SearchPath,
+        elements: &[Elements],
+    ) -> Option<u32> {
         match &*self.admitted.borrow() {
-            Some((at, by, probes)) if *at == epoch && by == path => Some(*probes),
+            Some((at, by, compared)) if *at == epoch && by == path => {
+                Some(compared.values(elements))
+            }
             _ => None,
         }
     }
@@ -225,6 +260,8 @@ pub(super) struct Portal {
     formats: RefCell<Formats>,
     /// Tokens of its bind values.
     pub(super) binds: Vec<Option<Token>>,
+    /// Of its bind values that may be arrays.
+    pub(super) elements: Vec<Elements>,
     described: RefCell<Described>,
     /// Epoch at which it was described, see [`Portal::is_described`].
     described_at: Cell<u64>,
@@ -239,14 +276,18 @@ impl Portal {
         path: SearchPath,
         formats: Formats,
         binds: Vec<Option<Token>>,
+        elements: Vec<Elements>,
     ) -> Rc<Self> {
-        let bytes = binds.len() * size_of::<Option<Token>>() + formats.state_bytes();
+        let bytes = binds.len() * size_of::<Option<Token>>()
+            + elements.len() * size_of::<Elements>()
+            + formats.state_bytes();
         Rc::new(Self {
             size: Size::new(bytes),
             statement,
             path,
             formats: RefCell::new(formats),
             binds,
+            elements,
             described: RefCell::new(Described::Unknown),
             described_at: Cell::new(0),
             first: RefCell::new(None),
@@ -258,7 +299,7 @@ impl Portal {
         let text = StatementText::out_of_sight("<cursor declared in SQL>");
         let path = SearchPath::Unknown;
         let statement = Statement::new(text, path.clone());
-        Self::new(statement, path, Formats::TEXT, Vec::new())
+        Self::new(statement, path, Formats::TEXT, Vec::new(), Vec::new())
     }
 
     /// Takes the answer to a Describe of this portal.
