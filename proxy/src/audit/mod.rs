@@ -10,7 +10,7 @@
 //! exits with an error.
 //!
 //! * [`segment`]: the bytes.
-//! * [`medium`]: the file operations, through io_uring or not, and with faults in tests.
+//! * [`medium`]: the file operations, through io_uring or not; `disk`: where tests make them fail.
 //! * [`log`]: stages frames and commits groups.
 //! * [`writer`]: the loop between the data threads' queue and the log.
 //! * [`recover`]: what is done to a log before it is appended to.
@@ -28,6 +28,7 @@
 
 pub mod configurations;
 pub mod custodian;
+mod disk;
 pub mod expired;
 pub mod export;
 pub mod key;
