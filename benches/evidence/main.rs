@@ -124,9 +124,10 @@ fn durable(is_short: bool) -> Result<String, String> {
         }
     }
     let mut table = format!(
-        "\n## Durable records, {CLIENTS} clients\n\n{rounds} rounds of {length} s each, interleaved; \
-         median (lowest to highest). A client appends the OUTCOME of its last statement and the \
-         INTENT of the next, and waits until both are on disk. All records were read back.\n\n\
+        "\n## Durable records, {CLIENTS} clients\n\n{rounds} rounds of {length} s each, \
+         interleaved; median (lowest to highest). A client appends the OUTCOME of its last \
+         statement and the INTENT of the next, and waits until both are on disk. All records \
+         were read back.\n\n\
          | | records a second | p50 of a wait, ms | p99 of a wait, ms | records |\n\
          |---|---|---|---|---|\n"
     );

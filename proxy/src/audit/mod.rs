@@ -18,7 +18,8 @@
 //! * [`store`]: checkpoint and tiles as files.
 //! * [`rebuild`]: the tree of a log, held against its last checkpoint at a start.
 //! * [`read`]: reads the records back; [`verify`]: verifies them all; [`prove`]: proves one.
-//! * [`witness`]: cosigns other logs' checkpoints.
+//! * [`index`]: finds records without reading them all.
+//! * [`witness`]: cosigns other logs' checkpoints, and has this log's cosigned.
 //! * [`export`]: rows out of the records. [`pack`]: all that an auditor needs of a period.
 //! * [`configurations`]: keeps their texts. [`subject`]: what is known of a person, of an identity.
 //! * [`ship`]: sends records to other systems.
@@ -31,6 +32,7 @@ pub mod custodian;
 mod disk;
 pub mod expired;
 pub mod export;
+pub mod index;
 pub mod key;
 pub mod log;
 pub mod medium;

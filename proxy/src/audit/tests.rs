@@ -19,6 +19,7 @@ use super::segment::{self, HEADER_BYTES, Place};
 
 mod evidence;
 mod faults;
+mod index;
 mod retention;
 mod runs;
 mod ship;
