@@ -10,6 +10,7 @@
 #   make fuzz         every fuzz target for FUZZ_SECONDS (default 60)
 #   make generative   random statements over canaries, GENERATED of them (default 50000)
 #   make soak         a mixed load for SOAK_SECONDS (default 600), memory and descriptors watched
+#   make crash        kill -9 of the gateway under load, KILLS of them (default 1000)
 #   make lint         format, clippy, cargo-deny
 #   make doc          the API documentation, warnings are errors
 
@@ -18,15 +19,16 @@ SHELL := /bin/bash
 CARGO ?= cargo
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
+KILLS ?= 1000
 GENERATED ?= 50000
 export CARGO_TERM_COLOR ?= auto
 # Where rustup puts cargo, for a shell that has not heard of it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test conformance leak-suite bench fuzz generative soak lint doc
+.PHONY: help demo test conformance leak-suite bench fuzz generative soak crash lint doc
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,14p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,15p'
 
 demo:
 	.ci/tools compiler
@@ -65,6 +67,10 @@ generative:
 soak:
 	.ci/tools compiler drivers
 	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --release --locked -p velum-proxy --test soak -- --nocapture
+
+crash:
+	.ci/tools compiler
+	VELUM_KILLS=$(KILLS) $(CARGO) test --locked -p velum-proxy --test crash -- --nocapture
 
 lint:
 	.ci/tools compiler

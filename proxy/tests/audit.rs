@@ -77,7 +77,11 @@ fn a_witness_cosigns_what_has_grown() {
     assert_eq!(house.run_with(&witness, &first).0, 2, "its key has no name");
     let name = ["witness", "--state", "w", "--name", "witness.example/w1"];
     let (_, witness_key, _) = house.run(&[&name[..], &["--key"]].concat());
-    let (status, line, error) = house.run_with(&witness, &first);
+    let (status, _, error) = house.run_with(&witness, &first);
+    assert_eq!(status, 1, "it has not been told that the log is new");
+    assert!(error.contains("--first"), "{error}");
+    let begin = [&witness[..], &["--first"]].concat();
+    let (status, line, error) = house.run_with(&begin, &first);
     assert_eq!(status, 0, "{error}");
     assert!(line.starts_with("— witness.example/w1 "), "{line}");
     assert!(house.serve_and_stop(&[]), "{}", house.log());

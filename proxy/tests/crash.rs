@@ -17,25 +17,38 @@ use support::client::{Client, Login};
 use support::clinic;
 use support::gateway::{Driver, Gateway, Setup};
 
-const ROUNDS: u64 = 8;
+/// Kills of one driver, if `VELUM_KILLS` does not say how many of all: 26 on both.
+const ROUNDS: u64 = 13;
 const CLIENTS: u64 = 6;
+/// The load before a kill, with what the clients need to log in.
+const LOAD_MS: std::ops::Range<u64> = 60..560;
+/// The log is verified after so many kills, and at the end.
+const VERIFIED: u64 = 50;
 
 fn main() -> ExitCode {
     let bed = Bed::shared();
+    let drivers = Driver::under_test();
+    let kills = std::env::var("VELUM_KILLS").map(|kills| kills.parse::<u64>());
+    let rounds = match kills {
+        Ok(kills) => kills
+            .expect("a number in VELUM_KILLS")
+            .div_ceil(drivers.len() as u64),
+        Err(_) => ROUNDS,
+    };
     let trial = |driver: &Driver| {
         let (bed, driver) = (Arc::clone(&bed), *driver);
         Trial::test(
             format!("{driver}::no_result_and_no_write_without_its_intent"),
             move || {
-                killed_again_and_again(&bed, driver);
+                killed_again_and_again(&bed, driver, rounds);
                 Ok(())
             },
         )
     };
-    support::run(Driver::under_test().iter().map(trial).collect())
+    support::run(drivers.iter().map(trial).collect())
 }
 
-fn killed_again_and_again(bed: &Bed, driver: Driver) {
+fn killed_again_and_again(bed: &Bed, driver: Driver, rounds: u64) {
     let table = format!("marks_{driver}");
     let create = format!(
         "SET ROLE {}; CREATE TABLE clinic.{table} (mark text)",
@@ -48,8 +61,13 @@ fn killed_again_and_again(bed: &Bed, driver: Driver) {
     let mut random = Random::new();
     eprintln!("{driver}: seed {}", random.0);
     let mut answered = BTreeSet::new();
-    for round in 0..ROUNDS {
-        answered.extend(one_round(&mut gateway, &table, round, random.below(700)));
+    for round in 0..rounds {
+        let after_ms = LOAD_MS.start + random.below(LOAD_MS.end - LOAD_MS.start);
+        answered.extend(one_round(&mut gateway, &table, round, after_ms));
+        if (round + 1) % VERIFIED == 0 {
+            eprintln!("{driver}: {} kills, {} answers", round + 1, answered.len());
+            verified(&gateway, &["--allow-unsigned"]);
+        }
     }
     // What the database had received when its client was lost may still be running.
     thread::sleep(Duration::from_millis(500));
@@ -72,9 +90,7 @@ fn killed_again_and_again(bed: &Bed, driver: Driver) {
 
     gateway.restart();
     assert!(gateway.stop(), "a clean stop\n{}", gateway.log());
-    let key = gateway.audit_key();
-    let verified = gateway.audit(&["verify", "--key", &key]);
-    assert!(verified.starts_with("verified: "), "{verified}");
+    verified(&gateway, &[]);
     let log = gateway.audit(&["show", "--json"]);
     let records = records(&log);
     let intents: BTreeSet<&str> = records
@@ -94,6 +110,20 @@ fn killed_again_and_again(bed: &Bed, driver: Driver) {
         );
     }
     every_intent_has_an_end(&records);
+    eprintln!(
+        "{driver}: {rounds} kills, {} records, {} statements, {} answers, {} writes",
+        records.len(),
+        intents.len(),
+        answered.len(),
+        written.len()
+    );
+}
+
+fn verified(gateway: &Gateway, more: &[&str]) {
+    let key = gateway.audit_key();
+    let verify = [&["verify", "--key", &key], more].concat();
+    let verified = gateway.audit(&verify);
+    assert!(verified.starts_with("verified: "), "{verified}");
 }
 
 /// Starts the gateway again, lets clients work, and kills it after `after_ms`. Returns the marks
@@ -108,7 +138,7 @@ fn one_round(gateway: &mut Gateway, table: &str, round: u64, after_ms: u64) -> V
             thread::spawn(move || load(&login, &stop, &table, round, number))
         })
         .collect();
-    thread::sleep(Duration::from_millis(300 + after_ms));
+    thread::sleep(Duration::from_millis(after_ms));
     gateway.kill();
     stop.store(true, Ordering::Relaxed);
     clients
@@ -217,7 +247,7 @@ fn every_intent_has_an_end(records: &[Seen]) {
     let (intents, outcomes, unknown) = (of("intent"), of("outcome"), of("outcome_unknown"));
     assert!(
         !unknown.is_empty(),
-        "eight kills under load left no statement open"
+        "no kill under load left a statement open"
     );
     for statement in intents {
         let ended = outcomes.contains(statement) || unknown.contains(statement);

@@ -2,7 +2,7 @@
 //!
 //! * [`record`]: the records; [`custody`]: those about the log itself.
 //! * [`encode`]: their canonical bytes, `Record::encode` and `Record::decode`; as JSON lines with
-//!   `Record::to_json`.
+//!   `Record::to_json`; [`skim`]: the commonest read without a copy.
 //! * [`token`]: keyed tokens that stand for literals and bind values.
 //! * [`tree`]: the log of them as a Merkle tree: tiles, checkpoints, proofs, witnesses.
 
@@ -10,5 +10,6 @@ pub mod custody;
 pub mod encode;
 mod json;
 pub mod record;
+pub mod skim;
 pub mod token;
 pub mod tree;

@@ -19,6 +19,7 @@ use super::principal::{Principal, Role};
 use super::problem::Problem;
 use crate::audit::ship::cursor;
 use crate::audit::store;
+use crate::audit::witness::ask;
 use crate::config::Config;
 use crate::planes::Shared;
 
@@ -96,6 +97,8 @@ impl Collector for Figures {
 struct Shipped {
     /// Destination, and the last record that it has taken.
     taken: Vec<(String, u64)>,
+    /// Witness, and the records that it has cosigned.
+    witnessed: Vec<(String, u64)>,
     /// Records that the log's checkpoint covers.
     signed: u64,
 }
@@ -110,8 +113,14 @@ impl Shipped {
         });
         let checkpoint = store::read_checkpoint(&config.audit.directory);
         let signed = checkpoint.ok().flatten().and_then(|it| store::size_of(&it));
+        let witnesses = config.witnesses.iter().map(|witness| {
+            let kept = store::read_note(&ask::file(&config.audit.directory, &witness.name));
+            let records = kept.ok().and_then(|it| store::size_of(&it));
+            (witness.name.clone(), records.unwrap_or(0))
+        });
         Self {
             taken: taken.collect(),
+            witnessed: witnesses.collect(),
             signed: signed.unwrap_or(0),
         }
     }
@@ -123,15 +132,30 @@ impl Collector for Shipped {
         let help = "Audit records that are signed";
         let metric = encoder.encode_descriptor("audit_signed", help, None, gauge.metric_type())?;
         gauge.encode(metric)?;
-        if self.taken.is_empty() {
-            return Ok(());
-        }
-        let help = "The last audit record that a destination has taken";
-        let kind = gauge.metric_type();
-        let mut family = encoder.encode_descriptor("audit_shipped", help, None, kind)?;
-        for (name, sequence) in &self.taken {
-            let labels = [("to", name.as_str())];
-            ConstGauge::new(*sequence).encode(family.encode_family(&labels)?)?;
+        let families = [
+            (
+                "audit_shipped",
+                "The last audit record that a destination has taken",
+                "to",
+                &self.taken,
+            ),
+            (
+                "audit_witnessed",
+                "Audit records that a witness has cosigned",
+                "by",
+                &self.witnessed,
+            ),
+        ];
+        for (name, help, label, values) in families {
+            if values.is_empty() {
+                continue;
+            }
+            let kind = gauge.metric_type();
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for (name, value) in values {
+                let labels = [(label, name.as_str())];
+                ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
+            }
         }
         Ok(())
     }

@@ -3,12 +3,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::segment;
+pub(crate) use super::disk::sync_directory;
+use super::{disk, segment};
 
 /// Makes, writes and syncs segments. A log holds one file at a time.
 #[allow(
@@ -69,17 +70,17 @@ impl Medium for PlainDisk {
     }
 
     async fn write_at(&self, file: &Made, bytes: Vec<u8>, at: u64) -> (io::Result<usize>, Vec<u8>) {
-        (file.file.write_at(&bytes, at), bytes)
+        (disk::write_at(&file.file, &bytes, at), bytes)
     }
 
     async fn sync(&self, file: &Made) -> io::Result<()> {
-        file.file.sync_data()?;
+        disk::sync_data(&file.file)?;
         file.check()
     }
 
     async fn finish(&self, file: Made, bytes: u64) -> io::Result<()> {
-        file.file.set_len(bytes)?;
-        file.file.sync_all()
+        disk::set_len(&file.file, bytes)?;
+        disk::sync_all(&file.file)
     }
 }
 
@@ -162,6 +163,7 @@ impl Made {
 /// Once in a segment's life, so it may block.
 fn create_segment(directory: &Path, sequence: u64, bytes: u64, flags: OFlags) -> io::Result<Made> {
     let path = directory.join(segment::file_name(sequence));
+    disk::name()?;
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -169,8 +171,8 @@ fn create_segment(directory: &Path, sequence: u64, bytes: u64, flags: OFlags) ->
         .mode(0o600)
         .open(path)?;
     preallocate(&file, bytes)?;
-    file.write_all_at(&segment::header(sequence), 0)?;
-    file.sync_all()?;
+    disk::write_all_at(&file, &segment::header(sequence), 0)?;
+    disk::sync_all(&file)?;
     sync_directory(directory)?;
     let size_bytes = file.metadata()?.len();
     Ok(Made { file, size_bytes })
@@ -178,14 +180,10 @@ fn create_segment(directory: &Path, sequence: u64, bytes: u64, flags: OFlags) ->
 
 /// Takes the space now, so that a full disk shows before anything was promised.
 fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
+    disk::name()?;
     match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
         // A file system that cannot: writes take the space as they come.
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
         other => Ok(other?),
     }
-}
-
-/// Puts the names of a directory on disk.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }

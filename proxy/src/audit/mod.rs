@@ -10,7 +10,7 @@
 //! exits with an error.
 //!
 //! * [`segment`]: the bytes.
-//! * [`medium`]: the file operations, through io_uring or not, and with faults in tests.
+//! * [`medium`]: the file operations, through io_uring or not; `disk`: where tests make them fail.
 //! * [`log`]: stages frames and commits groups.
 //! * [`writer`]: the loop between the data threads' queue and the log.
 //! * [`recover`]: what is done to a log before it is appended to.
@@ -18,7 +18,8 @@
 //! * [`store`]: checkpoint and tiles as files.
 //! * [`rebuild`]: the tree of a log, held against its last checkpoint at a start.
 //! * [`read`]: reads the records back; [`verify`]: verifies them all; [`prove`]: proves one.
-//! * [`witness`]: cosigns other logs' checkpoints.
+//! * [`index`]: finds records without reading them all.
+//! * [`witness`]: cosigns other logs' checkpoints, and has this log's cosigned.
 //! * [`export`]: rows out of the records. [`pack`]: all that an auditor needs of a period.
 //! * [`configurations`]: keeps their texts. [`subject`]: what is known of a person, of an identity.
 //! * [`ship`]: sends records to other systems.
@@ -28,8 +29,10 @@
 
 pub mod configurations;
 pub mod custodian;
+mod disk;
 pub mod expired;
 pub mod export;
+pub mod index;
 pub mod key;
 pub mod log;
 pub mod medium;

@@ -189,6 +189,28 @@ pub fn consistency(directory: &Path, older: Option<&[u8]>) -> Result<Consistency
     })
 }
 
+/// Proves that the log has grown to its newest checkpoint from its own first `old` records, of
+/// which no checkpoint is at hand.
+///
+/// # Errors
+/// As [`consistency`].
+pub fn growth(directory: &Path, old: u64) -> Result<ConsistencyProof, ProveError> {
+    let (text, Checkpoint { size, root, .. }) = checkpoint(directory)?;
+    if old > size {
+        return Err(ProveError::Older { old, signed: size });
+    }
+    let mut tiles = Tiles::new(directory);
+    let mut subtree = |height, at| tiles.subtree(height, at, size);
+    let old_root = proof::root(old, &mut subtree).map_err(ProveError::Tile)?;
+    let path = proof::consistency(old, size, subtree).map_err(ProveError::Tile)?;
+    proof::verify_consistency((old, old_root), (size, root), &path)?;
+    Ok(ConsistencyProof {
+        old,
+        path,
+        checkpoint: text,
+    })
+}
+
 /// The newest checkpoint: its text, and what it says. Who reads the proof verifies it.
 fn checkpoint(directory: &Path) -> Result<(String, Checkpoint), ProveError> {
     let path = directory.join(store::CHECKPOINT);

@@ -1,7 +1,7 @@
 //! Reads a log back: segments in order, frames in order.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use velum_core::audit::record::Record;
@@ -66,6 +66,16 @@ pub fn segments(directory: &Path) -> Result<Vec<(u64, PathBuf)>, ReadError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// The bytes of a segment, in a buffer that was used before.
+pub(super) fn segment_into(path: &Path, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+    bytes.clear();
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_to_end(bytes));
+    read.map(drop).map_err(|error| ReadError::Io {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// The bytes of a segment.

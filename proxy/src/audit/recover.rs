@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use velum_core::audit::record::{Body, Record, SessionId};
+use velum_core::audit::skim::{Skimmed, skim};
 use velum_core::time::Timestamp;
 
 use super::expired::{self, Gone};
@@ -39,6 +40,9 @@ pub const STOPPED: &str = "stopped";
 pub struct Recovered {
     /// Sequence of the next record.
     pub next_sequence: u64,
+    /// Records before this one were not read, if they are more than a GiB of segments away: of them
+    /// the tiles were held against the signed checkpoint.
+    pub read_from: u64,
     /// Records to write first: one for each INTENT of the last run without an end.
     pub unknown: Vec<Record>,
     /// What was cut off.
@@ -116,6 +120,29 @@ struct Story {
 }
 
 impl Story {
+    /// A statement's beginning or end.
+    fn skimmed(&mut self, sequence: u64, skimmed: &Skimmed<'_>) {
+        let head = &skimmed.head;
+        let key = (head.session, skimmed.statement);
+        if skimmed.is_intent {
+            let (identity, resource) = (head.identity.into(), head.resource.into());
+            let intent = Intent {
+                sequence,
+                identity,
+                resource,
+            };
+            self.open.insert(key, intent);
+        } else {
+            self.ends(key);
+        }
+    }
+
+    fn ends(&mut self, key: Key) {
+        if self.open.remove(&key).is_none() && !self.started {
+            self.ended.push(key);
+        }
+    }
+
     fn tell(&mut self, sequence: u64, record: Record) {
         let key = |statement: u64| (record.session, statement);
         match &record.body {
@@ -134,10 +161,7 @@ impl Story {
                 );
             }
             Body::Outcome { statement, .. } | Body::OutcomeUnknown { statement } => {
-                let key = key(*statement);
-                if self.open.remove(&key).is_none() && !self.started {
-                    self.ended.push(key);
-                }
+                self.ends(key(*statement));
             }
             Body::Gateway { event } if event == STARTED => {
                 self.open.clear();
@@ -191,8 +215,10 @@ pub fn recover(directory: &Path, now: Timestamp, trust: &Trust) -> Result<Recove
             resource: intent.resource,
             body: Body::OutcomeUnknown { statement },
         });
+    let read_from = segments.get(verified_from).map_or(1, |(first, _)| *first);
     Ok(Recovered {
         next_sequence,
+        read_from,
         unknown: unknown.collect(),
         torn,
         tree,
@@ -359,9 +385,14 @@ fn verify(
         match segment::place(bytes, at) {
             Place::End => return Ok((at, sequence)),
             Place::Frame(frame) if frame.sequence == sequence => {
-                let record = Record::decode(frame.payload)
-                    .map_err(|_| damaged(at, "a record that this version can read"))?;
-                story.tell(sequence, record);
+                match skim(frame.payload) {
+                    Some(skimmed) => story.skimmed(sequence, &skimmed),
+                    None => {
+                        let record = Record::decode(frame.payload)
+                            .map_err(|_| damaged(at, "a record that this version can read"))?;
+                        story.tell(sequence, record);
+                    }
+                }
                 at = frame.end;
                 sequence += 1;
             }

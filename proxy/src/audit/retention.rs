@@ -360,5 +360,8 @@ pub fn delete(directory: &Path, gone: &Gone) -> io::Result<usize> {
         }
     }
     super::medium::sync_directory(directory)?;
+    // What an index knows of them goes with them.
+    let left = read::segments(directory).map_err(io::Error::other)?;
+    super::index::forget(directory, &left);
     Ok(deleted)
 }

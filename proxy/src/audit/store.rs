@@ -5,14 +5,14 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use velum_core::audit::tree::{Checkpoint, Hash, Note, Tile, tile};
 use velum_core::limits::NOTE_BYTES;
 
-use super::medium::sync_directory;
+use super::disk::{self, sync_directory};
 use super::signing::Signers;
 
 /// The newest checkpoint.
@@ -63,11 +63,13 @@ pub(super) fn replace(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()>
     let parent = path.parent().unwrap_or(Path::new("."));
     make(parent)?;
     // A temporary file can be read and written by its owner only.
-    let mut file = tempfile::NamedTempFile::new_in(parent)?;
-    file.write_all(bytes)?;
+    disk::name()?;
+    let file = tempfile::NamedTempFile::new_in(parent)?;
+    disk::write_all_at(file.as_file(), bytes, 0)?;
     if synced {
-        file.as_file().sync_all()?;
+        disk::sync_all(file.as_file())?;
     }
+    disk::name()?;
     file.persist(path).map_err(|error| error.error)?;
     match synced {
         true => sync_directory(parent),

@@ -18,6 +18,8 @@ use super::recover::{self, RecoverError};
 use super::segment::{self, HEADER_BYTES, Place};
 
 mod evidence;
+mod faults;
+mod index;
 mod retention;
 mod runs;
 mod ship;

@@ -5,8 +5,13 @@
 //! DIR/<SHA-256 of origin>/checkpoint   what was cosigned last, with log's and witness' signature
 //! ```
 //!
+//! [`serve`] is the same over HTTP; [`ask`] is a gateway's side of that.
+//!
 //! One process at a time judges, writes down and answers, so that no older state can follow a
 //! newer one.
+
+pub mod ask;
+pub mod serve;
 
 use std::fmt;
 use std::fs::File;
@@ -34,6 +39,9 @@ pub enum WitnessError {
     Refused(Refused),
     /// A file cannot be read or written.
     Io(PathBuf, io::Error),
+    /// Nothing is kept of this log, and nobody has said that it is new: a witness that has lost
+    /// what it kept must not begin anew by itself.
+    Unseen(String),
     /// What the witness has kept is not what it wrote.
     State(PathBuf, String),
 }
@@ -42,6 +50,11 @@ impl fmt::Display for WitnessError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WitnessError::Refused(refused) => write!(f, "not cosigned: {refused}"),
+            WitnessError::Unseen(origin) => write!(
+                f,
+                "not cosigned: nothing is kept here of {origin}. If this witness has never seen \
+                 that log, say so by --first; if it has, its state was lost: restore it"
+            ),
             WitnessError::Io(path, error) => write!(f, "{}: {error}", path.display()),
             WitnessError::State(path, what) => write!(f, "{}: {what}", path.display()),
         }
@@ -54,6 +67,8 @@ impl std::error::Error for WitnessError {}
 pub struct Witness {
     directory: PathBuf,
     signer: NoteSigner,
+    /// Logs of which nothing is kept are new.
+    begins: bool,
     /// Held as long as it is open.
     _lock: File,
 }
@@ -80,8 +95,14 @@ impl Witness {
         Ok(Self {
             directory: directory.to_owned(),
             signer,
+            begins: false,
             _lock: lock,
         })
+    }
+
+    /// Logs of which nothing is kept have never been seen here, and are cosigned from now on.
+    pub fn begin(&mut self) {
+        self.begins = true;
     }
 
     /// The key that others verify by.
@@ -101,11 +122,16 @@ impl Witness {
         time_s: u64,
     ) -> Result<String, WitnessError> {
         let mut damaged = None;
-        let signed = judge(request, logs, |origin| {
-            self.last(origin).unwrap_or_else(|error| {
+        let signed = judge(request, logs, |origin| match self.last(origin) {
+            Ok(None) if !self.begins => {
+                damaged = Some(WitnessError::Unseen(origin.to_owned()));
+                None
+            }
+            Ok(last) => last,
+            Err(error) => {
                 damaged = Some(error);
                 None
-            })
+            }
         });
         if let Some(error) = damaged {
             return Err(error);

@@ -44,6 +44,7 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+mod witness;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -186,6 +187,7 @@ fn build<'t>(
     let retention = retention::retention(root.section("retention").as_ref());
     let destinations = collect(&root, "ship", ship::destination);
     let buckets = collect(&root, "archive", archive::bucket);
+    let witnesses = collect(&root, "witness", witness::witness);
     let recordings = recordings::recordings(root.section("recordings").as_ref());
     root.finish();
 
@@ -197,6 +199,7 @@ fn build<'t>(
         resources: &resources,
         policies: &policies,
     };
+    cross::unique(&root, "witness", &witnesses, |it| it.name.clone());
     cross::check(&root, &sections);
     login::check(&root, &issuers);
     saml::check(&root, &saml);
@@ -224,6 +227,7 @@ fn build<'t>(
         retention,
         ship: values(destinations),
         archive: values(buckets),
+        witnesses: values(witnesses),
         recordings,
         notify: values(notify),
     })

@@ -22,6 +22,7 @@ use crate::audit::medium::{Medium, PlainDisk, RingDisk};
 use crate::audit::publisher::Publisher;
 use crate::audit::recover::{Recovered, STARTED, STOPPED};
 use crate::audit::ship::{Destination, Shipping};
+use crate::audit::witness::ask::Asking;
 use crate::audit::writer::{Command, Writer};
 use crate::config::model::{self, Audit};
 use crate::config::{Config, Secret};
@@ -137,6 +138,7 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
     announce(&config, &shared, &plane);
     let _starter_is_gone = ready.send(Ok(plane.addresses().to_vec()));
     let _shipping = ship(&config);
+    let _asking = ask_witnesses(&config);
     let joined = joined(plane);
     let notes = custody(&config, &commands);
     let control = Control {
@@ -161,6 +163,7 @@ async fn control<M: Medium + 'static>(parts: Parts, medium: M) -> Ended {
 fn first_records(config: &Config, signing_key: Body, log: Recovered) -> (Vec<Record>, u64, File) {
     let Recovered {
         next_sequence,
+        read_from,
         unknown,
         torn,
         tree,
@@ -173,6 +176,15 @@ fn first_records(config: &Config, signing_key: Body, log: Recovered) -> (Vec<Rec
             &[("segment", Field::Path(&torn.path)), ("offset", offset)],
         );
     }
+    // What was not read is for `velum audit verify`: it is said, so that nobody takes it for read.
+    let fields = [
+        (
+            "records",
+            Field::Number(next_sequence - read_from.min(next_sequence)),
+        ),
+        ("not_read", Field::Number(read_from - 1)),
+    ];
+    observe::event("audit-log-read", &fields);
     let mut first = unknown;
     if !first.is_empty() {
         let statements = Field::Number(first.len() as u64);
@@ -210,6 +222,13 @@ fn ship(config: &Config) -> Option<Shipping> {
     );
     shipping
         .map_err(|error| observe::event("not-shipped", &[("cause", Field::Cause(&error))]))
+        .ok()
+}
+
+/// Has the log cosigned where the configuration says, until it is dropped. No session waits for it.
+fn ask_witnesses(config: &Config) -> Option<Asking> {
+    Asking::start(&config.audit.directory, &config.witnesses)
+        .map_err(|error| observe::event("witness-failed", &[("cause", Field::Cause(&error))]))
         .ok()
 }
 

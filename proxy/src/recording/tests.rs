@@ -15,6 +15,8 @@ use super::read::{ReadError, Reader};
 use super::shred;
 use super::write::Writer;
 
+mod faults;
+
 fn keys(byte: u8) -> Keys {
     Keys {
         server: StreamKey::new([byte; 32]),

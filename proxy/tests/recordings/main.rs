@@ -6,6 +6,7 @@ mod exported;
 mod support;
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::sync::Arc;
@@ -43,9 +44,12 @@ fn main() -> ExitCode {
         ("an_export_proves_itself", "", exported::exported),
         ("who_is_not_recorded_has_no_file", "", unrecorded),
     ];
+    let endless: (&str, &str, Body) = ("gibibytes_are_recorded_whole", NARROW, gibibytes);
+    let more = std::env::var_os("VELUM_RECORD_GIB").map(|_| endless);
+    let cases: Vec<_> = cases.iter().copied().chain(more).collect();
     let mut trials = Vec::new();
     for driver in Driver::under_test() {
-        for (name, keys, body) in cases {
+        for (name, keys, body) in &cases {
             let (bed, driver, keys, body) = (Arc::clone(&bed), *driver, *keys, *body);
             trials.push(Trial::test(format!("{driver}::{name}"), move || {
                 body(&bed, &mut gateway(&bed, driver, keys));
@@ -160,6 +164,14 @@ impl Drop for Served {
 }
 
 fn psql(port: u16, user: &str, statements: &[&str]) -> String {
+    let mut command = psql_command(port, user);
+    for statement in statements {
+        command.args(["-c", statement]);
+    }
+    text(&command.output().expect("psql runs"))
+}
+
+fn psql_command(port: u16, user: &str) -> Command {
     let place = format!(
         "host=127.0.0.1 port={port} user={user} dbname={} sslmode=disable",
         clinic::DATABASE
@@ -168,10 +180,7 @@ fn psql(port: u16, user: &str, statements: &[&str]) -> String {
     command
         .args(["-X", "-d", &place])
         .env("PGPASSWORD", clinic::CLIENT_PASSWORD);
-    for statement in statements {
-        command.args(["-c", statement]);
-    }
-    text(&command.output().expect("psql runs"))
+    command
 }
 
 /// The frames without those that say nothing of a result.
@@ -379,6 +388,66 @@ fn killed(_: &Bed, gateway: &mut Gateway) {
     );
 }
 
+/// The most memory that the gateway has taken.
+fn peak_kib(gateway: &Gateway) -> u64 {
+    let memory = fs::read_to_string(format!("/proc/{}/status", gateway.pid())).expect("a status");
+    let mut lines = memory.lines();
+    let most = lines.find_map(|line| line.strip_prefix("VmHWM:"));
+    let most = most.expect("a peak").trim().trim_end_matches(" kB");
+    most.trim().parse().expect("a number")
+}
+
+/// `VELUM_RECORD_GIB` of them in one result: memory stays what it was, and all of it is there.
+fn gibibytes(_: &Bed, gateway: &mut Gateway) {
+    let gib = std::env::var("VELUM_RECORD_GIB").expect("set");
+    let gib: u64 = gib.parse().expect("a number in VELUM_RECORD_GIB");
+    // A line of 1,024 bytes with its end.
+    let rows = gib << 20;
+    let sql = format!(
+        "COPY (SELECT lpad(g::text, 31, '0') || repeat(md5(g::text), 31) \
+         FROM generate_series(1, {rows}) AS g) TO STDOUT"
+    );
+    let began = Instant::now();
+    let mut command = psql_command(gateway.port(), clinic::EXEMPT);
+    let mut psql = command
+        .args(["-c", &sql])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("psql runs");
+    let (mut out, mut buffer) = (psql.stdout.take().expect("a pipe"), vec![0; 1 << 20]);
+    let mut bytes = 0;
+    loop {
+        match out.read(&mut buffer).expect("what psql prints") {
+            0 => break,
+            read => bytes += read as u64,
+        }
+    }
+    assert!(psql.wait().expect("psql ends").success());
+    let seconds = began.elapsed().as_secs_f64();
+    assert_eq!(bytes, gib << 30);
+    let most_kib = peak_kib(gateway);
+    let id = wait_for(gateway, "whole");
+    let file = folder(gateway)
+        .join("recordings")
+        .join(format!("{id}.velumrec"));
+    let kept = fs::metadata(&file).map_or(0, |file| file.len());
+    eprintln!(
+        "{gib} GiB in {seconds:.0} s, recorded in {} MiB, peak memory {} MiB",
+        kept >> 20,
+        most_kib >> 10
+    );
+    assert!(most_kib < 300 * 1024, "the gateway took {most_kib} KiB");
+    wait_until_signed(gateway, &id);
+    let key = gateway.audit_key();
+    let output = sessions(gateway, &["export", &id, "--out", "whole"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let verified = text(&sessions(gateway, &["verify", "whole", "--key", &key]));
+    assert!(
+        verified.starts_with("verified: whole recording"),
+        "{verified}"
+    );
+}
+
 /// More than the queue holds, by far: the session waits, and all of it is there.
 fn large(_: &Bed, gateway: &mut Gateway) {
     let sql = "SELECT g, md5(g::text) || repeat(md5((g + 1)::text), 31) \
@@ -390,17 +459,7 @@ fn large(_: &Bed, gateway: &mut Gateway) {
     };
     let seen = take(gateway.connect(clinic::EXEMPT, false));
     assert!(seen.len() > 64 << 20, "{} bytes", seen.len());
-    let memory = fs::read_to_string(format!("/proc/{}/status", gateway.pid())).expect("a status");
-    let most = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .expect("a peak");
-    let most_kib: u64 = most
-        .trim()
-        .trim_end_matches(" kB")
-        .trim()
-        .parse()
-        .expect("a number");
+    let most_kib = peak_kib(gateway);
     assert!(most_kib < 300 * 1024, "the gateway took {most_kib} KiB");
     let id = wait_for(gateway, "whole");
     let served = Served::start(gateway, &id);

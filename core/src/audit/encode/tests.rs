@@ -3,6 +3,7 @@
 use super::*;
 use crate::audit::custody::{Act, Custody, Expired};
 use crate::audit::record::RecordingEnd;
+use crate::audit::skim::{Skimmed, skim};
 use crate::grant::GrantId;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -236,6 +237,20 @@ fn record() -> impl Strategy<Value = Record> {
     )
 }
 
+fn same(skimmed: &Skimmed<'_>, record: &Record) -> Result<(), TestCaseError> {
+    let head = &skimmed.head;
+    prop_assert_eq!((head.time, head.session), (record.time, record.session));
+    prop_assert_eq!(head.identity, &*record.identity);
+    prop_assert_eq!(head.resource, &*record.resource);
+    let expected = match &record.body {
+        Body::Intent { statement, .. } => Some((*statement, true)),
+        Body::Outcome { statement, .. } => Some((*statement, false)),
+        _ => None,
+    };
+    prop_assert_eq!(Some((skimmed.statement, skimmed.is_intent)), expected);
+    Ok(())
+}
+
 fn encoded(record: &Record) -> Vec<u8> {
     let mut out = Vec::new();
     record.encode(&mut out);
@@ -282,6 +297,27 @@ proptest! {
         bytes[at] ^= 1_u8 << bit;
         fuzz_decode(&bytes);
         prop_assert_ne!(Record::decode(&bytes).ok(), Some(record));
+    }
+
+    /// What is skimmed is what is decoded, and no other bytes are skimmed.
+    #[test]
+    fn a_skimmed_record_is_the_decoded_one(
+        record in record(),
+        at in any::<prop::sample::Index>(),
+        bit in 0..8_u8,
+    ) {
+        let mut bytes = encoded(&record);
+        let is_common = matches!(record.body, Body::Intent { .. } | Body::Outcome { .. });
+        prop_assert_eq!(skim(&bytes).is_some(), is_common);
+        for _ in 0..2 {
+            match (skim(&bytes), Record::decode(&bytes)) {
+                (None, _) => {}
+                (Some(skimmed), Ok(record)) => same(&skimmed, &record)?,
+                (Some(_), Err(error)) => prop_assert!(false, "skimmed, but {}", error),
+            }
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1_u8 << bit;
+        }
     }
 
     #[test]

@@ -74,28 +74,32 @@ impl Edge {
 
     /// Appends a leaf.
     pub fn push(&mut self, leaf: Hash) {
-        // The index of the tile at each level follows from the size before.
-        let mut before = self.frontier.size();
-        self.frontier.push(leaf);
-        let mut hash = leaf;
-        for level in 0u8.. {
-            if self.rows.len() <= usize::from(level) {
-                self.rows.push(Vec::with_capacity(WIDTH as usize));
+        let Self {
+            frontier,
+            rows,
+            finished,
+        } = self;
+        let before = frontier.size();
+        // A tile's hashes are roots of subtrees that the frontier merges anyway.
+        frontier.push_each(leaf, |height, hash| {
+            if height % HEIGHT != 0 {
+                return;
             }
-            let Some(row) = self.rows.get_mut(usize::from(level)) else {
+            let level = height / HEIGHT;
+            if rows.len() <= level as usize {
+                rows.push(Vec::with_capacity(WIDTH as usize));
+            }
+            let Some(row) = rows.get_mut(level as usize) else {
                 return;
             };
             row.push(hash);
-            if (row.len() as u64) < WIDTH {
-                return;
+            if row.len() as u64 == WIDTH {
+                // The index of the tile at each level follows from the size before.
+                let index = before >> (HEIGHT * (level + 1)).min(u64::BITS - 1);
+                finished.push((Tile::full(level as u8, index), tile::bytes(row)));
+                row.clear();
             }
-            let index = before / WIDTH;
-            self.finished
-                .push((Tile::full(level, index), tile::bytes(row)));
-            hash = tile::root(row);
-            row.clear();
-            before = index;
-        }
+        });
     }
 
     /// The full tiles since the last call, in the order in which they were finished.

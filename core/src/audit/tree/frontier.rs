@@ -31,11 +31,19 @@ impl Frontier {
 
     /// Appends a leaf; two hashes on average.
     pub fn push(&mut self, leaf: Hash) {
+        self.push_each(leaf, |_, _| {});
+    }
+
+    /// Appends a leaf; gives the height and the root of each perfect subtree that ends with it,
+    /// the leaf first.
+    pub fn push_each(&mut self, leaf: Hash, mut each: impl FnMut(u32, Hash)) {
         let mut hash = leaf;
+        each(0, hash);
         // One subtree merges for each trailing one of the size, as in a binary addition.
-        for _ in 0..self.size.trailing_ones() {
+        for height in 1..=self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 hash = node_hash(left, hash);
+                each(height, hash);
             }
         }
         self.peaks.push(hash);

@@ -47,6 +47,13 @@ fn every_record_is_proved_and_every_growth() {
         .to_string();
     let proof = ConsistencyProof::parse(text.as_bytes()).unwrap();
     assert_eq!(proof.old, 303);
+    for old in [0, 1, 255, 256, 303, 606] {
+        let growth = prove::growth(directory, old).unwrap();
+        assert_eq!(growth.old, old);
+        assert!(old != 303 || growth == proof);
+    }
+    let longer = prove::growth(directory, 607);
+    assert!(matches!(longer, Err(ProveError::Older { .. })));
     // A log that is damaged proves nothing.
     let mut parts = Parts::read(directory);
     parts.edit(0, 5, |record| record.time = Timestamp(1));
@@ -75,6 +82,9 @@ impl Watched {
         one_run(log.path(), signers(1, None), &statements(1, 20), false).unwrap();
         let mut witness = Witness::open(state.path(), Some(NAME)).unwrap();
         let first = prove::consistency(log.path(), None).unwrap();
+        let unseen = witness.cosign(&first, &[key(1)], TIME_S);
+        assert!(matches!(unseen, Err(WitnessError::Unseen(_))), "{unseen:?}");
+        witness.begin();
         let line = witness.cosign(&first, &[key(1)], TIME_S).unwrap();
         assert!(line.starts_with(&format!("— {NAME} ")));
         let older = checkpoint(log.path());

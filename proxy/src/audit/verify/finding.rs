@@ -215,6 +215,13 @@ pub enum Problem {
     },
     /// A witness has cosigned nothing of what was looked at.
     NotCosigned(String),
+    /// Fewer witnesses have cosigned than have to.
+    FewCosigned {
+        /// Those that have.
+        signed: usize,
+        /// Those that have to.
+        needed: usize,
+    },
     /// The session that was asked for.
     NoSuchSession(String),
     /// The tree before the first record of an excerpt is not there.
@@ -342,6 +349,10 @@ impl Problem {
             Problem::NotCosigned(name) => {
                 write!(f, "the witness {name} has cosigned none of the checkpoints")
             }
+            Problem::FewCosigned { signed, needed } => write!(
+                f,
+                "{signed} of the witnesses have cosigned a checkpoint, but {needed} have to"
+            ),
             Problem::NoSuchSession(session) => {
                 write!(f, "the log has no session whose name begins with {session}")
             }

@@ -48,6 +48,8 @@ pub struct Options {
     pub keys: Vec<VerifierKey>,
     /// The log has to be a continuation of each of these.
     pub anchors: Vec<Anchor>,
+    /// So many of the witnesses among `keys` have to have cosigned; all, if nothing is said.
+    pub cosignatures: Option<usize>,
     /// Report on the session whose hexadecimal name begins so.
     pub session: Option<String>,
     /// Records behind the checkpoint, and a torn tail, are no finding, as in a log that a

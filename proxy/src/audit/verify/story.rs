@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use velum_core::audit::custody::Act;
 use velum_core::audit::record::{Body, Record, SessionId};
+use velum_core::audit::skim::{Head, Skimmed};
 use velum_core::time::Timestamp;
 
 use super::Report;
@@ -37,6 +38,9 @@ pub struct SessionReport {
     pub last: u64,
 }
 
+/// A statement: its session and number.
+type Key = (SessionId, u64);
+
 /// A key that the log names.
 pub(super) struct NamedKey {
     pub(super) sequence: u64,
@@ -47,7 +51,7 @@ pub(super) struct NamedKey {
 /// See the module's text.
 #[derive(Default)]
 pub(super) struct Story {
-    open: HashMap<(SessionId, u64), Place>,
+    open: HashMap<Key, Place>,
     records: u64,
     statements: u64,
     times: Option<(Timestamp, Timestamp)>,
@@ -85,25 +89,18 @@ impl Story {
         record: &Record,
         place: impl Fn() -> Place,
     ) -> Result<(), Box<Finding>> {
-        self.records += 1;
-        self.has_stopped = false;
-        self.clock(sequence, record.time);
-        self.of_session(sequence, record);
-        let key = |statement: u64| (record.session, statement);
+        let head = Head {
+            time: record.time,
+            session: record.session,
+            identity: &record.identity,
+            resource: &record.resource,
+        };
+        let is_intent = matches!(record.body, Body::Intent { .. });
+        self.head(sequence, &head, is_intent);
         match &record.body {
-            Body::Intent { statement, .. } => {
-                self.statements += 1;
-                if self.open.insert(key(*statement), place()).is_some() {
-                    return Err(Finding::at(place(), Problem::IntentTwice(*statement)));
-                }
-            }
+            Body::Intent { statement, .. } => self.begins((record.session, *statement), place)?,
             Body::Outcome { statement, .. } | Body::OutcomeUnknown { statement } => {
-                let began = self.open.remove(&key(*statement));
-                if began.is_none() && self.begins_late {
-                    return Ok(());
-                }
-                let problem = Problem::OutcomeWithoutIntent(*statement);
-                began.ok_or_else(|| Finding::at(place(), problem))?;
+                self.ends((record.session, *statement), place)?;
             }
             Body::Gateway { event } if event == STARTED => {
                 self.begins_late = false;
@@ -139,6 +136,45 @@ impl Story {
         Ok(())
     }
 
+    /// Takes the next record, which begins or ends a statement.
+    pub(super) fn skimmed(
+        &mut self,
+        sequence: u64,
+        skimmed: &Skimmed<'_>,
+        place: impl Fn() -> Place,
+    ) -> Result<(), Box<Finding>> {
+        self.head(sequence, &skimmed.head, skimmed.is_intent);
+        let key = (skimmed.head.session, skimmed.statement);
+        match skimmed.is_intent {
+            true => self.begins(key, place),
+            false => self.ends(key, place),
+        }
+    }
+
+    /// What every record has.
+    fn head(&mut self, sequence: u64, head: &Head<'_>, is_intent: bool) {
+        self.records += 1;
+        self.has_stopped = false;
+        self.clock(sequence, head.time);
+        self.of_session(sequence, head, is_intent);
+    }
+
+    fn begins(&mut self, key: Key, place: impl Fn() -> Place) -> Result<(), Box<Finding>> {
+        self.statements += 1;
+        match self.open.insert(key, place()) {
+            None => Ok(()),
+            Some(_) => Err(Finding::at(place(), Problem::IntentTwice(key.1))),
+        }
+    }
+
+    fn ends(&mut self, key: Key, place: impl Fn() -> Place) -> Result<(), Box<Finding>> {
+        let began = self.open.remove(&key).is_some();
+        match began || self.begins_late {
+            true => Ok(()),
+            false => Err(Finding::at(place(), Problem::OutcomeWithoutIntent(key.1))),
+        }
+    }
+
     fn clock(&mut self, sequence: u64, time: Timestamp) {
         let (first, before) = self.times.unwrap_or((time, time));
         let step_ns = before.0.saturating_sub(time.0);
@@ -154,11 +190,11 @@ impl Story {
         self.times = Some((first, time));
     }
 
-    fn of_session(&mut self, sequence: u64, record: &Record) {
+    fn of_session(&mut self, sequence: u64, head: &Head<'_>, is_intent: bool) {
         let Some(wanted) = &self.wanted else {
             return;
         };
-        let name = format!("{:032x}", record.session.0);
+        let name = format!("{:032x}", head.session.0);
         if !name.starts_with(wanted) {
             return;
         }
@@ -173,13 +209,13 @@ impl Story {
         }
         report.records += 1;
         report.last = sequence;
-        report.statements += u64::from(matches!(record.body, Body::Intent { .. }));
+        report.statements += u64::from(is_intent);
         for (known, said) in [
-            (&mut report.identity, &record.identity),
-            (&mut report.resource, &record.resource),
+            (&mut report.identity, head.identity),
+            (&mut report.resource, head.resource),
         ] {
             if known.is_empty() {
-                said.as_ref().clone_into(known);
+                said.clone_into(known);
             }
         }
     }

@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use velum_core::audit::tree::key::KeyKind;
+use velum_core::audit::tree::note::Signed;
 use velum_core::audit::tree::{Checkpoint, CheckpointError, Note, SignedCheckpoint, VerifierKey};
 
 use super::finding::{Failure, Finding, Problem};
 use super::walk::Walk;
 use super::{Options, Report, excerpt};
 use crate::audit::store;
+use crate::audit::witness::ask;
 use crate::observe::rfc3339;
 
 /// A checkpoint that nobody has verified yet.
@@ -36,6 +38,8 @@ pub(super) struct Claims {
     checkpoint: Option<Claim>,
     handovers: Vec<(PathBuf, Claim)>,
     anchors: Vec<(String, Claim)>,
+    /// What witnesses have cosigned, as it is kept beside the log.
+    witnessed: Vec<(String, Claim)>,
 }
 
 impl Claims {
@@ -48,6 +52,10 @@ impl Claims {
             path: directory.to_owned(),
             error,
         })?;
+        let kept = ask::kept(directory).map_err(|error| Failure::Unreadable {
+            path: directory.join(ask::FOLDER),
+            error,
+        })?;
         let handovers = handovers.into_iter();
         let anchors = options.anchors.iter();
         Ok(Self {
@@ -57,6 +65,10 @@ impl Claims {
                 .collect(),
             anchors: anchors
                 .map(|anchor| (anchor.name.clone(), Claim::new(anchor.bytes.clone())))
+                .collect(),
+            witnessed: kept
+                .into_iter()
+                .map(|(name, bytes)| (format!("{}/{name}", ask::FOLDER), Claim::new(bytes)))
                 .collect(),
         })
     }
@@ -74,7 +86,8 @@ impl Claims {
     /// Sizes whose roots are asked for.
     pub(super) fn sizes(&self) -> impl Iterator<Item = u64> {
         let handovers = self.handovers.iter().map(|(_, claim)| claim);
-        let anchors = self.anchors.iter().map(|(_, claim)| claim);
+        let anchors = self.anchors.iter().chain(&self.witnessed);
+        let anchors = anchors.map(|(_, claim)| claim);
         let claims = self.checkpoint.iter().chain(handovers).chain(anchors);
         claims.filter_map(Claim::size)
     }
@@ -104,20 +117,12 @@ impl Claims {
             let anchor = self.anchor(walk, name, claim, &signed, &keys)?;
             cosigned.extend(anchor.by_witnesses);
         }
+        cosigned.extend(self.witnessed(walk, &signed, &keys, report)?);
         report.cosigned_by = cosigned
             .iter()
             .map(|signed| (signed.key.name().to_owned(), signed.time_s.unwrap_or(0)))
             .collect();
-        let witnesses = options
-            .keys
-            .iter()
-            .filter(|key| key.kind() == KeyKind::Cosignature);
-        for witness in witnesses {
-            if !cosigned.iter().any(|signed| signed.key == *witness) {
-                let name = witness.name().to_owned();
-                return Err(Finding::somewhere(Problem::NotCosigned(name)).into());
-            }
-        }
+        enough(options, &cosigned)?;
         unsigned(walk, is_live, report)
     }
 
@@ -195,6 +200,31 @@ impl Claims {
         Ok(keys)
     }
 
+    /// What is kept beside the log of what witnesses have cosigned: the log has to go on from each.
+    fn witnessed(
+        &self,
+        walk: &Walk,
+        signed: &SignedCheckpoint,
+        keys: &[VerifierKey],
+        report: &mut Report,
+    ) -> Result<Vec<Signed>, Failure> {
+        let mut cosigned = Vec::new();
+        for (name, claim) in &self.witnessed {
+            // By a key of the log from before those that were given, or by none: it says nothing.
+            if let Err(error) = SignedCheckpoint::open(&claim.bytes, keys) {
+                report.remarks.push(format!("{name} says nothing: {error}"));
+                continue;
+            }
+            let anchor = self.anchor(walk, name, claim, signed, keys)?;
+            report.remarks.push(format!(
+                "{name}: {} of {} signed records",
+                anchor.checkpoint.size, signed.checkpoint.size
+            ));
+            cosigned.extend(anchor.by_witnesses);
+        }
+        Ok(cosigned)
+    }
+
     fn anchor(
         &self,
         walk: &Walk,
@@ -226,6 +256,31 @@ impl Claims {
                 records: walk.size(),
                 size,
             }),
+        }
+    }
+}
+
+/// As many of the witnesses whose keys were given have cosigned as are asked for: all, if nothing
+/// is said.
+fn enough(options: &Options, cosigned: &[Signed]) -> Result<(), Failure> {
+    let keys = options.keys.iter();
+    let witnesses: Vec<_> = keys
+        .filter(|key| key.kind() == KeyKind::Cosignature)
+        .collect();
+    let has_signed = |key: &VerifierKey| cosigned.iter().any(|signed| signed.key == *key);
+    let missing: Vec<_> = witnesses.iter().filter(|key| !has_signed(key)).collect();
+    let signed = witnesses.len() - missing.len();
+    if let Some(needed) = options.cosignatures {
+        return match signed >= needed {
+            true => Ok(()),
+            false => Err(Finding::somewhere(Problem::FewCosigned { signed, needed }).into()),
+        };
+    }
+    match missing.first() {
+        None => Ok(()),
+        Some(key) => {
+            let name = key.name().to_owned();
+            Err(Finding::somewhere(Problem::NotCosigned(name)).into())
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use velum_core::audit::record::Record;
+use velum_core::audit::skim::skim;
 use velum_core::audit::tree::{Edge, Hash, leaf_hash};
 
 use super::finding::{Failure, Finding, Place, Problem};
@@ -95,8 +96,10 @@ impl Walk {
         segments: &[(u64, PathBuf)],
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), Failure> {
+        // One buffer for all of them.
+        let mut bytes = Vec::new();
         for (index, (first, path)) in segments.iter().enumerate() {
-            let bytes = read::segment_bytes(path)?;
+            read::segment_into(path, &mut bytes)?;
             let last = index + 1 == segments.len();
             let name = path
                 .file_name()
@@ -206,16 +209,21 @@ impl Walk {
             return wrong(Problem::Durable { found });
         }
         self.durable = frame.durable;
-        let record = match Record::decode(frame.payload) {
-            Ok(record) => record,
-            Err(error) => return wrong(Problem::Record(error)),
-        };
-        self.scratch.clear();
-        record.encode(&mut self.scratch);
-        if self.scratch != frame.payload {
-            return wrong(Problem::NotCanonical);
+        // A record that is skimmed is in the one encoding that it has.
+        if let Some(skimmed) = skim(frame.payload) {
+            self.story.skimmed(sequence, &skimmed, &place)?;
+        } else {
+            let record = match Record::decode(frame.payload) {
+                Ok(record) => record,
+                Err(error) => return wrong(Problem::Record(error)),
+            };
+            self.scratch.clear();
+            record.encode(&mut self.scratch);
+            if self.scratch != frame.payload {
+                return wrong(Problem::NotCanonical);
+            }
+            self.story.tell(sequence, &record, &place)?;
         }
-        self.story.tell(sequence, &record, &place)?;
         self.tiles.push(leaf_hash(frame.payload), &place);
         self.note_root();
         if sequence.checked_sub(1) == Some(self.signed) {

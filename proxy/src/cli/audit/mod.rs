@@ -7,6 +7,7 @@ mod pack;
 mod period;
 mod prove;
 mod retention;
+mod search;
 mod ship;
 mod subject;
 mod verify;
@@ -40,6 +41,10 @@ pub(super) enum Audit {
         #[arg(long)]
         no_follow: bool,
     },
+    /// Print the records of a session, an identity, a resource, a grant or a time.
+    Search(search::Search),
+    /// Make what searches look things up in, of the segments that have ended.
+    Index(search::Make),
     /// Verify the whole log against its signed checkpoint, and those that were kept elsewhere.
     Verify(verify::Verify),
     /// Read evidence out of the log, for people or for other systems.
@@ -89,6 +94,8 @@ pub(super) fn run(command: Audit) -> u8 {
             lines,
             no_follow,
         } => tail(&which, lines, !no_follow),
+        Audit::Search(arguments) => search::run(&arguments),
+        Audit::Index(arguments) => search::make(&arguments),
         Audit::Verify(arguments) => verify::run(arguments),
         Audit::Export(arguments) => export::run(&arguments),
         Audit::Pack(arguments) => pack::run(&arguments),

@@ -24,6 +24,9 @@ pub(in crate::cli) struct Verify {
     /// again.
     #[arg(long = "checkpoint", value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
+    /// So many of the witnesses whose keys are given have to have cosigned, instead of all.
+    #[arg(long, value_name = "N")]
+    cosignatures: Option<usize>,
     /// Report on the session whose name begins so.
     #[arg(long, value_name = "ID")]
     session: Option<String>,
@@ -82,6 +85,7 @@ fn options(arguments: &Verify) -> Result<Options, String> {
     Ok(Options {
         keys: all_keys(&arguments.keys)?,
         anchors,
+        cosignatures: arguments.cosignatures,
         session: arguments
             .session
             .as_ref()

@@ -28,6 +28,7 @@ use super::secret::Secret;
 use crate::audit::retention::Retention;
 use crate::audit::ship::Destination;
 use crate::audit::ship::bucket::Bucket;
+use crate::audit::witness::ask::Asked;
 
 /// A whole configuration without mistakes.
 #[derive(Debug)]
@@ -66,6 +67,8 @@ pub struct Config {
     pub sealing: Sealing,
     /// `[retention]`
     pub retention: Retention,
+    /// `[[witness]]`, names unique.
+    pub witnesses: Vec<Asked>,
     /// `[[ship]]`, names unique.
     pub ship: Vec<Destination>,
     /// `[[archive]]`, names unique, those of `[[ship]]` among them.
