@@ -264,6 +264,16 @@ class Fields:
             raise Wrong("an empty reason, which nobody writes")
         return text
 
+    def masking(self):
+        if not self.left():
+            return None
+        cut = self.flag()
+        cells = self.list(lambda: (self.text(), self.text(), self.text(), self.u64()))
+        outputs = self.list(lambda: (self.u32(), self.one_of(4), self.list(self.text)))
+        if not cells and not outputs:
+            raise Wrong("counts of nothing, which nobody writes")
+        return cut, cells, outputs
+
     def grant(self):
         name = self.text()
         if not re.fullmatch("gr_[0-9a-hjkmnp-tv-z]{16}", name):
@@ -278,7 +288,7 @@ BODIES = {
     3: lambda f: (f.u64(), f.one_of(2), f.one_of(3), f.text(), f.bytes(12),
                   f.list(lambda: f.optional(lambda: f.bytes(12))), f.text()),
     4: lambda f: (f.u64(), f.one_of(5), f.text(), f.optional(lambda: f.bytes(5)), f.u64(), f.u64(),
-                  f.list(lambda: (f.text(), f.u64())), f.u64()),
+                  f.list(lambda: (f.text(), f.u64())), f.u64(), f.masking()),
     5: lambda f: (f.u64(),),
     6: lambda f: (f.text(), f.bytes(5), f.reason()),
     7: lambda f: (f.bytes(32),),

@@ -17,6 +17,7 @@
 
 mod custody;
 mod evidence;
+mod masking;
 
 use std::fmt;
 use std::sync::Arc;
@@ -170,6 +171,10 @@ struct Encoder<'a> {
 impl Encoder<'_> {
     fn u8(&mut self, value: u8) {
         self.out.push(value);
+    }
+
+    fn u32(&mut self, value: u32) {
+        self.out.extend_from_slice(&value.to_be_bytes());
     }
 
     fn u64(&mut self, value: u64) {
@@ -342,6 +347,7 @@ impl Encoder<'_> {
                 rows,
                 bytes,
                 masked,
+                masking,
                 duration_us,
             } => {
                 self.u64(*statement);
@@ -363,6 +369,9 @@ impl Encoder<'_> {
                     self.u64(*count);
                 }
                 self.u64(*duration_us);
+                if let Some(masking) = masking {
+                    masking::encode(self, masking);
+                }
             }
             _ => {}
         }
@@ -564,6 +573,7 @@ impl<'a> Decoder<'a> {
             bytes: self.u64()?,
             masked: self.list(|from| Ok((from.string()?, from.u64()?)))?,
             duration_us: self.u64()?,
+            masking: masking::decode(self)?,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Records as JSON lines, for people and for other systems.
 
+mod masking;
+
 use super::custody::{Act, Custody};
 use super::record::{Asserted, Body, Channel, Effect, Record, Status};
 use super::token::Token;
@@ -238,13 +240,7 @@ fn custody(object: &mut Object, custody: &Custody) {
 fn asserted(object: &mut Object, assertion: &Asserted) {
     object.text("issuer", &assertion.issuer);
     object.text("subject", &assertion.subject);
-    let quoted = |party: &String| {
-        let mut text = String::new();
-        quote(&mut text, party);
-        text
-    };
-    let chain: Vec<_> = assertion.chain.iter().map(quoted).collect();
-    object.raw("chain", &format!("[{}]", chain.join(",")));
+    object.texts("chain", &assertion.chain);
 }
 
 fn intent(object: &mut Object, body: &Body) {
@@ -297,6 +293,7 @@ fn outcome(object: &mut Object, body: &Body) {
         rows,
         bytes,
         masked,
+        masking,
         duration_us,
     } = body
     else {
@@ -327,6 +324,9 @@ fn outcome(object: &mut Object, body: &Body) {
     }
     object.raw("masked", &counts.finish());
     object.raw("duration_us", &duration_us.to_string());
+    if let Some(it) = masking {
+        masking::write(object, it);
+    }
 }
 
 /// A JSON object that is being written.
@@ -343,6 +343,16 @@ impl Object {
         }
         quote(&mut self.0, name);
         self.0.push(':');
+    }
+
+    fn texts(&mut self, name: &str, values: &[String]) {
+        let quoted = |text: &String| {
+            let mut out = String::new();
+            quote(&mut out, text);
+            out
+        };
+        let values: Vec<_> = values.iter().map(quoted).collect();
+        self.raw(name, &format!("[{}]", values.join(",")));
     }
 
     fn text(&mut self, name: &str, value: &str) {

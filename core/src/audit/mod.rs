@@ -1,6 +1,7 @@
 //! What a session leaves behind: records without PHI.
 //!
-//! * [`record`]: the records; [`custody`]: those about the log itself.
+//! * [`record`]: the records; [`custody`]: those about the log itself; [`masking`]: what an OUTCOME
+//!   says of columns.
 //! * [`encode`]: their canonical bytes, `Record::encode` and `Record::decode`; as JSON lines with
 //!   `Record::to_json`.
 //! * [`token`]: keyed tokens that stand for literals and bind values.
@@ -9,6 +10,7 @@
 pub mod custody;
 pub mod encode;
 mod json;
+pub mod masking;
 pub mod record;
 pub mod token;
 pub mod tree;

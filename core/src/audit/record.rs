@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::custody::Custody;
 pub use super::encode::DecodeError;
+use super::masking::Masking;
 use super::token::Token;
 use crate::grant::{EventKind, GrantId};
 use crate::identity::{Assertion, Identity};
@@ -132,6 +133,9 @@ pub enum Body {
         bytes: u64,
         /// Masked cells by rule or detector.
         masked: Vec<(String, u64)>,
+        /// The same by column and type, and which columns under rules were shown; `None` if there
+        /// is nothing of either.
+        masking: Option<Box<Masking>>,
         /// From the INTENT to now.
         duration_us: u64,
     },

@@ -115,7 +115,7 @@ impl<I: Inspect> Judge<'_, I> {
         let Some(first) = findings.first() else {
             return false;
         };
-        self.tally.add(Masker::Detector(first.detector));
+        self.tally.add(Masker::Detector(first.detector), None);
         span::redact(value, findings);
         true
     }
@@ -133,7 +133,7 @@ impl<I: Inspect> Judge<'_, I> {
         encoding: Encoding,
         value: &mut [u8],
     ) -> Verdict {
-        self.tally.add(masker);
+        self.tally.add(masker, Some(column));
         let transform = match masker {
             Masker::Detector(kind) if column.may_transform => self.policy.transform_of(kind),
             _ => None,
@@ -196,7 +196,7 @@ impl<I: Inspect> Judge<'_, I> {
         let Some(masker) = scanner.masker else {
             return Verdict::Unchanged;
         };
-        self.tally.add(masker);
+        self.tally.add(masker, Some(column));
         outcome.unwrap_or_else(|outcome| settle(outcome, replacement, value))
     }
 }

@@ -170,7 +170,7 @@ impl StreamedCell {
             && !self.counted
         {
             self.counted = true;
-            judge.tally.add(masker);
+            judge.tally.add(masker, Some(column));
         }
         self.rest_bytes -= judged;
         self.held_bytes = given - judged;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::audit::custody::{Act, Custody, Expired};
+use crate::audit::masking::{How, MaskedCells, Masking, RuledOutput};
 use crate::audit::record::RecordingEnd;
 use crate::grant::GrantId;
 use proptest::collection::vec;
@@ -21,6 +22,32 @@ fn recording() -> impl Strategy<Value = Body> {
             end,
             dropped_bytes,
         }
+    })
+}
+
+/// What is empty is not written.
+fn masking() -> impl Strategy<Value = Option<Box<Masking>>> {
+    let cells = (text(), text(), text(), any::<u64>()).prop_map(|(column, kind, masker, cells)| {
+        MaskedCells {
+            column,
+            kind,
+            masker,
+            cells,
+        }
+    });
+    let output = (any::<u32>(), select(&How::ALL[..]), vec(text(), 0..4));
+    let output = output.prop_map(|(output, how, columns)| RuledOutput {
+        output,
+        how,
+        columns,
+    });
+    (any::<bool>(), vec(cells, 0..4), vec(output, 0..4)).prop_map(|(is_cut, cells, outputs)| {
+        let masking = Masking {
+            is_cut,
+            cells,
+            outputs,
+        };
+        (!masking.is_empty()).then(|| Box::new(masking))
     })
 }
 
@@ -207,9 +234,17 @@ fn outcome() -> impl Strategy<Value = Body> {
         text(),
         any::<Option<[u8; 5]>>(),
         vec((text(), any::<u64>()), 0..5),
+        masking(),
     )
         .prop_map(
-            |([statement, rows, bytes, duration_us], status, command, sqlstate, masked)| {
+            |(
+                [statement, rows, bytes, duration_us],
+                status,
+                command,
+                sqlstate,
+                masked,
+                masking,
+            )| {
                 Body::Outcome {
                     statement,
                     status,
@@ -218,6 +253,7 @@ fn outcome() -> impl Strategy<Value = Body> {
                     rows,
                     bytes,
                     masked,
+                    masking,
                     duration_us,
                 }
             },

@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use velum_core::audit::custody::{Act, Custody, Expired};
+use velum_core::audit::masking::Masking;
 use velum_core::audit::record::{Asserted, Body, Record};
 
 use super::{DONE, FOUND, complain, print};
@@ -249,15 +250,17 @@ fn what(body: &Body) -> String {
             rows,
             bytes,
             masked,
+            masking,
             duration_us,
         } => {
             let masked = tally(masked);
+            let columns = masking.as_deref().map(columns).unwrap_or_default();
             let error = sqlstate.map_or_else(String::new, |state| {
                 format!(" {}", String::from_utf8_lossy(&state))
             });
             format!(
                 "#{statement} {status:?} {command}{error}: {rows} rows, {bytes} bytes, \
-                 {duration_us} us{masked}"
+                 {duration_us} us{masked}{columns}"
             )
         }
         Body::OutcomeUnknown { statement } => format!("#{statement} outcome unknown"),
@@ -401,6 +404,30 @@ fn tally(masked: &[(String, u64)]) -> String {
         true => String::new(),
         false => format!(", masked {}", counts.join(", ")),
     }
+}
+
+/// Cells by column, and what was shown of columns under rules.
+fn columns(masking: &Masking) -> String {
+    let cells = masking.cells.iter().map(|it| {
+        let kind = if it.kind.is_empty() { "?" } else { &it.kind };
+        format!("{} {kind} {}", it.column.escape_debug(), it.cells)
+    });
+    let cells: Vec<_> = cells.collect();
+    let shown = masking.outputs.iter().map(|it| {
+        let (how, columns) = (it.how.as_str(), it.columns.join(" "));
+        format!("#{} {how} {}", it.output, columns.escape_debug())
+    });
+    let shown: Vec<_> = shown.collect();
+    let mut text = String::new();
+    for (what, list) in [("columns", cells), ("shows", shown)] {
+        if !list.is_empty() {
+            text.push_str(&format!(", {what} {}", list.join("; ")));
+        }
+    }
+    if masking.is_cut {
+        text.push_str(", and more");
+    }
+    text
 }
 
 #[cfg(test)]

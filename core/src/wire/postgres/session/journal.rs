@@ -8,6 +8,8 @@ use crate::audit::record::{Body, Channel, Effect, Record, SessionId, Status};
 use crate::audit::token::Token;
 use crate::time::Timestamp;
 
+use super::shown::Masked;
+
 /// Longest command text in a record.
 const COMMAND_BYTES: usize = 256;
 
@@ -178,13 +180,7 @@ impl Journal {
     }
 
     /// Writes the OUTCOME of statement `ordinal`. A statement with an error has failed.
-    pub(super) fn outcome(
-        &mut self,
-        now: Timestamp,
-        ordinal: u64,
-        status: Status,
-        masked: Vec<(String, u64)>,
-    ) {
+    pub(super) fn outcome(&mut self, now: Timestamp, ordinal: u64, status: Status, masked: Masked) {
         let Some(at) = self.open.iter().position(|open| open.ordinal == ordinal) else {
             return;
         };
@@ -201,7 +197,8 @@ impl Journal {
                 sqlstate: open.sqlstate,
                 rows: open.rows,
                 bytes: open.bytes,
-                masked,
+                masked: masked.by,
+                masking: masked.columns,
                 duration_us: now.micros_since(open.began),
             },
         );
@@ -209,7 +206,7 @@ impl Journal {
 
     /// The session is over: of statements without an answer nobody knows. Does nothing if called
     /// again.
-    pub(super) fn close(&mut self, now: Timestamp, reason: &str, mut masked: Vec<(String, u64)>) {
+    pub(super) fn close(&mut self, now: Timestamp, reason: &str, mut masked: Masked) {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }

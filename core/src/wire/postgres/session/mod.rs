@@ -11,7 +11,7 @@
 //!
 //! Rooms: `client` and `server` are the two directions, `calls` functions by number, `pipeline` the
 //! answers owed, `names` in `statements` what statements and portals stand for, `text` what a
-//! statement's words say, `shape` what results look like, `results`, `rows` and `stream` the rows,
+//! statement's words say, `shape` what results look like, `shown` what records say of them, `results`, `rows` and `stream` the rows,
 //! `copy` those of COPY, `describe` the descriptions, `changes` what the session changed in the
 //! catalog, `quoting` statements that quote other sessions, `notices` the texts of errors and
 //! notices, `sentences` how their words are judged, `known` those that tell nothing, `admission`
@@ -43,6 +43,7 @@ mod rulebook;
 mod sentences;
 mod server;
 mod shape;
+mod shown;
 mod statements;
 mod stream;
 mod text;
@@ -80,6 +81,7 @@ use pipeline::Pipeline;
 use probe::Probe;
 use rulebook::{Rulebook, Unknown};
 use server::Answering;
+use shown::Masked;
 use statements::{Names, Statement};
 
 /// What a session is made of.
@@ -436,7 +438,7 @@ impl<I: Inspect> Session<I> {
     fn skip_record(&mut self, awaited: &pipeline::Awaited, now: Timestamp) {
         if let Some(ordinal) = awaited.ordinal() {
             self.journal
-                .outcome(now, ordinal, Status::Skipped, Vec::new());
+                .outcome(now, ordinal, Status::Skipped, Masked::default());
         }
     }
 
