@@ -54,6 +54,7 @@ impl Relay {
             ledger: Arc::default(),
             inspector: Arc::clone(detectors),
             tokens: Arc::new(TokenKey::new(&[0; 32])),
+            receipts: None,
             cancel_key: vec![0; 4],
         };
         let mut relay = Self {

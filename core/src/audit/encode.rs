@@ -18,6 +18,7 @@
 mod custody;
 mod evidence;
 mod masking;
+mod receipt;
 
 use std::fmt;
 use std::sync::Arc;
@@ -156,6 +157,7 @@ fn kind(body: &Body) -> u8 {
         Body::Login { .. } => LOGIN,
         Body::Custody(it) => custody::kind(it),
         Body::Recording { .. } => RECORDING,
+        Body::Receipt(_) => receipt::KIND,
     }
 }
 
@@ -250,6 +252,7 @@ impl Encoder<'_> {
             }
             Body::Custody(it) => custody::encode(self, it),
             Body::Recording { .. } => self.recording(body),
+            Body::Receipt(it) => receipt::encode(self, it),
         }
     }
 
@@ -470,6 +473,7 @@ impl<'a> Decoder<'a> {
                 cause: self.string()?,
             },
             RECORDING => self.recording()?,
+            receipt::KIND => Body::Receipt(receipt::decode(self)?),
             GRANT => self.grant()?,
             ADMINISTRATION => Body::Administration {
                 actor: self.string()?,

@@ -1,6 +1,7 @@
 //! Records as JSON lines, for people and for other systems.
 
 mod masking;
+mod receipt;
 
 use super::custody::{Act, Custody};
 use super::record::{Asserted, Body, Channel, Effect, Record, Status};
@@ -79,6 +80,7 @@ fn body(object: &mut Object, body: &Body) {
         Body::Login { .. } => login(object, body),
         Body::Custody(it) => custody(object, it),
         Body::Recording { .. } => recording(object, body),
+        Body::Receipt(it) => receipt::write(object, it),
     }
 }
 

@@ -4,6 +4,7 @@
 //!   says of columns.
 //! * [`encode`]: their canonical bytes, `Record::encode` and `Record::decode`; as JSON lines with
 //!   `Record::to_json`.
+//! * [`receipt`]: what a session has masked, with a commitment to the values.
 //! * [`token`]: keyed tokens that stand for literals and bind values.
 //! * [`tree`]: the log of them as a Merkle tree: tiles, checkpoints, proofs, witnesses.
 
@@ -11,6 +12,7 @@ pub mod custody;
 pub mod encode;
 mod json;
 pub mod masking;
+pub mod receipt;
 pub mod record;
 pub mod token;
 pub mod tree;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::custody::Custody;
 pub use super::encode::DecodeError;
 use super::masking::Masking;
+use super::receipt::Receipt;
 use super::token::Token;
 use crate::grant::{EventKind, GrantId};
 use crate::identity::{Assertion, Identity};
@@ -227,6 +228,8 @@ pub enum Body {
     },
     /// Somebody did something with the log itself.
     Custody(Custody),
+    /// What the session has masked, at its end.
+    Receipt(Receipt),
     /// The recording of the session is over.
     Recording {
         /// Name of the file in the directory of recordings.

@@ -134,6 +134,7 @@ impl<I: Inspect> Judge<'_, I> {
         value: &mut [u8],
     ) -> Verdict {
         self.tally.add(masker, Some(column));
+        self.tally.value(column, encoding, value);
         let transform = match masker {
             Masker::Detector(kind) if column.may_transform => self.policy.transform_of(kind),
             _ => None,
@@ -190,6 +191,8 @@ impl<I: Inspect> Judge<'_, I> {
             findings,
             text,
             masker: None,
+            column,
+            tally: self.tally,
         };
         replacement.clear();
         let outcome = scanner.top(shape, encoding, value, replacement);

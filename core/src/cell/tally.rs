@@ -1,10 +1,18 @@
 //! Masked cells, counted by who masked them and where.
 
+use std::fmt;
 use std::rc::Rc;
 
-use super::ColumnPlan;
+use super::{ColumnPlan, Encoding};
+use crate::audit::receipt::values::{Kept, ValueStream};
 use crate::inspect::DetectorId;
+use crate::limits::RECEIPT_COLUMNS;
+use crate::mask::decode;
+use crate::mask::types::{Scalar, Shape};
 use crate::policy::RuleId;
+
+/// Columns whose numbers are remembered.
+const COLUMNS: usize = 2 * RECEIPT_COLUMNS;
 
 /// Who masked something: the key under which records count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,11 +85,22 @@ pub struct Count {
 }
 
 /// Masked cells by masker, column and type.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct Tally {
     counts: Vec<Count>,
     /// Where the next cell is looked for first: rows repeat their columns.
     next: usize,
+    marks: Option<Box<Marks>>,
+}
+
+/// The values of masked cells, as keyed hashes.
+struct Marks {
+    kept: Kept,
+    /// Numbers of the columns there.
+    columns: Vec<(Spot, Option<usize>)>,
+    /// As in [`Tally`].
+    next: usize,
+    text: Vec<u8>,
 }
 
 impl Tally {
@@ -105,6 +124,9 @@ impl Tally {
         if let Some(count) = self.counts.get_mut(at) {
             count.cells += 1;
         }
+        if column.is_none() {
+            self.missed(None);
+        }
         self.next = if at + 1 < self.counts.len() {
             at + 1
         } else {
@@ -124,6 +146,77 @@ impl Tally {
             cells: 0,
         });
         self.counts.len() - 1
+    }
+
+    // -- the values, for a receipt -----------------------------------------------------------
+
+    /// Values are kept from now on.
+    pub(crate) fn keep(&mut self, kept: Kept) {
+        self.marks = Some(Box::new(Marks {
+            kept,
+            columns: Vec::new(),
+            next: 0,
+            text: Vec::new(),
+        }));
+    }
+
+    /// The values that were kept.
+    pub(crate) fn take_kept(&mut self) -> Option<Kept> {
+        self.marks.take().map(|marks| marks.kept)
+    }
+
+    /// A cell is about to be masked whole: keeps its value, in text where its type has one.
+    pub(super) fn value(&mut self, column: &ColumnPlan, encoding: Encoding, value: &[u8]) {
+        let Some(marks) = &mut self.marks else { return };
+        let Some(number) = marks.number(column) else {
+            return marks.kept.miss(None);
+        };
+        if let (Encoding::Binary, Some(Shape::Scalar(scalar))) = (encoding, column.shape)
+            && scalar != Scalar::Text
+        {
+            marks.text.clear();
+            if decode::text(scalar, value, &mut marks.text) == Ok(true) {
+                return marks.kept.add(number, &marks.text);
+            }
+        }
+        marks.kept.add(number, value);
+    }
+
+    /// A part of a cell's text is about to be masked: keeps it.
+    pub(super) fn found(&mut self, column: &ColumnPlan, text: &[u8]) {
+        let Some(marks) = &mut self.marks else { return };
+        match marks.number(column) {
+            Some(number) => marks.kept.add(number, text),
+            None => marks.kept.miss(None),
+        }
+    }
+
+    /// A cell is about to be masked whose value cannot be kept.
+    pub(super) fn missed(&mut self, column: Option<&ColumnPlan>) {
+        if let Some(marks) = &mut self.marks {
+            let number = column.and_then(|column| marks.number(column));
+            marks.kept.miss(number);
+        }
+    }
+
+    /// Begins to keep a value that comes in parts.
+    pub(super) fn start(&mut self, column: &ColumnPlan) -> Option<ValueStream> {
+        let marks = self.marks.as_mut()?;
+        let number = marks.number(column);
+        let stream = number.and_then(|number| marks.kept.start(number));
+        if stream.is_none() {
+            marks.kept.miss(None);
+        }
+        stream
+    }
+
+    /// Keeps a value that has come in parts.
+    pub(super) fn finish(&mut self, column: &ColumnPlan, stream: ValueStream) {
+        if let Some(marks) = &mut self.marks
+            && let Some(number) = marks.number(column)
+        {
+            marks.kept.finish(number, stream);
+        }
     }
 
     /// The counts by column, in order of first appearance.
@@ -155,6 +248,35 @@ impl Tally {
     }
 }
 
+impl Marks {
+    /// The number of a column; `None` if there are too many.
+    fn number(&mut self, column: &ColumnPlan) -> Option<usize> {
+        let is_it = |(spot, _): &(Spot, Option<usize>)| *spot == column.spot;
+        let at = match self.columns.get(self.next).is_some_and(is_it) {
+            true => self.next,
+            false => {
+                let found = self.columns.iter().position(is_it);
+                found.unwrap_or_else(|| {
+                    let number = self.kept.column(&column.spot.name());
+                    if self.columns.len() < COLUMNS {
+                        self.columns.push((column.spot.clone(), number));
+                    }
+                    self.columns.len() - 1
+                })
+            }
+        };
+        self.next = if at + 1 < self.columns.len() {
+            at + 1
+        } else {
+            0
+        };
+        self.columns
+            .get(at)
+            .filter(|it| is_it(it))
+            .and_then(|(_, number)| *number)
+    }
+}
+
 impl PartialEq for Tally {
     fn eq(&self, other: &Self) -> bool {
         self.counts == other.counts
@@ -162,3 +284,10 @@ impl PartialEq for Tally {
 }
 
 impl Eq for Tally {}
+
+/// Without the values.
+impl fmt::Debug for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tally").field(&self.counts).finish()
+    }
+}

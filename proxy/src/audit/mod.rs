@@ -30,6 +30,7 @@ pub mod configurations;
 pub mod custodian;
 pub mod expired;
 pub mod export;
+pub mod home;
 pub mod key;
 pub mod log;
 pub mod medium;

@@ -7,7 +7,7 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `notify`, `recordings`, `retention`, `ship`, `archive`, `issuer`,
+//! * `gateway`, `api`, `sealing`, `notify`, `receipts`, `recordings`, `retention`, `ship`, `archive`, `issuer`,
 //!   `identity`, `resource`, `policy`: one section each; `oidc`: the keys of an identity that
 //!   proves itself by tokens; `login`, `saml`: people; `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
@@ -32,6 +32,7 @@ mod policy;
 pub mod problem;
 pub mod profile;
 mod reader;
+mod receipts;
 mod recordings;
 mod resource;
 mod retention;
@@ -186,6 +187,7 @@ fn build<'t>(
     let retention = retention::retention(root.section("retention").as_ref());
     let destinations = collect(&root, "ship", ship::destination);
     let buckets = collect(&root, "archive", archive::bucket);
+    let receipts = receipts::receipts(root.section("receipts").as_ref());
     let recordings = recordings::recordings(root.section("recordings").as_ref());
     root.finish();
 
@@ -224,6 +226,7 @@ fn build<'t>(
         retention,
         ship: values(destinations),
         archive: values(buckets),
+        receipts,
         recordings,
         notify: values(notify),
     })

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         ("a_destroyed_recording_is_noise", "", shredded),
         ("an_export_proves_itself", "", exported::exported),
         ("who_is_not_recorded_has_no_file", "", unrecorded),
+        ("who_looks_at_a_recording_is_on_record", "", looked_at),
     ];
     let mut trials = Vec::new();
     for driver in Driver::under_test() {
@@ -528,5 +529,36 @@ fn collect(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
             path if path.is_dir() => collect(&path, found),
             path => found.push((path.clone(), fs::read(path).unwrap_or_default())),
         }
+    }
+}
+
+fn looked_at(_: &Bed, gateway: &mut Gateway) {
+    let mut client = gateway.connect(clinic::MASKED, false);
+    client.simple("SELECT 1").expect("an answer");
+    drop(client);
+    let session = wait_for(gateway, "whole");
+    let replay = |more: &[&str]| {
+        let arguments = [&["replay", &session, "--plain"], more].concat();
+        sessions(gateway, &arguments)
+    };
+    // No copy is believed where a gateway writes, while it does and after.
+    let refused = replay(&["--copy"]);
+    assert!(!refused.status.success() && text(&refused).contains("is no copy"));
+    let shown = replay(&[]);
+    assert!(shown.status.success(), "{}", text(&shown));
+    let exported = folder(gateway).join("session.velumexport");
+    let path = exported.to_str().expect("UTF-8");
+    let export = sessions(gateway, &["export", &session, "--out", path]);
+    assert!(export.status.success(), "{}", text(&export));
+    let again = sessions(gateway, &["replay", path, "--plain"]);
+    assert!(again.status.success(), "{}", text(&again));
+    assert!(gateway.stop());
+    assert!(!sessions(gateway, &["replay", &session, "--plain", "--copy"]).status.success());
+    gateway.restart();
+    let log = gateway.audit(&["show"]);
+    for command in ["sessions replay", "sessions export"] {
+        let told = format!("{command} by uid:");
+        let lines = log.lines().filter(|line| line.contains(&told) && line.contains(&session));
+        assert_eq!(lines.count(), 1, "{command}: {log}");
     }
 }

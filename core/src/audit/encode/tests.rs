@@ -3,6 +3,7 @@
 use super::*;
 use crate::audit::custody::{Act, Custody, Expired};
 use crate::audit::masking::{How, MaskedCells, Masking, RuledOutput};
+use crate::audit::receipt::{Commitment, Leaves, Receipt, ReceiptColumn};
 use crate::audit::record::RecordingEnd;
 use crate::grant::GrantId;
 use proptest::collection::vec;
@@ -22,6 +23,42 @@ fn recording() -> impl Strategy<Value = Body> {
             end,
             dropped_bytes,
         }
+    })
+}
+
+fn receipt() -> impl Strategy<Value = Body> {
+    let commitment = any::<([u8; 32], u64, [u8; 32])>();
+    let commitment = commitment.prop_map(|(key, values, root)| Commitment { key, values, root });
+    let counts = (
+        text(),
+        any::<u64>(),
+        vec((text(), any::<u64>()), 0..3),
+        any::<u64>(),
+    );
+    let column = (counts, proptest::option::of(commitment)).prop_map(
+        |((column, rows, masked, missed), commitment)| ReceiptColumn {
+            column,
+            rows,
+            masked,
+            missed,
+            commitment,
+        },
+    );
+    let leaves = (text(), any::<[u8; 32]>()).prop_map(|(file, sha256)| Leaves { file, sha256 });
+    let head = any::<(Vec<[u8; 32]>, [u8; 32], u64, u64, u64, bool)>();
+    let rest = (vec(column, 0..4), proptest::option::of(leaves));
+    (head, rest).prop_map(|(head, (columns, leaves))| {
+        let (policies, detectors, statements, rows, bytes, is_cut) = head;
+        Body::Receipt(Receipt {
+            policies,
+            detectors,
+            statements,
+            rows,
+            bytes,
+            is_cut,
+            columns,
+            leaves,
+        })
     })
 }
 
@@ -113,6 +150,7 @@ fn body() -> BoxedStrategy<Body> {
         grant(),
         custody(),
         recording(),
+        receipt(),
         administration(),
         vec(text(), 7).prop_map(|texts| {
             let [event, way, issuer, actor, session, client_address, reason] =

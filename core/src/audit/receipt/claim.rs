@@ -84,7 +84,10 @@ impl fmt::Display for ClaimError {
             ClaimError::Key => f.write_str("the key is not that of this column and session"),
             ClaimError::Leaf(what) => write!(f, "a leaf of the claim is none: {what}"),
             ClaimError::Proof(error) => {
-                write!(f, "a leaf is not in the tree that the receipt commits to: {error}")
+                write!(
+                    f,
+                    "a leaf is not in the tree that the receipt commits to: {error}"
+                )
             }
             ClaimError::Place => f.write_str(
                 "the claim is not about this value: its leaves do not show where it would stand",
@@ -145,8 +148,12 @@ fn path(hashes: &[Hash], index: u64) -> Vec<Hash> {
     let size = hashes.len() as u64;
     let subtree = |height: u32, at: u64| -> Result<Hash, std::convert::Infallible> {
         let width = 1usize << height;
-        let start = usize::try_from(at).unwrap_or(usize::MAX).saturating_mul(width);
-        let leaves = hashes.get(start..start.saturating_add(width)).unwrap_or_default();
+        let start = usize::try_from(at)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(width);
+        let leaves = hashes
+            .get(start..start.saturating_add(width))
+            .unwrap_or_default();
         let mut tree = crate::audit::tree::frontier::Frontier::default();
         leaves.iter().for_each(|leaf| tree.push(*leaf));
         Ok(tree.root())
@@ -163,7 +170,9 @@ impl Claim {
     /// # Errors
     /// If it shows nothing about it.
     pub fn check(&self, receipt: &Receipt, value: &[u8]) -> Result<Shown, ClaimError> {
-        let column = receipt.column(&self.column).ok_or(ClaimError::NoCommitment)?;
+        let column = receipt
+            .column(&self.column)
+            .ok_or(ClaimError::NoCommitment)?;
         let commitment = column.commitment.ok_or(ClaimError::NoCommitment)?;
         let key = ColumnKey::new(self.key);
         if key_hash(&key) != commitment.key {
@@ -239,4 +248,3 @@ impl ShownLeaf {
         Ok(order)
     }
 }
-

@@ -142,8 +142,16 @@ impl RawLeaf {
         }
         Some(ShownLeaf {
             index: self.index,
-            parts: self.parts.iter().map(RawPart::read).collect::<Option<_>>()?,
-            path: self.path.iter().map(|hash| Hash::from_base64(hash)).collect::<Option<_>>()?,
+            parts: self
+                .parts
+                .iter()
+                .map(RawPart::read)
+                .collect::<Option<_>>()?,
+            path: self
+                .path
+                .iter()
+                .map(|hash| Hash::from_base64(hash))
+                .collect::<Option<_>>()?,
         })
     }
 }
@@ -153,7 +161,11 @@ impl RawClaim {
         Some(Claim {
             column: self.column.clone(),
             key: fixed(&self.key)?,
-            leaves: self.leaves.iter().map(RawLeaf::read).collect::<Option<_>>()?,
+            leaves: self
+                .leaves
+                .iter()
+                .map(RawLeaf::read)
+                .collect::<Option<_>>()?,
         })
     }
 }

@@ -161,7 +161,10 @@ fn what_has_no_room_is_said_to_be_missing() {
     }
     kept.miss(column);
     kept.miss(None);
-    let missed: Vec<_> = kept.missed().map(|(name, cells)| (name.to_owned(), cells)).collect();
+    let missed: Vec<_> = kept
+        .missed()
+        .map(|(name, cells)| (name.to_owned(), cells))
+        .collect();
     assert_eq!(missed, [(COLUMN.to_owned(), 3), (String::new(), 1)]);
     let (_, marks) = kept.into_marks();
     assert_eq!(marks[0].1.len(), 2);

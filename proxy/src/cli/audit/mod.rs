@@ -4,8 +4,9 @@ mod export;
 mod key;
 pub(in crate::cli) mod keys;
 mod pack;
-mod period;
+pub(super) mod period;
 mod prove;
+mod receipt;
 mod retention;
 mod ship;
 mod subject;
@@ -61,6 +62,9 @@ pub(super) enum Audit {
     Prove(prove::Prove),
     /// Verify a proof, without the log.
     VerifyProof(prove::VerifyProof),
+    /// What sessions have masked, and proofs about values.
+    #[command(subcommand)]
+    Receipt(receipt::Receipt),
     /// Print the public keys that the gateway's checkpoints are verified by.
     Key {
         /// The configuration.
@@ -100,6 +104,7 @@ pub(super) fn run(command: Audit) -> u8 {
         Audit::Ship(arguments) => ship::run(&arguments),
         Audit::Prove(arguments) => prove::run(&arguments),
         Audit::VerifyProof(arguments) => prove::verify(&arguments),
+        Audit::Receipt(arguments) => receipt::run(&arguments),
         Audit::Key { config } => key::run(&config),
     }
 }
@@ -280,6 +285,7 @@ fn what(body: &Body) -> String {
         Body::Grant { .. } | Body::Administration { .. } | Body::Login { .. } => decision(body),
         Body::Custody(it) => custody(it),
         Body::Recording { .. } => recording(body),
+        Body::Receipt(it) => receipt::line(it),
     }
 }
 

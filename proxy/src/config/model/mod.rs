@@ -70,10 +70,21 @@ pub struct Config {
     pub ship: Vec<Destination>,
     /// `[[archive]]`, names unique, those of `[[ship]]` among them.
     pub archive: Vec<Bucket>,
+    /// `[receipts]`
+    pub receipts: Receipts,
     /// `[recordings]`, if there is one.
     pub recordings: Option<Recordings>,
     /// `[[notify]]`, names unique.
     pub notify: Vec<Notify>,
+}
+
+/// `[receipts]`: what is recorded of a session's masking at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipts {
+    /// Masked values are committed to, so that it can be shown later whether one was among them.
+    pub commitments: bool,
+    /// Different values of a session that are kept for that, as 16 bytes each.
+    pub values_most: usize,
 }
 
 /// `[recordings]`: what of all recordings is the same. Whose sessions are recorded, their access

@@ -106,7 +106,7 @@ impl<I: Inspect> Session<I> {
         };
         let plans = plans.unwrap_or_else(unknown);
         self.answering.owner = Owner::of(&plans);
-        self.rules.show(&plans);
+        self.rules.show(&plans, self.journal.rows());
         self.answering.copy_out = Some(CopyOut::new(options, binary, plans));
         Ok(())
     }

@@ -49,6 +49,7 @@ pub(super) struct Journal {
     last_intent: u64,
     statements: u64,
     open: VecDeque<Open>,
+    total_rows: u64,
     total_bytes: u64,
     closed: bool,
 }
@@ -65,9 +66,20 @@ impl Journal {
             last_intent: 0,
             statements: 0,
             open: VecDeque::new(),
+            total_rows: 0,
             total_bytes: 0,
             closed: false,
         }
+    }
+
+    /// Rows of the session so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.total_rows
+    }
+
+    /// Statements, rows and bytes of the session so far.
+    pub(super) fn totals(&self) -> [u64; 3] {
+        [self.statements, self.total_rows, self.total_bytes]
     }
 
     /// Who the client is.
@@ -139,6 +151,7 @@ impl Journal {
     /// Counts what was released of the statement that is answered now.
     pub(super) fn count(&mut self, rows: u64, bytes: usize) {
         self.total_bytes += bytes as u64;
+        self.total_rows += rows;
         if let Some(open) = self.open.front_mut() {
             open.rows += rows;
             open.bytes += bytes as u64;

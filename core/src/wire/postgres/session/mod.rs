@@ -17,7 +17,7 @@
 //! notices, `sentences` how their words are judged, `known` those that tell nothing, `admission`
 //! which statements may run, `lineage` which statement computed a result, `parameters` what the
 //! server reports of its settings, `path` where names are looked up, `probe` the columns of a COPY,
-//! `volume` how much of it all may go out, `journal` the records.
+//! `volume` how much of it all may go out, `journal` the records, `receipt` the last of them.
 
 mod admission;
 mod bind;
@@ -37,6 +37,7 @@ mod path;
 mod pipeline;
 mod probe;
 mod quoting;
+mod receipt;
 mod results;
 mod rows;
 mod rulebook;
@@ -57,6 +58,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::vec;
 
+use crate::audit::receipt::Draft;
+use crate::audit::receipt::values::Secret;
 use crate::audit::record::{Asserted, Body, Record, SessionId, Status};
 use crate::audit::token::TokenKey;
 use crate::bytes::{Outbox, Window};
@@ -114,9 +117,21 @@ pub struct SessionSetup<I> {
     pub inspector: Arc<I>,
     /// Key of the tokens in records.
     pub tokens: Arc<TokenKey>,
+    /// How its receipt is made; `None`: there is none.
+    pub receipts: Option<ReceiptSetup>,
     /// The secret that the client gets in the place of the upstream's: 4 bytes for protocol
     /// 3.0, up to 256 for 3.2.
     pub cancel_key: Vec<u8>,
+}
+
+/// How the receipt of a session is made.
+pub struct ReceiptSetup {
+    /// Random, drawn by the caller for this session; `None`: masked values are not committed to.
+    pub secret: Option<Secret>,
+    /// Different values that are kept for the commitment, as 16 bytes each.
+    pub values_most: usize,
+    /// What looks at content.
+    pub detectors: [u8; 32],
 }
 
 /// What a call came to.
@@ -208,6 +223,8 @@ pub struct Session<I> {
     window_wanted: [usize; 2],
     /// See [`Session::note_descriptions`].
     descriptions: Option<Vec<Described>>,
+    /// What is left to do for the receipt.
+    draft: Option<Box<Draft>>,
     end: Option<&'static str>,
 }
 
@@ -238,7 +255,8 @@ impl<I: Inspect> Session<I> {
         );
         let mut session = Self {
             decision: format!("allow: policy {}", setup.policy.name).into(),
-            rules: Rulebook::new(setup.policy, setup.catalog, setup.analyses, setup.inspector),
+            rules: Rulebook::new(setup.policy, setup.catalog, setup.analyses, setup.inspector)
+                .with_receipt(setup.receipts),
             tokens: setup.tokens,
             ledger: setup.ledger,
             meter: None,
@@ -268,6 +286,7 @@ impl<I: Inspect> Session<I> {
             to_client: Outbox::new(),
             window_wanted: [0; 2],
             descriptions: None,
+            draft: None,
             end: None,
         };
         session.meter = session.meter_now(now);
@@ -399,6 +418,12 @@ impl<I: Inspect> Session<I> {
         Step::Finished
     }
 
+    /// The receipt of a session that is over, if values are to be committed to: that takes a moment,
+    /// so it is left to the caller.
+    pub fn take_receipt(&mut self) -> Option<Box<Draft>> {
+        self.draft.take()
+    }
+
     /// Ends the session from outside (drain, revocation, a failed log).
     pub fn terminate(&mut self, refusal: Refusal, now: Timestamp) -> Step {
         self.finish("terminated", Some(refusal), now);
@@ -426,12 +451,19 @@ impl<I: Inspect> Session<I> {
             self.journal.failed(refusal.code.0);
             message::write_fatal(self.to_client.writer(), &refusal);
         }
-        let masked = self.rules.take_tally();
+        let masked = self.masked();
         let open = match self.transaction == b'I' && !self.pipeline.is_unsynced() {
             true => "",
             false => "; a transaction was open",
         };
         self.journal.close(now, &format!("{reason}{open}"), masked);
+        self.draft = self.sum_up(now);
+    }
+
+    /// What was masked of the statement that is answered now.
+    fn masked(&mut self) -> Masked {
+        let rows = self.journal.rows();
+        self.rules.take_tally(rows)
     }
 
     /// Ends the record of `awaited`, which the server will not answer.

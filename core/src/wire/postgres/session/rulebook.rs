@@ -21,6 +21,7 @@ use crate::time::Timestamp;
 
 use super::known::{Known, Speaker, Spoken, is_generated_name};
 use super::lineage::{Lineage, Source};
+use super::receipt::Sums;
 use super::shown::{Shown, place};
 use super::statements::Statement;
 use super::text::StatementText;
@@ -53,6 +54,7 @@ pub(super) struct Rulebook<I> {
     pub(super) tally: Tally,
     /// What the results so far of the statement at hand show of columns under rules.
     pub(super) shown: Shown,
+    pub(super) sums: Option<Sums>,
     scratch: Scratch,
     speaker: Speaker,
     /// Channels that the client has named in a LISTEN.
@@ -78,6 +80,7 @@ impl<I: Inspect> Rulebook<I> {
             row: Row::default(),
             tally: Tally::default(),
             shown: Shown::default(),
+            sums: None,
             scratch: Scratch::default(),
             speaker: Speaker::default(),
             channels: HashSet::new(),
@@ -155,6 +158,9 @@ impl<I: Inspect> Rulebook<I> {
 
     /// Puts a new policy and catalog in force: every plan is made anew.
     pub(super) fn refresh(&mut self, policy: Arc<Policy>, catalog: Arc<Catalog>) {
+        if let Some(sums) = &mut self.sums {
+            sums.policy(policy.sha256);
+        }
         self.policy = policy;
         self.catalog = catalog;
         self.epoch += 1;

@@ -88,8 +88,11 @@ impl<I: Inspect> Rulebook<I> {
         }
     }
 
-    /// Rows of these columns are about to come.
-    pub(super) fn show(&mut self, plans: &[ColumnPlan]) {
+    /// Rows of these columns are about to come, after so many of the session.
+    pub(super) fn show(&mut self, plans: &[ColumnPlan], rows: u64) {
+        if let Some(sums) = &mut self.sums {
+            sums.begin_result(plans, rows);
+        }
         for (plan, place) in plans.iter().zip(1..) {
             if let Some(ruled) = &plan.ruled {
                 self.shown.note(place, ruled);
@@ -97,8 +100,16 @@ impl<I: Inspect> Rulebook<I> {
         }
     }
 
-    /// What was masked so far, and shown, which starts the counts anew.
-    pub(super) fn take_tally(&mut self) -> Masked {
+    /// What was masked so far, and shown, which starts the counts anew; after so many rows of the
+    /// session.
+    pub(super) fn take_tally(&mut self, rows: u64) -> Masked {
+        if let Some(sums) = &mut self.sums {
+            sums.end_result(rows);
+            self.tally
+                .counts()
+                .iter()
+                .for_each(|count| sums.masked(count));
+        }
         let named = |(masker, count)| (self.masker_name(masker), count);
         let by: Vec<_> = self.tally.iter().map(named).collect();
         let mut masking = Masking::default();
