@@ -59,6 +59,8 @@ fn cells_are_counted_by_the_column_of_the_catalog() {
     assert_eq!(
         cells(masking),
         [
+            // The alias in the description itself.
+            ("", "dashed", "detector:dashed", 1),
             ("public.patients.ssn", "", "rule:ssn", 2),
             ("#2", "dashed", "detector:dashed", 2),
         ]
@@ -75,7 +77,8 @@ fn cells_are_counted_by_the_column_of_the_catalog() {
 fn what_is_computed_is_traced_to_the_columns_below() {
     let mut harness = masked();
     let text = format!(
-        "SELECT reverse(ssn) || name AS \"{ALIAS}\", count(ssn) AS n, label AS l FROM patients, people"
+        "SELECT reverse(ssn) || name AS \"{ALIAS}\", count(ssn) AS n, label AS l \
+         FROM patients, people"
     );
     harness.client(&query(&text));
     let columns = [
@@ -103,7 +106,7 @@ fn what_is_computed_is_traced_to_the_columns_below() {
         ]
     );
     let columns: Vec<_> = masking.cells.iter().map(|it| &*it.column).collect();
-    assert_eq!(columns, ["#1", "public.people.label"]);
+    assert_eq!(columns, ["", "#1", "public.people.label"]);
     says_no_alias(&harness);
 }
 

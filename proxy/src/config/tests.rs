@@ -5,6 +5,7 @@ mod credentials;
 mod grants;
 mod login;
 mod notify;
+mod receipts;
 mod recordings;
 mod tokens;
 mod transforms;

@@ -1,5 +1,5 @@
-//! The file beside the log that has the marks of a session's masked values, sealed: who opens it can
-//! say of a value whether it was among them.
+//! The file beside the log that has the marks of a session's masked values, sealed: who opens it
+//! can say of a value whether it was among them.
 //!
 //! ```text
 //!  file  = sealed (purpose "receipts", context "velum receipt leaves" | session u128)

@@ -553,12 +553,18 @@ fn looked_at(_: &Bed, gateway: &mut Gateway) {
     let again = sessions(gateway, &["replay", path, "--plain"]);
     assert!(again.status.success(), "{}", text(&again));
     assert!(gateway.stop());
-    assert!(!sessions(gateway, &["replay", &session, "--plain", "--copy"]).status.success());
+    assert!(
+        !sessions(gateway, &["replay", &session, "--plain", "--copy"])
+            .status
+            .success()
+    );
     gateway.restart();
     let log = gateway.audit(&["show"]);
     for command in ["sessions replay", "sessions export"] {
         let told = format!("{command} by uid:");
-        let lines = log.lines().filter(|line| line.contains(&told) && line.contains(&session));
+        let lines = log
+            .lines()
+            .filter(|line| line.contains(&told) && line.contains(&session));
         assert_eq!(lines.count(), 1, "{command}: {log}");
     }
 }

@@ -205,9 +205,9 @@ fn masking(page: &mut String, totals: &Totals) {
     counted(page, "type", &totals.types);
     counted(page, "column", &totals.columns);
     page.push_str(
-        "<p class=\"note\">The type is what the detectors make of a value or of its column. A column \
-         that a statement computes has no name in the records: its lineage says what flows in.\
-         </p>\n",
+        "<p class=\"note\">The type is what the detectors make of a value or of its column. A \
+         column that a statement computes has no name in the records: its lineage says what flows \
+         in.</p>\n",
     );
 }
 

@@ -247,27 +247,7 @@ fn what(body: &Body) -> String {
                 text.escape_debug()
             )
         }
-        Body::Outcome {
-            statement,
-            status,
-            command,
-            sqlstate,
-            rows,
-            bytes,
-            masked,
-            masking,
-            duration_us,
-        } => {
-            let masked = tally(masked);
-            let columns = masking.as_deref().map(columns).unwrap_or_default();
-            let error = sqlstate.map_or_else(String::new, |state| {
-                format!(" {}", String::from_utf8_lossy(&state))
-            });
-            format!(
-                "#{statement} {status:?} {command}{error}: {rows} rows, {bytes} bytes, \
-                 {duration_us} us{masked}{columns}"
-            )
-        }
+        Body::Outcome { .. } => outcome(body),
         Body::OutcomeUnknown { statement } => format!("#{statement} outcome unknown"),
         Body::ConnectionRefused {
             client_address,
@@ -287,6 +267,32 @@ fn what(body: &Body) -> String {
         Body::Recording { .. } => recording(body),
         Body::Receipt(it) => receipt::line(it),
     }
+}
+
+fn outcome(body: &Body) -> String {
+    let Body::Outcome {
+        statement,
+        status,
+        command,
+        sqlstate,
+        rows,
+        bytes,
+        masked,
+        masking,
+        duration_us,
+    } = body
+    else {
+        return String::new();
+    };
+    let masked = tally(masked);
+    let columns = masking.as_deref().map(columns).unwrap_or_default();
+    let error = sqlstate.map_or_else(String::new, |state| {
+        format!(" {}", String::from_utf8_lossy(&state))
+    });
+    format!(
+        "#{statement} {status:?} {command}{error}: {rows} rows, {bytes} bytes, {duration_us} \
+         us{masked}{columns}"
+    )
 }
 
 fn recording(body: &Body) -> String {

@@ -9,15 +9,16 @@
 //! call that returns anything but [`Step::Finished`] can be repeated at any time; how the bytes
 //! were split never changes what comes out.
 //!
-//! Rooms: `client` and `server` are the two directions, `calls` functions by number, `pipeline` the
-//! answers owed, `names` in `statements` what statements and portals stand for, `text` what a
-//! statement's words say, `shape` what results look like, `shown` what records say of them, `results`, `rows` and `stream` the rows,
-//! `copy` those of COPY, `describe` the descriptions, `changes` what the session changed in the
-//! catalog, `quoting` statements that quote other sessions, `notices` the texts of errors and
-//! notices, `sentences` how their words are judged, `known` those that tell nothing, `admission`
-//! which statements may run, `lineage` which statement computed a result, `parameters` what the
-//! server reports of its settings, `path` where names are looked up, `probe` the columns of a COPY,
-//! `volume` how much of it all may go out, `journal` the records, `receipt` the last of them.
+//! Rooms: `client` and `server` are the two directions, `calls` functions by number, `pipeline`
+//! the answers owed, `names` in `statements` what statements and portals stand for, `text` what a
+//! statement's words say, `shape` what results look like, `shown` what records say of them,
+//! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
+//! `changes` what the session changed in the catalog, `quoting` statements that quote other
+//! sessions, `notices` the texts of errors and notices, `sentences` how their words are judged,
+//! `known` those that tell nothing, `admission` which statements may run, `lineage` which
+//! statement computed a result, `parameters` what the server reports of its settings, `path`
+//! where names are looked up, `probe` the columns of a COPY, `volume` how much of it all may go
+//! out, `journal` the records, `receipt` the last of them.
 
 mod admission;
 mod bind;
@@ -418,8 +419,8 @@ impl<I: Inspect> Session<I> {
         Step::Finished
     }
 
-    /// The receipt of a session that is over, if values are to be committed to: that takes a moment,
-    /// so it is left to the caller.
+    /// The receipt of a session that is over, if values are to be committed to: that takes a
+    /// moment, so it is left to the caller.
     pub fn take_receipt(&mut self) -> Option<Box<Draft>> {
         self.draft.take()
     }

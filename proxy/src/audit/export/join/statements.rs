@@ -38,8 +38,8 @@ impl Statement {
         }
     }
 
-    /// The same by column and type, and which columns under rules were shown; `None` if the log does
-    /// not say.
+    /// The same by column and type, and which columns under rules were shown; `None` if the log
+    /// does not say.
     pub fn columns(&self) -> Option<&masking::Masking> {
         match self.end.as_ref().map(|(_, end)| &end.body) {
             Some(Body::Outcome { masking, .. }) => masking.as_deref(),
