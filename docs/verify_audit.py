@@ -310,6 +310,7 @@ BODIES = {
     32: lambda f: (f.text(), f.optional(f.text)),
     33: lambda f: (f.text(),),
     41: lambda f: f.receipt(),
+    42: lambda f: (f.text(), f.bytes(32), f.list(f.text)),
     40: lambda f: (f.text(), f.u64(), f.u64(), f.bytes(32), f.one_of(4), f.u64()),
     50: lambda f: (f.text(), f.text(), f.text(), f.text()),
     51: lambda f: (f.text(), f.text(), f.text(), f.text(), f.text(), f.u64(), f.u64(), f.text()),

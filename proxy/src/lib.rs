@@ -35,6 +35,7 @@ pub mod leak_suite;
 mod mcp;
 pub mod notify;
 pub mod observe;
+pub mod originals;
 pub mod planes;
 pub mod receipt;
 pub mod recording;

@@ -104,6 +104,7 @@ fn column<'a>(record: &'a Value, name: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("no {name} in {record}"))
 }
 
+/// Runs a query, and leaves in good order.
 fn run(gateway: &Gateway, sql: &str) {
     let mut client = gateway.connect(clinic::MASKED, false);
     let frames = client.simple(sql).expect("an answer");
@@ -111,6 +112,8 @@ fn run(gateway: &Gateway, sql: &str) {
         frames.iter().any(|frame| frame.tag == b'D'),
         "{sql} gave no rows"
     );
+    client.send(b"X\0\0\0\x04").expect("Terminate is sent");
+    client.until_closed(PATIENCE).expect("an end");
 }
 
 /// Writes the proof about a value into a file.

@@ -37,6 +37,7 @@ const ADMINISTRATION: u8 = 21;
 const LOGIN: u8 = 22;
 /// Kinds of what is evidence beside the log.
 const RECORDING: u8 = 40;
+const ORIGINALS: u8 = 42;
 /// Bytes of the length in front.
 const LENGTH_BYTES: usize = 4;
 
@@ -158,6 +159,7 @@ fn kind(body: &Body) -> u8 {
         Body::Custody(it) => custody::kind(it),
         Body::Recording { .. } => RECORDING,
         Body::Receipt(_) => receipt::KIND,
+        Body::Originals { .. } => ORIGINALS,
     }
 }
 
@@ -251,7 +253,7 @@ impl Encoder<'_> {
                 self.decision(body);
             }
             Body::Custody(it) => custody::encode(self, it),
-            Body::Recording { .. } => self.recording(body),
+            Body::Recording { .. } | Body::Originals { .. } => self.recording(body),
             Body::Receipt(it) => receipt::encode(self, it),
         }
     }
@@ -473,6 +475,7 @@ impl<'a> Decoder<'a> {
                 cause: self.string()?,
             },
             RECORDING => self.recording()?,
+            ORIGINALS => self.originals()?,
             receipt::KIND => Body::Receipt(receipt::decode(self)?),
             GRANT => self.grant()?,
             ADMINISTRATION => Body::Administration {

@@ -79,7 +79,7 @@ fn body(object: &mut Object, body: &Body) {
         Body::Grant { .. } | Body::Administration { .. } => decision(object, body),
         Body::Login { .. } => login(object, body),
         Body::Custody(it) => custody(object, it),
-        Body::Recording { .. } => recording(object, body),
+        Body::Recording { .. } | Body::Originals { .. } => recording(object, body),
         Body::Receipt(it) => receipt::write(object, it),
     }
 }
@@ -102,6 +102,17 @@ fn refused(object: &mut Object, body: &Body) {
 }
 
 fn recording(object: &mut Object, body: &Body) {
+    if let Body::Originals {
+        file,
+        sha256,
+        auditors,
+    } = body
+    {
+        object.text("event", "originals");
+        object.text("file", file);
+        object.text("sha256", &hex(sha256));
+        object.texts("auditors", auditors);
+    }
     let Body::Recording {
         file,
         bytes,

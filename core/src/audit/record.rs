@@ -230,6 +230,15 @@ pub enum Body {
     Custody(Custody),
     /// What the session has masked, at its end.
     Receipt(Receipt),
+    /// What the client sends is recorded, under a key that only two auditors together have.
+    Originals {
+        /// Name of the file with their shares, in the directory of recordings.
+        file: String,
+        /// SHA-256 of that file.
+        sha256: [u8; 32],
+        /// Names and ids of the auditors' keys.
+        auditors: Vec<String>,
+    },
     /// The recording of the session is over.
     Recording {
         /// Name of the file in the directory of recordings.

@@ -24,7 +24,7 @@ pub struct StreamedCell {
     held_bytes: usize,
     counted: bool,
     /// The value so far, where it is masked whole and kept.
-    kept: Option<ValueStream>,
+    kept: Option<Box<ValueStream>>,
 }
 
 enum Mode {
@@ -152,7 +152,7 @@ impl StreamedCell {
                 let judged = given - usize::from(!is_last && given > 0);
                 let offset = self.value_bytes - self.rest_bytes;
                 if !self.counted {
-                    self.kept = judge.tally.start(column);
+                    self.kept = judge.tally.start(column).map(Box::new);
                 }
                 if let Some(kept) = &mut self.kept {
                     kept.update(bytes.get(..judged).unwrap_or_default());
@@ -187,7 +187,7 @@ impl StreamedCell {
         if self.rest_bytes == 0
             && let Some(kept) = self.kept.take()
         {
-            judge.tally.finish(column, kept);
+            judge.tally.finish(column, *kept);
         }
         self.held_bytes = given - judged;
         Ok(judged)

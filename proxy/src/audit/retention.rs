@@ -54,6 +54,7 @@ impl Retention {
             Body::SessionOpened { .. }
             | Body::SessionClosed { .. }
             | Body::Receipt(_)
+            | Body::Originals { .. }
             | Body::ConnectionRefused { .. } => self.sessions_days,
             Body::Intent { .. } | Body::Outcome { .. } | Body::OutcomeUnknown { .. } => {
                 self.statements_days

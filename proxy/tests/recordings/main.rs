@@ -2,6 +2,7 @@
 //! cut, full, destroyed or changed is seen. On both data planes.
 
 mod exported;
+mod originals;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -43,6 +44,11 @@ fn main() -> ExitCode {
         ("an_export_proves_itself", "", exported::exported),
         ("who_is_not_recorded_has_no_file", "", unrecorded),
         ("who_looks_at_a_recording_is_on_record", "", looked_at),
+        (
+            "two_auditors_open_what_a_client_sent",
+            "",
+            originals::opened,
+        ),
     ];
     let mut trials = Vec::new();
     for driver in Driver::under_test() {
@@ -548,8 +554,17 @@ fn looked_at(_: &Bed, gateway: &mut Gateway) {
     assert!(shown.status.success(), "{}", text(&shown));
     let exported = folder(gateway).join("session.velumexport");
     let path = exported.to_str().expect("UTF-8");
-    let export = sessions(gateway, &["export", &session, "--out", path]);
-    assert!(export.status.success(), "{}", text(&export));
+    // That it has ended has to be signed first.
+    let began = Instant::now();
+    loop {
+        let export = sessions(gateway, &["export", &session, "--out", path]);
+        if export.status.success() {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{}", text(&export));
+        let _unfinished = fs::remove_file(&exported);
+        thread::sleep(Duration::from_millis(100));
+    }
     let again = sessions(gateway, &["replay", path, "--plain"]);
     assert!(again.status.success(), "{}", text(&again));
     assert!(gateway.stop());
@@ -559,12 +574,27 @@ fn looked_at(_: &Bed, gateway: &mut Gateway) {
             .success()
     );
     gateway.restart();
-    let log = gateway.audit(&["show"]);
     for command in ["sessions replay", "sessions export"] {
-        let told = format!("{command} by uid:");
-        let lines = log
-            .lines()
-            .filter(|line| line.contains(&told) && line.contains(&session));
-        assert_eq!(lines.count(), 1, "{command}: {log}");
+        on_record(gateway, command, &session);
+    }
+    let replays = gateway
+        .audit(&["show"])
+        .matches("sessions replay by uid:")
+        .count();
+    assert_eq!(replays, 1, "neither what was refused nor what was exported");
+}
+
+/// Waits until the log says that somebody has read the session by this command.
+fn on_record(gateway: &Gateway, command: &str, session: &str) {
+    let told = format!("{command} by uid:");
+    let began = Instant::now();
+    loop {
+        let log = gateway.audit(&["show"]);
+        let mut lines = log.lines();
+        if lines.any(|line| line.contains(&told) && line.contains(session)) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{told} {log}");
+        thread::sleep(Duration::from_millis(100));
     }
 }

@@ -26,6 +26,16 @@ fn recording() -> impl Strategy<Value = Body> {
     })
 }
 
+fn originals() -> impl Strategy<Value = Body> {
+    (text(), any::<[u8; 32]>(), vec(text(), 0..4)).prop_map(|(file, sha256, auditors)| {
+        Body::Originals {
+            file,
+            sha256,
+            auditors,
+        }
+    })
+}
+
 fn receipt() -> impl Strategy<Value = Body> {
     let commitment = any::<([u8; 32], u64, [u8; 32])>();
     let commitment = commitment.prop_map(|(key, values, root)| Commitment { key, values, root });
@@ -151,6 +161,7 @@ fn body() -> BoxedStrategy<Body> {
         custody(),
         recording(),
         receipt(),
+        originals(),
         administration(),
         vec(text(), 7).prop_map(|texts| {
             let [event, way, issuer, actor, session, client_address, reason] =

@@ -7,9 +7,11 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::claim::{Claim, ClaimError, Part, Shown, claim};
+use super::file::{ReceiptFile, fuzz_file};
 use super::leaf::{Leaves, PARTS};
 use super::values::{Kept, Mark, Secret, key_hash};
 use super::{Commitment, Counts, Receipt, ReceiptColumn};
+use crate::audit::record::{Body, Record};
 use crate::limits::RECEIPT_COLUMNS;
 
 const COLUMN: &str = "public.patients.ssn";
@@ -205,4 +207,26 @@ fn columns_beyond_the_bound_are_counted_together() {
     assert!(is_cut && columns.len() == RECEIPT_COLUMNS + 1);
     let others = columns.last().map(|it| (it.rows, it.masked.clone()));
     assert_eq!(others, Some((20, vec![("ssn".to_owned(), 10)])));
+}
+
+/// Files that were made by another program, from the description of the format.
+#[test]
+fn files_of_others_are_read() {
+    const PRESENT: &[u8] = include_bytes!("../../../../fuzz/seeds/receipt/present");
+    const ABSENT: &[u8] = include_bytes!("../../../../fuzz/seeds/receipt/absent");
+    let shown = |bytes: &[u8], value: &[u8]| {
+        let file = ReceiptFile::parse(bytes).ok()?;
+        let record = Record::decode(&file.proof.entry).ok()?;
+        let Body::Receipt(receipt) = &record.body else {
+            return None;
+        };
+        Some(file.claims.first()?.check(receipt, value))
+    };
+    assert_eq!(shown(PRESENT, b"531-77-0292"), Some(Ok(Shown::Masked)));
+    for value in [&b"531-77-0291"[..], b"531-77-0293"] {
+        assert_eq!(shown(PRESENT, value), Some(Err(ClaimError::Place)));
+        assert_ne!(shown(ABSENT, value), Some(Ok(Shown::NotMasked)));
+    }
+    fuzz_file(PRESENT);
+    fuzz_file(ABSENT);
 }

@@ -187,16 +187,10 @@ fn masking(row: &Row) -> Json {
     let mut attributes = datastore(row);
     if let Json::Object(attributes) = &mut attributes {
         attributes.insert("activity_name".to_owned(), json!("Mask"));
-        let name = match (row.text("table"), row.text("column")) {
-            ("", column) => column.to_owned(),
-            (table, column) => format!("{table}.{column}"),
-        };
-        let masked = json!({ "name": named(&name), "type": "column", "data": row.text("type") });
-        attributes.insert(
-            "table".to_owned(),
-            json!({ "name": named(row.text("table")) }),
-        );
-        attributes.insert("resources".to_owned(), json!([masked]));
+        let table = row.text("table");
+        if !table.is_empty() {
+            attributes.insert("table".to_owned(), json!({ "name": table }));
+        }
         attributes.insert("count".to_owned(), json!(row.number("cells")));
     }
     Event::new(6_005, OTHER, row.end).of(row, attributes)

@@ -3,6 +3,7 @@
 mod export;
 mod key;
 pub(in crate::cli) mod keys;
+mod originals;
 mod pack;
 pub(super) mod period;
 mod prove;
@@ -65,6 +66,9 @@ pub(super) enum Audit {
     /// What sessions have masked, and proofs about values.
     #[command(subcommand)]
     Receipt(receipt::Receipt),
+    /// What clients sent, sealed to auditors of whom it takes two.
+    #[command(subcommand)]
+    Originals(originals::Originals),
     /// Print the public keys that the gateway's checkpoints are verified by.
     Key {
         /// The configuration.
@@ -105,6 +109,7 @@ pub(super) fn run(command: Audit) -> u8 {
         Audit::Prove(arguments) => prove::run(&arguments),
         Audit::VerifyProof(arguments) => prove::verify(&arguments),
         Audit::Receipt(arguments) => receipt::run(&arguments),
+        Audit::Originals(arguments) => originals::run(&arguments),
         Audit::Key { config } => key::run(&config),
     }
 }
@@ -266,6 +271,13 @@ fn what(body: &Body) -> String {
         Body::Custody(it) => custody(it),
         Body::Recording { .. } => recording(body),
         Body::Receipt(it) => receipt::line(it),
+        Body::Originals { file, auditors, .. } => {
+            let (file, auditors) = (file.escape_debug(), auditors.join(", "));
+            format!(
+                "originals sealed to two of {}: {file}",
+                auditors.escape_debug()
+            )
+        }
     }
 }
 

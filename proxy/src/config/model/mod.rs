@@ -28,6 +28,7 @@ use super::secret::Secret;
 use crate::audit::retention::Retention;
 use crate::audit::ship::Destination;
 use crate::audit::ship::bucket::Bucket;
+use crate::originals::Auditor;
 
 /// A whole configuration without mistakes.
 #[derive(Debug)]
@@ -74,6 +75,8 @@ pub struct Config {
     pub receipts: Receipts,
     /// `[recordings]`, if there is one.
     pub recordings: Option<Recordings>,
+    /// `[originals]`
+    pub originals: Originals,
     /// `[[notify]]`, names unique.
     pub notify: Vec<Notify>,
 }
@@ -85,6 +88,13 @@ pub struct Receipts {
     pub commitments: bool,
     /// Different values of a session that are kept for that, as 16 bytes each.
     pub values_most: usize,
+}
+
+/// `[originals]`: who may read what clients sent, two together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Originals {
+    /// None: the gateway's own key seals it.
+    pub auditors: Vec<Auditor>,
 }
 
 /// `[recordings]`: what of all recordings is the same. Whose sessions are recorded, their access
