@@ -17,7 +17,7 @@ mod shares;
 mod tests;
 
 pub use auditor::{Auditor, AuditorSecret, keygen};
-pub use shares::{Share, Written, combine, open_share, path, sha256_of, write};
+pub use shares::{Share, Written, combine, destroy, open_share, path, sha256_of, write};
 
 use std::fmt;
 use std::io;

@@ -141,6 +141,23 @@ fn context(session: SessionId, whose: &str, with: &str) -> Vec<u8> {
     format!("{name} {whose} {with}").into_bytes()
 }
 
+/// Overwrites and removes the shares of a session, if there are any.
+///
+/// # Errors
+/// If they may still be there.
+pub fn destroy(directory: &Path, session: SessionId) -> std::io::Result<()> {
+    let path = path(directory, session);
+    let mut file = match OpenOptions::new().write(true).open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    file.write_all(&vec![0; length])?;
+    file.sync_all()?;
+    std::fs::remove_file(&path)?;
+    sync_directory(directory)
+}
+
 /// SHA-256 of a file of shares, as the log has it.
 pub fn sha256_of(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()

@@ -76,4 +76,10 @@ pub(super) fn opened(bed: &Bed, maker: &mut Gateway) {
             .audit(&["verify", "--key", &key])
             .contains("verified")
     );
+    let shredded = sessions(sealing, &["shred", &session]);
+    assert!(shredded.status.success(), "{}", text(&shredded));
+    assert!(!folder(sealing).join(&place).exists());
+    let both = ["--share", &ann, "--share", &ben];
+    let again = [&["open", &session, "--config", "velum.toml"][..], &both].concat();
+    assert!(!audit(sealing, &again).status.success());
 }

@@ -4,6 +4,9 @@ use velum_core::audit::receipt::{Commitment, Leaves, Receipt, ReceiptColumn};
 
 use super::*;
 
+/// What is changed, and how.
+type Change = (&'static str, fn(&mut Receipt));
+
 fn receipt() -> Receipt {
     Receipt {
         policies: vec![[1; 32]],
@@ -60,7 +63,7 @@ fn a_receipt_is_what_was_signed() {
     let untouched = log();
     assert_eq!(rust(untouched.path(), 1, Vec::new()), None);
     assert_eq!(python(untouched.path(), 1, &[]), None);
-    let changes: [(&str, fn(&mut Receipt)); 9] = [
+    let changes: [Change; 9] = [
         ("policy", |it| it.policies[0][0] ^= 1),
         ("another policy", |it| it.policies.push([9; 32])),
         ("detectors", |it| it.detectors[31] ^= 1),
