@@ -3,6 +3,7 @@
 
     verify_audit.py DIRECTORY --key VKEY-OR-FILE [--checkpoint FILE]... [--allow-unsigned]
     verify_audit.py --pack FOLDER --key VKEY-OR-FILE
+    verify_audit.py --receipt FILE --key VKEY-OR-FILE [--value-file FILE]
 
 Exit status 0: verified; 1: something is wrong, the first thing is named; 2: misuse.
 It shares no code with Velum. Python's standard library is all it needs.
@@ -11,6 +12,7 @@ It shares no code with Velum. Python's standard library is all it needs.
 import argparse
 import base64
 import hashlib
+import hmac
 import json
 import os
 import re
@@ -264,6 +266,25 @@ class Fields:
             raise Wrong("an empty reason, which nobody writes")
         return text
 
+    def masking(self):
+        if not self.left():
+            return None
+        cut = self.flag()
+        cells = self.list(lambda: (self.text(), self.text(), self.text(), self.u64()))
+        outputs = self.list(lambda: (self.u32(), self.one_of(4), self.list(self.text)))
+        if not cells and not outputs:
+            raise Wrong("counts of nothing, which nobody writes")
+        return cut, cells, outputs
+
+    def receipt(self):
+        head = (self.list(lambda: self.bytes(32)), self.bytes(32), self.u64(), self.u64(),
+                self.u64(), self.flag())
+        commitment = lambda: (self.bytes(32), self.u64(), self.bytes(32))
+        columns = self.list(lambda: (
+            self.text(), self.u64(), self.list(lambda: (self.text(), self.u64())), self.u64(),
+            self.optional(commitment)))
+        return head + (columns, self.optional(lambda: (self.text(), self.bytes(32))))
+
     def grant(self):
         name = self.text()
         if not re.fullmatch("gr_[0-9a-hjkmnp-tv-z]{16}", name):
@@ -278,7 +299,7 @@ BODIES = {
     3: lambda f: (f.u64(), f.one_of(2), f.one_of(3), f.text(), f.bytes(12),
                   f.list(lambda: f.optional(lambda: f.bytes(12))), f.text()),
     4: lambda f: (f.u64(), f.one_of(5), f.text(), f.optional(lambda: f.bytes(5)), f.u64(), f.u64(),
-                  f.list(lambda: (f.text(), f.u64())), f.u64()),
+                  f.list(lambda: (f.text(), f.u64())), f.u64(), f.masking()),
     5: lambda f: (f.u64(),),
     6: lambda f: (f.text(), f.bytes(5), f.reason()),
     7: lambda f: (f.bytes(32),),
@@ -288,6 +309,8 @@ BODIES = {
     22: lambda f: tuple(f.text() for _ in range(7)),
     32: lambda f: (f.text(), f.optional(f.text)),
     33: lambda f: (f.text(),),
+    41: lambda f: f.receipt(),
+    42: lambda f: (f.text(), f.bytes(32), f.list(f.text)),
     40: lambda f: (f.text(), f.u64(), f.u64(), f.bytes(32), f.one_of(4), f.u64()),
     50: lambda f: (f.text(), f.text(), f.text(), f.text()),
     51: lambda f: (f.text(), f.text(), f.text(), f.text(), f.text(), f.u64(), f.u64(), f.text()),
@@ -603,12 +626,108 @@ def verify_pack(folder, keys):
     return origin, signed, root
 
 
+# ---- A receipt with its proofs ---------------------------------------------------------------
+
+def included(leaf, index, size, root, path):
+    """RFC 9162, 2.1.3.2"""
+    at, last = index, size - 1
+    if index >= size:
+        return False
+    for sibling in path:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            leaf = node(sibling, leaf)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            leaf = node(leaf, sibling)
+        at, last = at >> 1, last >> 1
+    return last == 0 and leaf == root
+
+
+def compare(leaf, size, root, parts):
+    """How a leaf that is shown in part compares to the parts of a mark: -1, 0 or 1."""
+    order, opened, said = 0, True, []
+    if len(leaf["parts"]) != len(parts):
+        raise Wrong("a leaf has another number of parts")
+    for shown, wanted in zip(leaf["parts"], parts):
+        if "hidden" in shown:
+            opened = False
+            said.append(bytes.fromhex(shown["hidden"]))
+            continue
+        salt, part = bytes.fromhex(shown["salt"]), bytes.fromhex(shown["part"])
+        half = len(wanted) == 1
+        if not opened or len(part) != len(wanted) or (half and part[0] > 15) or len(salt) != 16:
+            raise Wrong("a part of a leaf is of another form")
+        order = order or (part > wanted) - (part < wanted)
+        said.append(hashlib.sha256(salt + part).digest())
+    if order == 0 and not opened:
+        raise Wrong("the proof is not about this value")
+    if any(len(hidden) != 32 for hidden in said):
+        raise Wrong("a part of a leaf is of another form")
+    hashed = hashlib.sha256(b"\0" + b"".join(said)).digest()
+    path = [unbase64(hash) for hash in leaf["path"]]
+    if not included(hashed, leaf["index"], size, root, path):
+        raise Wrong("a leaf is not in the tree that the receipt commits to")
+    return order
+
+
+def check_claim(claim, columns, value):
+    found = [column for column in columns if column[0] == claim["column"] and column[4]]
+    if not found:
+        raise Wrong("the receipt has no commitment to values of this column")
+    _, _, _, missed, (key_hash, size, root) = found[0]
+    key = bytes.fromhex(claim["key"])
+    if hashlib.sha256(b"velum receipt key\n" + key).digest() != key_hash:
+        raise Wrong("the key is not that of this column and session")
+    mark = hmac.new(key, value, hashlib.sha256).digest()[:16]
+    parts = [bytes([half]) for byte in mark[:4] for half in (byte >> 4, byte & 15)] + [mark[4:]]
+    places = [(leaf["index"], compare(leaf, size, root, parts)) for leaf in claim["leaves"]]
+    if len(places) == 1 and places[0][1] == 0:
+        return "the value was masked"
+    ends = (places == [] and size == 0 and root == root_of([]), places == [(0, 1)],
+            places == [(size - 1, -1)])
+    between = len(places) == 2 and places[0][1] == -1 and places[1] == (places[0][0] + 1, 1)
+    if not any(ends) and not between:
+        raise Wrong("the proof is not about this value")
+    return f"the value is not among those kept; {missed} cells were not" if missed else \
+        "the value was not masked"
+
+
+def verify_receipt(name, keys, value):
+    with open(name, "rb") as file:
+        document = json.load(file)
+    if document["format"] != "velum-receipt/v1":
+        raise Wrong("not a receipt")
+    head, checkpoint = document["proof"].split("\n\n", 1)
+    lines = head.split("\n")
+    if lines[0] != "c2sp.org/tlog-proof@v1" or not lines[1].startswith("extra "):
+        raise Wrong("not a proof with its record")
+    payload, path = unbase64(lines[1][6:]), [unbase64(line) for line in lines[3:]]
+    index = int(lines[2].removeprefix("index "))
+    origin, size, root = open_checkpoint(checkpoint.encode(), keys)
+    if not included(hashlib.sha256(b"\0" + payload).digest(), index, size, root, path):
+        raise Wrong("the record is not in the log")
+    kind, _, body = record(payload)
+    if kind != 41:
+        raise Wrong("the record is not a receipt")
+    if value is not None:
+        if not document["claims"]:
+            raise Wrong("the file has no proof about a value")
+        for claim in document["claims"]:
+            print(f"{claim['column']}: {check_claim(claim, body[6], value)}")
+    return origin, size, root
+
+
 def main():
     parser = argparse.ArgumentParser(description="Verifies a Velum audit log, or a pack of one.")
-    parser.add_argument("directory", help="of the log; with --pack, of the unpacked pack")
+    parser.add_argument("directory", help="of the log, of the unpacked pack; the receipt")
     parser.add_argument("--key", action="append", required=True, help="a verifier key, or a file")
     parser.add_argument("--checkpoint", action="append", default=[], help="kept from earlier")
     parser.add_argument("--allow-unsigned", action="store_true", help="of a log in use")
+    parser.add_argument("--receipt", action="store_true", help="a receipt with its proofs")
+    parser.add_argument("--value-file", help="the value that a receipt's proof is about")
     parser.add_argument("--pack", action="store_true", help="an auditor's pack")
     arguments = parser.parse_args()
     try:
@@ -617,7 +736,14 @@ def main():
         for name in arguments.checkpoint:
             with open(name, "rb") as file:
                 anchors[name] = file.read()
-        if arguments.pack:
+        if arguments.receipt:
+            value = None
+            if arguments.value_file:
+                with open(arguments.value_file, "rb") as file:
+                    value = file.read()
+                    value = value[:-1].removesuffix(b"\r") if value[-1:] == b"\n" else value
+            origin, signed, root = verify_receipt(arguments.directory, keys, value)
+        elif arguments.pack:
             origin, signed, root = verify_pack(arguments.directory, keys)
         else:
             live = arguments.allow_unsigned

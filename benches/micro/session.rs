@@ -55,5 +55,35 @@ fn session(criterion: &mut Criterion) {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
-criterion_group!(benches, session);
+/// What a receipt costs where a column is masked in each row, all of its values different or not.
+fn receipts(criterion: &mut Criterion) {
+    let detectors = Arc::new(Detectors::standard());
+    let mut group = criterion.benchmark_group("receipt");
+    group.sample_size(10);
+    for shape in [Shape::Narrow, Shape::Wide] {
+        let answer = result(shape, RESULT_BYTES);
+        group.throughput(Throughput::Bytes(answer.len() as u64));
+        for (name, commits) in [
+            ("none", None),
+            ("counts", Some(false)),
+            ("values", Some(true)),
+        ] {
+            let name = format!("{shape:?}/{name}").to_lowercase();
+            group.bench_function(name, |bencher| {
+                let mut relay = match commits {
+                    None => Relay::new(Asked::Rule, &detectors),
+                    Some(commits) => Relay::with_receipt(Asked::Rule, &detectors, commits),
+                };
+                bencher.iter(|| {
+                    relay.ask(&answer, |bytes| {
+                        black_box(bytes);
+                    })
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, session, receipts);
 criterion_main!(benches);

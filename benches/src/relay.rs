@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use velum_core::audit::receipt::values::Secret;
 use velum_core::audit::record::SessionId;
 use velum_core::audit::token::TokenKey;
 use velum_core::bytes::Window;
@@ -12,7 +13,7 @@ use velum_core::limits::{ANALYSES_BYTES, WINDOW_BULK_BYTES};
 use velum_core::policy::{Glob, Messages, Policy, Rule, Selector, Strategy};
 use velum_core::sql::SharedAnalyses;
 use velum_core::time::Timestamp;
-use velum_core::wire::postgres::session::{Session, SessionSetup, Step};
+use velum_core::wire::postgres::session::{ReceiptSetup, Session, SessionSetup, Step};
 use velum_detectors::Detectors;
 
 use crate::result::{TABLE, frame};
@@ -39,6 +40,20 @@ pub struct Relay {
 impl Relay {
     /// A session under `asked`.
     pub fn new(asked: Asked, detectors: &Arc<Detectors>) -> Self {
+        Self::with(asked, detectors, None)
+    }
+
+    /// The same with a receipt, which commits to the masked values if it is to.
+    pub fn with_receipt(asked: Asked, detectors: &Arc<Detectors>, commits: bool) -> Self {
+        let receipts = ReceiptSetup {
+            secret: commits.then(|| Secret::new([7; 32])),
+            values_most: 100_000,
+            detectors: [0; 32],
+        };
+        Self::with(asked, detectors, Some(receipts))
+    }
+
+    fn with(asked: Asked, detectors: &Arc<Detectors>, receipts: Option<ReceiptSetup>) -> Self {
         let setup = SessionSetup {
             id: SessionId(1),
             identity: Identity::new("bench", Method::Trust),
@@ -54,6 +69,7 @@ impl Relay {
             ledger: Arc::default(),
             inspector: Arc::clone(detectors),
             tokens: Arc::new(TokenKey::new(&[0; 32])),
+            receipts,
             cancel_key: vec![0; 4],
         };
         let mut relay = Self {

@@ -31,7 +31,7 @@ fn a_result_of_twice_the_rows_allocates_no_more() {
     for shape in shapes {
         let [once, twice] = [1, 2].map(|times| result(shape, times * RESULT_BYTES));
         for asked in [Asked::Exempt, Asked::Rule, Asked::Content] {
-            let mut relay = Relay::new(asked, &detectors);
+            let mut relay = Relay::with_receipt(asked, &detectors, false);
             let counts = [&once, &twice].map(|answer| allocations(&mut relay, answer));
             if counts[0] != counts[1] {
                 wrong.push(format!("{shape:?} under {asked:?}: {counts:?} allocations"));

@@ -57,6 +57,16 @@ pub const SCRAM_ITERATIONS: u32 = 100_000;
 pub const PRE_AUTH_DEADLINE_MS: u64 = 10_000;
 /// Statement text that a record carries; the rest is named by length and token.
 pub const RECORD_STATEMENT_BYTES: usize = 16 * 1024;
+/// Columns by which a record counts masked cells; those of others are counted together.
+pub const RECORD_COLUMNS: usize = 256;
+/// Output columns of which a record says what columns under rules they show.
+pub const RECORD_OUTPUTS: usize = 64;
+/// Columns under rules that a record names of one output column.
+pub const RECORD_SOURCES: usize = 16;
+/// Columns of a receipt; others are counted together.
+pub const RECEIPT_COLUMNS: usize = 1_024;
+/// A receipt with its proofs as a file.
+pub const RECEIPT_FILE_BYTES: usize = 16 * 1024 * 1024;
 /// Canonical bytes of one record: a statement's text and the tokens of 65,535 bind values fit well.
 pub const RECORD_BYTES: usize = 4 * 1024 * 1024;
 /// A signed note: room for the signatures below, of the longest kind that is in use (ML-DSA-44).

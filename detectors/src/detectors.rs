@@ -1,8 +1,9 @@
 //! The engine as the gateway sees it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use sha2::{Digest, Sha256};
 use velum_core::inspect::{
     ColumnHint, DetectorId, Finding, Inspect, Outline, Prior, Surroundings, Watch,
 };
@@ -22,6 +23,7 @@ use crate::site::{self, Site};
 pub struct Detectors {
     plan: Plan,
     site: Option<Arc<Site>>,
+    digest: OnceLock<[u8; 32]>,
 }
 
 /// A name that [`Detectors::select`] does not know.
@@ -38,6 +40,7 @@ impl Detectors {
         Self {
             plan: Plan::new(Set::ALL, None),
             site: None,
+            digest: OnceLock::new(),
         }
     }
 
@@ -52,6 +55,7 @@ impl Detectors {
         Self {
             plan: Plan::new(Set::ALL, Some(model)),
             site: None,
+            digest: OnceLock::new(),
         }
     }
 
@@ -63,6 +67,7 @@ impl Detectors {
         Ok(Self {
             plan: Plan::new(chosen(names)?, None),
             site: None,
+            digest: OnceLock::new(),
         })
     }
 
@@ -106,6 +111,25 @@ impl Detectors {
         Ok(Self {
             plan: Plan::new(chosen(names)?, self.plan.names),
             site: self.site,
+            digest: OnceLock::new(),
+        })
+    }
+
+    /// SHA-256 that tells this choice from others: of the program's version, the detectors' names,
+    /// and the model of names. What a site's pack adds is not in it.
+    pub fn digest(&self) -> [u8; 32] {
+        *self.digest.get_or_init(|| {
+            let mut hasher = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
+            let enabled = |detector: &&Detector| self.plan.enabled.contains(**detector);
+            for detector in Detector::ALL.iter().filter(enabled) {
+                hasher.update(b"\n");
+                hasher.update(detector.name());
+            }
+            if let Some(model) = &self.plan.names {
+                hasher.update(b"\n");
+                hasher.update(model.to_bytes());
+            }
+            hasher.finalize().into()
         })
     }
 

@@ -25,7 +25,7 @@ const _: () = assert!(url::SPAN_BYTES + NEAR_REACH_BYTES <= FINDING_SPAN_BYTES);
 /// A compiled choice of detectors.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    enabled: Set,
+    pub(crate) enabled: Set,
     stops: Stops,
     pub(crate) names: Option<Arc<Model>>,
 }

@@ -59,6 +59,7 @@ fn statement(statement: u64, tokens: &TokenKey) -> [Record; 2] {
         rows: 2,
         bytes: 100,
         masked: vec![("rule:ssn".to_owned(), 2)],
+        masking: None,
         duration_us: 900,
     };
     [record(OLD, 7, intent), record(OLD, 7, outcome)]

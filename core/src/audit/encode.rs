@@ -17,6 +17,8 @@
 
 mod custody;
 mod evidence;
+mod masking;
+mod receipt;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +37,7 @@ const ADMINISTRATION: u8 = 21;
 const LOGIN: u8 = 22;
 /// Kinds of what is evidence beside the log.
 const RECORDING: u8 = 40;
+const ORIGINALS: u8 = 42;
 /// Bytes of the length in front.
 const LENGTH_BYTES: usize = 4;
 
@@ -155,6 +158,8 @@ fn kind(body: &Body) -> u8 {
         Body::Login { .. } => LOGIN,
         Body::Custody(it) => custody::kind(it),
         Body::Recording { .. } => RECORDING,
+        Body::Receipt(_) => receipt::KIND,
+        Body::Originals { .. } => ORIGINALS,
     }
 }
 
@@ -170,6 +175,10 @@ struct Encoder<'a> {
 impl Encoder<'_> {
     fn u8(&mut self, value: u8) {
         self.out.push(value);
+    }
+
+    fn u32(&mut self, value: u32) {
+        self.out.extend_from_slice(&value.to_be_bytes());
     }
 
     fn u64(&mut self, value: u64) {
@@ -244,7 +253,8 @@ impl Encoder<'_> {
                 self.decision(body);
             }
             Body::Custody(it) => custody::encode(self, it),
-            Body::Recording { .. } => self.recording(body),
+            Body::Recording { .. } | Body::Originals { .. } => self.recording(body),
+            Body::Receipt(it) => receipt::encode(self, it),
         }
     }
 
@@ -342,6 +352,7 @@ impl Encoder<'_> {
                 rows,
                 bytes,
                 masked,
+                masking,
                 duration_us,
             } => {
                 self.u64(*statement);
@@ -363,6 +374,9 @@ impl Encoder<'_> {
                     self.u64(*count);
                 }
                 self.u64(*duration_us);
+                if let Some(masking) = masking {
+                    masking::encode(self, masking);
+                }
             }
             _ => {}
         }
@@ -461,6 +475,8 @@ impl<'a> Decoder<'a> {
                 cause: self.string()?,
             },
             RECORDING => self.recording()?,
+            ORIGINALS => self.originals()?,
+            receipt::KIND => Body::Receipt(receipt::decode(self)?),
             GRANT => self.grant()?,
             ADMINISTRATION => Body::Administration {
                 actor: self.string()?,
@@ -564,6 +580,7 @@ impl<'a> Decoder<'a> {
             bytes: self.u64()?,
             masked: self.list(|from| Ok((from.string()?, from.u64()?)))?,
             duration_us: self.u64()?,
+            masking: masking::decode(self)?,
         })
     }
 }

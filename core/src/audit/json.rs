@@ -1,5 +1,8 @@
 //! Records as JSON lines, for people and for other systems.
 
+mod masking;
+mod receipt;
+
 use super::custody::{Act, Custody};
 use super::record::{Asserted, Body, Channel, Effect, Record, Status};
 use super::token::Token;
@@ -76,7 +79,8 @@ fn body(object: &mut Object, body: &Body) {
         Body::Grant { .. } | Body::Administration { .. } => decision(object, body),
         Body::Login { .. } => login(object, body),
         Body::Custody(it) => custody(object, it),
-        Body::Recording { .. } => recording(object, body),
+        Body::Recording { .. } | Body::Originals { .. } => recording(object, body),
+        Body::Receipt(it) => receipt::write(object, it),
     }
 }
 
@@ -98,6 +102,17 @@ fn refused(object: &mut Object, body: &Body) {
 }
 
 fn recording(object: &mut Object, body: &Body) {
+    if let Body::Originals {
+        file,
+        sha256,
+        auditors,
+    } = body
+    {
+        object.text("event", "originals");
+        object.text("file", file);
+        object.text("sha256", &hex(sha256));
+        object.texts("auditors", auditors);
+    }
     let Body::Recording {
         file,
         bytes,
@@ -238,13 +253,7 @@ fn custody(object: &mut Object, custody: &Custody) {
 fn asserted(object: &mut Object, assertion: &Asserted) {
     object.text("issuer", &assertion.issuer);
     object.text("subject", &assertion.subject);
-    let quoted = |party: &String| {
-        let mut text = String::new();
-        quote(&mut text, party);
-        text
-    };
-    let chain: Vec<_> = assertion.chain.iter().map(quoted).collect();
-    object.raw("chain", &format!("[{}]", chain.join(",")));
+    object.texts("chain", &assertion.chain);
 }
 
 fn intent(object: &mut Object, body: &Body) {
@@ -297,6 +306,7 @@ fn outcome(object: &mut Object, body: &Body) {
         rows,
         bytes,
         masked,
+        masking,
         duration_us,
     } = body
     else {
@@ -327,6 +337,9 @@ fn outcome(object: &mut Object, body: &Body) {
     }
     object.raw("masked", &counts.finish());
     object.raw("duration_us", &duration_us.to_string());
+    if let Some(it) = masking {
+        masking::write(object, it);
+    }
 }
 
 /// A JSON object that is being written.
@@ -343,6 +356,16 @@ impl Object {
         }
         quote(&mut self.0, name);
         self.0.push(':');
+    }
+
+    fn texts(&mut self, name: &str, values: &[String]) {
+        let quoted = |text: &String| {
+            let mut out = String::new();
+            quote(&mut out, text);
+            out
+        };
+        let values: Vec<_> = values.iter().map(quoted).collect();
+        self.raw(name, &format!("[{}]", values.join(",")));
     }
 
     fn text(&mut self, name: &str, value: &str) {

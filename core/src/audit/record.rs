@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::custody::Custody;
 pub use super::encode::DecodeError;
+use super::masking::Masking;
+use super::receipt::Receipt;
 use super::token::Token;
 use crate::grant::{EventKind, GrantId};
 use crate::identity::{Assertion, Identity};
@@ -132,6 +134,9 @@ pub enum Body {
         bytes: u64,
         /// Masked cells by rule or detector.
         masked: Vec<(String, u64)>,
+        /// The same by column and type, and which columns under rules were shown; `None` if there
+        /// is nothing of either.
+        masking: Option<Box<Masking>>,
         /// From the INTENT to now.
         duration_us: u64,
     },
@@ -223,6 +228,17 @@ pub enum Body {
     },
     /// Somebody did something with the log itself.
     Custody(Custody),
+    /// What the session has masked, at its end.
+    Receipt(Receipt),
+    /// What the client sends is recorded, under a key that only two auditors together have.
+    Originals {
+        /// Name of the file with their shares, in the directory of recordings.
+        file: String,
+        /// SHA-256 of that file.
+        sha256: [u8; 32],
+        /// Names and ids of the auditors' keys.
+        auditors: Vec<String>,
+    },
     /// The recording of the session is over.
     Recording {
         /// Name of the file in the directory of recordings.

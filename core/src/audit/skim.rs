@@ -78,7 +78,7 @@ fn intent(from: &mut Reader<'_>) -> Option<()> {
     text(from).map(drop)
 }
 
-/// Status, command, SQLSTATE, rows and bytes, masked cells, duration.
+/// Status, command, SQLSTATE, rows and bytes, masked cells, duration; what was masked of columns.
 fn outcome(from: &mut Reader<'_>) -> Option<()> {
     code(from, 4)?;
     text(from)?;
@@ -88,7 +88,32 @@ fn outcome(from: &mut Reader<'_>) -> Option<()> {
         text(from)?;
         from.take(8).ok()?;
     }
-    from.take(8).ok().map(drop)
+    from.take(8).ok()?;
+    match from.is_empty() {
+        true => Some(()),
+        false => masking(from),
+    }
+}
+
+/// Whether it is cut, masked cells, and outputs that columns under rules flow into.
+fn masking(from: &mut Reader<'_>) -> Option<()> {
+    code(from, 1)?;
+    let cells = from.u32().ok()?;
+    for _ in 0..cells {
+        text(from)?;
+        text(from)?;
+        text(from)?;
+        from.take(8).ok()?;
+    }
+    let outputs = from.u32().ok()?;
+    for _ in 0..outputs {
+        from.take(4).ok()?;
+        code(from, 3)?;
+        for _ in 0..from.u32().ok()? {
+            text(from)?;
+        }
+    }
+    (cells > 0 || outputs > 0).then_some(())
 }
 
 /// One of the numbers from 0 to `last`.

@@ -12,7 +12,7 @@
 
 use super::scan::Grammar;
 use super::stream::Judged;
-use super::{ColumnPlan, Judge, Masker};
+use super::{ColumnPlan, Judge, Masker, Scratch};
 use crate::inspect::{Finding, Inspect, Surroundings};
 use crate::limits::FINDING_SPAN_BYTES;
 use crate::mask::json::KeyMasker;
@@ -71,8 +71,15 @@ impl Past {
     }
 
     /// The findings that touch the next `judged` bytes, with offsets from the first of them.
-    fn shift(&self, findings: &mut Vec<Finding>, judged: usize) {
+    /// Those that begin there are kept, each once and whole.
+    fn shift<I: Inspect>(&self, judge: &mut Judge<'_, I>, column: &ColumnPlan, judged: usize) {
         let offset = self.before.len();
+        let Scratch { findings, text, .. } = &mut *judge.scratch;
+        let begins = |finding: &&Finding| (offset..offset + judged).contains(&finding.start);
+        for finding in findings.iter().filter(begins) {
+            let found = text.get(finding.start..finding.end);
+            judge.tally.found(column, found.unwrap_or_default());
+        }
         findings.retain(|f| f.end > offset && f.start < offset + judged);
         for finding in findings {
             finding.start = finding.start.saturating_sub(offset);
@@ -101,6 +108,8 @@ pub(super) struct BlockScan {
     head_bytes: usize,
     keys: Keys,
     machine: KeyMasker,
+    /// A value under a key was masked.
+    has_hit: bool,
     past: Past,
 }
 
@@ -117,6 +126,7 @@ impl BlockScan {
             head_bytes,
             keys,
             machine,
+            has_hit: false,
             past: Past::default(),
         }
     }
@@ -140,12 +150,15 @@ impl BlockScan {
             .inspect(judge, column, is_last, |all| all.extend_from_slice(text));
         let cut = text.len().saturating_sub(lag);
         let text = text.get_mut(..cut).unwrap_or_default();
-        self.past.shift(&mut judge.scratch.findings, cut);
+        self.past.shift(judge, column, cut);
         let findings = &judge.scratch.findings;
         let found = findings
             .first()
             .map(|finding| Masker::Detector(finding.detector));
         let hit = self.mask(judge.policy, text, findings);
+        if hit.is_some() && !std::mem::replace(&mut self.has_hit, true) {
+            judge.tally.missed(Some(column));
+        }
         self.past.advance(judge, cut);
         Judged::Bytes(head + cut, hit.or(found))
     }
@@ -211,7 +224,7 @@ impl Hex {
             return Judged::Malformed;
         }
         let cut = pairs.saturating_sub(lag);
-        self.past.shift(&mut judge.scratch.findings, cut);
+        self.past.shift(judge, column, cut);
         let findings = &judge.scratch.findings;
         let found = findings
             .first()

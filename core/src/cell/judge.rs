@@ -115,7 +115,7 @@ impl<I: Inspect> Judge<'_, I> {
         let Some(first) = findings.first() else {
             return false;
         };
-        self.tally.add(Masker::Detector(first.detector));
+        self.tally.add(Masker::Detector(first.detector), None);
         span::redact(value, findings);
         true
     }
@@ -133,7 +133,8 @@ impl<I: Inspect> Judge<'_, I> {
         encoding: Encoding,
         value: &mut [u8],
     ) -> Verdict {
-        self.tally.add(masker);
+        self.tally.add(masker, Some(column));
+        self.tally.value(column, encoding, value);
         let transform = match masker {
             Masker::Detector(kind) if column.may_transform => self.policy.transform_of(kind),
             _ => None,
@@ -190,13 +191,15 @@ impl<I: Inspect> Judge<'_, I> {
             findings,
             text,
             masker: None,
+            column,
+            tally: self.tally,
         };
         replacement.clear();
         let outcome = scanner.top(shape, encoding, value, replacement);
         let Some(masker) = scanner.masker else {
             return Verdict::Unchanged;
         };
-        self.tally.add(masker);
+        self.tally.add(masker, Some(column));
         outcome.unwrap_or_else(|outcome| settle(outcome, replacement, value))
     }
 }

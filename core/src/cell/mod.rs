@@ -6,6 +6,7 @@
 //! * [`ColumnPlan`]: what was decided about a column, once per result header.
 //! * [`Judge`]: carries it out on a value that is whole in memory.
 //! * [`StreamedCell`]: the same for a value that is too large for that.
+//! * [`Tally`]: counts what was masked.
 
 mod block;
 mod fill;
@@ -15,6 +16,7 @@ mod plan;
 mod row;
 mod scan;
 mod stream;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -26,10 +28,8 @@ pub use plan::{ColumnPlan, Decision};
 pub use row::Row;
 pub(crate) use row::Whose;
 pub use stream::StreamedCell;
+pub use tally::{Count, Masker, Spot, Tally};
 pub(crate) use watch::SharedWatch;
-
-use crate::inspect::DetectorId;
-use crate::policy::RuleId;
 
 /// How a value is written on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,46 +51,4 @@ pub struct ColumnFacts {
     pub attnum: i16,
     /// `pg_type.oid`; for a domain the type below it.
     pub type_oid: u32,
-}
-
-/// Who masked something: the key under which records count it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Masker {
-    /// A rule of the policy.
-    Rule(RuleId),
-    /// A content detector.
-    Detector(DetectorId),
-    /// The gateway's own default (a value that could not be judged).
-    Default,
-}
-
-/// Masked cells by masker.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    counts: Vec<(Masker, u64)>,
-}
-
-impl Tally {
-    /// Counts one masked cell.
-    pub fn add(&mut self, masker: Masker) {
-        match self.counts.iter_mut().find(|(known, _)| *known == masker) {
-            Some((_, count)) => *count += 1,
-            None => self.counts.push((masker, 1)),
-        }
-    }
-
-    /// The counts, in order of first appearance.
-    pub fn iter(&self) -> impl Iterator<Item = (Masker, u64)> + '_ {
-        self.counts.iter().copied()
-    }
-
-    /// Sum of all counts.
-    pub fn total(&self) -> u64 {
-        self.counts.iter().map(|(_, count)| count).sum()
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.counts.clear();
-    }
 }

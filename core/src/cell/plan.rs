@@ -1,13 +1,14 @@
 //! What was decided about an output column, once per result header.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
-use super::{SharedWatch, Whose};
+use super::{SharedWatch, Spot, Whose};
 use crate::inspect::{ColumnHint, DetectorId, Prior};
 use crate::mask::Strategy;
 use crate::mask::transform::Width;
 use crate::mask::types::{Scalar, Shape, built_in};
-use crate::policy::RuleId;
+use crate::policy::{RuleId, Ruled};
 
 /// What happens to the values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,12 @@ pub struct ColumnPlan {
     pub(crate) may_transform: bool,
     /// Learns from values that are scanned.
     pub(crate) watch: Option<SharedWatch>,
+    /// By which records name it.
+    pub(crate) spot: Spot,
+    /// What its values are, where the detectors can tell by the column itself.
+    pub(crate) kind: Option<DetectorId>,
+    /// Columns under rules that it shows something of.
+    pub(crate) ruled: Option<Rc<Ruled>>,
 }
 
 /// What the catalog says of a column, for the detectors.
@@ -101,6 +108,9 @@ impl ColumnPlan {
             whose: Whose::default(),
             may_transform: false,
             watch: None,
+            spot: Spot::default(),
+            kind: None,
+            ruled: None,
         }
     }
 
@@ -176,6 +186,9 @@ impl ColumnPlan {
             whose: Whose::default(),
             may_transform: false,
             watch: None,
+            spot: Spot::default(),
+            kind: None,
+            ruled: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Looking into a value of any type: its text is inspected where it stands, everything else in
 //! the form that a detector can read.
 
-use super::{Encoding, Masker, SharedWatch, Verdict};
+use super::{ColumnPlan, Encoding, Masker, SharedWatch, Tally, Verdict};
 use crate::catalog::Catalog;
 use crate::inspect::{Finding, Inspect, Surroundings};
 use crate::limits::NESTING_DEPTH;
@@ -28,6 +28,10 @@ pub(super) struct Scanner<'a, I> {
     pub(super) text: &'a mut Vec<u8>,
     /// Who masked something first; a cell counts once.
     pub(super) masker: Option<Masker>,
+    /// The cell's column.
+    pub(super) column: &'a ColumnPlan,
+    /// Keeps what is found.
+    pub(super) tally: &'a mut Tally,
 }
 
 /// What a text's punctuation means.
@@ -135,6 +139,10 @@ impl<I: Inspect> Scanner<'_, I> {
         let mut machine = KeyMasker::default();
         machine.run(keys, text, span::Covered::new(findings));
         self.masker = self.masker.or(machine.hit());
+        if machine.hit().is_some() {
+            // Which values it masked the machine does not say.
+            self.tally.missed(Some(self.column));
+        }
         machine.hit().is_some()
     }
 
@@ -352,6 +360,10 @@ impl<I: Inspect> Scanner<'_, I> {
         self.findings.clear();
         if self.policy.content.is_some() {
             self.inspector.inspect(text, self.around, self.findings);
+            for finding in self.findings.iter() {
+                let found = text.get(finding.start..finding.end);
+                self.tally.found(self.column, found.unwrap_or_default());
+            }
             if let Some(watch) = self.watch.take() {
                 watch.see(text, self.findings);
             }
@@ -369,6 +381,7 @@ impl<I: Inspect> Scanner<'_, I> {
     /// What cannot be judged does not pass.
     fn withhold(&mut self) -> Outcome {
         self.masker.get_or_insert(Masker::Default);
+        self.tally.missed(Some(self.column));
         Outcome::Null
     }
 }

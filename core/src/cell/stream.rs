@@ -4,6 +4,7 @@ use super::block::{BlockScan, Hex};
 use super::fill::Fill;
 use super::scan::Grammar;
 use super::{ColumnPlan, Decision, Encoding, Judge, Masker, Verdict};
+use crate::audit::receipt::values::ValueStream;
 use crate::error::{Refusal, SqlState};
 use crate::inspect::Inspect;
 use crate::limits::{FINDING_SPAN_BYTES, ROW_WHOLE_BYTES, STREAM_BLOCK_BYTES};
@@ -22,6 +23,8 @@ pub struct StreamedCell {
     /// Bytes seen and not released.
     held_bytes: usize,
     counted: bool,
+    /// The value so far, where it is masked whole and kept.
+    kept: Option<Box<ValueStream>>,
 }
 
 enum Mode {
@@ -88,6 +91,7 @@ impl StreamedCell {
             rest_bytes: value_bytes,
             held_bytes: 0,
             counted: false,
+            kept: None,
         })
     }
 
@@ -147,6 +151,12 @@ impl StreamedCell {
                 // Until the end is known, the last byte may be where the suffix belongs.
                 let judged = given - usize::from(!is_last && given > 0);
                 let offset = self.value_bytes - self.rest_bytes;
+                if !self.counted {
+                    self.kept = judge.tally.start(column).map(Box::new);
+                }
+                if let Some(kept) = &mut self.kept {
+                    kept.update(bytes.get(..judged).unwrap_or_default());
+                }
                 fill.write(
                     offset,
                     self.value_bytes,
@@ -162,6 +172,7 @@ impl StreamedCell {
             Judged::Bytes(judged, masker) => (judged, masker),
             Judged::Malformed => {
                 self.mode = Mode::Withheld;
+                judge.tally.missed(Some(column));
                 bytes.fill(b'X');
                 (given, Some(Masker::Default))
             }
@@ -170,9 +181,14 @@ impl StreamedCell {
             && !self.counted
         {
             self.counted = true;
-            judge.tally.add(masker);
+            judge.tally.add(masker, Some(column));
         }
         self.rest_bytes -= judged;
+        if self.rest_bytes == 0
+            && let Some(kept) = self.kept.take()
+        {
+            judge.tally.finish(column, *kept);
+        }
         self.held_bytes = given - judged;
         Ok(judged)
     }

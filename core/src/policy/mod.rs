@@ -6,6 +6,7 @@
 //! * [`Glob`]: patterns of names.
 //! * [`Policy::plan`]: from the facts of a column to its [`ColumnPlan`](crate::cell::ColumnPlan).
 //! * [`Policy::plan_computed`]: the same for a column that a statement computes.
+//! * [`Policy::ruled`]: which columns under rules are shown, for records.
 //! * [`Policy::admit`]: may a statement run at all? See [`guard`].
 //! * [`Policy::with_columns`]: the same policy for a client who may see some columns only.
 
@@ -15,10 +16,12 @@ mod glob;
 pub mod guard;
 mod owners;
 mod plan;
+mod ruled;
 #[cfg(test)]
 mod tests;
 
 pub use glob::{Glob, GlobError};
+pub use ruled::Ruled;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

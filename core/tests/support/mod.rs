@@ -176,6 +176,7 @@ impl<I: Inspect> Harness<I> {
             ledger: Arc::default(),
             inspector: Arc::new(inspector),
             tokens: Arc::new(TokenKey::new(&[1; 32])),
+            receipts: None,
             cancel_key: b"ours".to_vec(),
         };
         Self {

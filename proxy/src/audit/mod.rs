@@ -33,6 +33,7 @@ mod disk;
 pub mod expired;
 pub mod export;
 pub mod index;
+pub mod home;
 pub mod key;
 pub mod log;
 pub mod medium;

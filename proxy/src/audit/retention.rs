@@ -53,6 +53,8 @@ impl Retention {
             Body::Grant { .. } => self.approvals_days,
             Body::SessionOpened { .. }
             | Body::SessionClosed { .. }
+            | Body::Receipt(_)
+            | Body::Originals { .. }
             | Body::ConnectionRefused { .. } => self.sessions_days,
             Body::Intent { .. } | Body::Outcome { .. } | Body::OutcomeUnknown { .. } => {
                 self.statements_days

@@ -107,6 +107,10 @@ pub struct Exposure {
     pub rows_unmasked: u64,
     /// Cells that were masked, by rule or detector: the classes.
     pub masked: BTreeMap<String, u64>,
+    /// The same by column and type, where the log says it.
+    pub columns: BTreeMap<String, u64>,
+    /// Columns under rules of which something was shown, with how: statements.
+    pub shown: BTreeMap<String, u64>,
     /// Different values that statements named by a bind or a literal. Of subjects it is no count:
     /// a statement may name none and return many.
     pub values_named: u64,
@@ -173,6 +177,7 @@ impl Exposure {
         for (masker, cells) in statement.masked() {
             *self.masked.entry(masker.clone()).or_default() += cells;
         }
+        self.add_columns(statement);
         let resource = statement.intent.resource.to_string();
         *self.resources.entry(resource).or_default() += 1;
         for value in binds.iter().flatten().copied().chain(literals(text)) {
@@ -191,6 +196,27 @@ impl Exposure {
         shape.runs += 1;
         shape.rows += rows;
         shape.masked += masked;
+    }
+
+    fn add_columns(&mut self, statement: &Statement) {
+        let Some(masking) = statement.columns() else {
+            return;
+        };
+        let or = |text: &str, none: &str| if text.is_empty() { none } else { text }.to_owned();
+        for it in &masking.cells {
+            let kind = or(&it.kind, "type not known");
+            let column = or(&it.column, "not in a column");
+            *self
+                .columns
+                .entry(format!("{column} ({kind})"))
+                .or_default() += it.cells;
+        }
+        for it in &masking.outputs {
+            for column in &it.columns {
+                let way = format!("{column} ({})", it.how.as_str());
+                *self.shown.entry(way).or_default() += 1;
+            }
+        }
     }
 }
 

@@ -62,6 +62,7 @@ fn outcome(session: u128, statement: u64) -> Record {
         rows: 1,
         bytes: 10,
         masked: Vec::new(),
+        masking: None,
         duration_us: 5,
     };
     record(session, body)

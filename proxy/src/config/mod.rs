@@ -7,9 +7,10 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `notify`, `recordings`, `retention`, `ship`, `archive`, `issuer`,
-//!   `identity`, `resource`, `policy`: one section each; `oidc`: the keys of an identity that
-//!   proves itself by tokens; `login`, `saml`: people; `strategy`: what a policy's rules do.
+//! * `gateway`, `api`, `sealing`, `notify`, `receipts`, `recordings`, `originals`, `retention`,
+//!   `ship`, `archive`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
+//!   keys of an identity that proves itself by tokens; `login`, `saml`: people; `strategy`: what a
+//!   policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to; `credential`:
 //!   those that may change while the gateway runs; `command`: what a program prints.
@@ -28,10 +29,12 @@ mod login;
 pub mod model;
 mod notify;
 mod oidc;
+mod originals;
 mod policy;
 pub mod problem;
 pub mod profile;
 mod reader;
+mod receipts;
 mod recordings;
 mod resource;
 mod retention;
@@ -188,7 +191,9 @@ fn build<'t>(
     let destinations = collect(&root, "ship", ship::destination);
     let buckets = collect(&root, "archive", archive::bucket);
     let witnesses = collect(&root, "witness", witness::witness);
+    let receipts = receipts::receipts(root.section("receipts").as_ref());
     let recordings = recordings::recordings(root.section("recordings").as_ref());
+    let originals = originals::originals(&root, recordings.as_ref());
     root.finish();
 
     cross::unique_destinations(&root, &destinations, &buckets);
@@ -216,10 +221,7 @@ fn build<'t>(
         resources: values(resources),
         policies: values(policies),
         limits,
-        api: match api {
-            Some(read) => Some(read?),
-            None => None,
-        },
+        api: api.map_or(Some(None), |read| read.map(Some))?,
         grants,
         login,
         saml: values(saml),
@@ -228,7 +230,9 @@ fn build<'t>(
         ship: values(destinations),
         archive: values(buckets),
         witnesses: values(witnesses),
+        receipts,
         recordings,
+        originals,
         notify: values(notify),
     })
 }

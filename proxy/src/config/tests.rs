@@ -5,6 +5,8 @@ mod credentials;
 mod grants;
 mod login;
 mod notify;
+mod originals;
+mod receipts;
 mod recordings;
 mod tokens;
 mod transforms;

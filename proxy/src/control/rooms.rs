@@ -19,6 +19,7 @@ use crate::identity::keeper::Keeper;
 use crate::notify::courier;
 use crate::observe;
 use crate::planes::Shared;
+use crate::receipt;
 use crate::recording;
 use crate::store::StoreHandle;
 
@@ -32,6 +33,7 @@ pub(super) async fn start_plane(
     commands: &mpsc::Sender<Command>,
 ) -> Result<DataPlane, StartError> {
     record_sessions(config, shared, commands).map_err(StartError::Recordings)?;
+    commit_to_values(config, shared, commands).map_err(StartError::Receipts)?;
     let started = DataPlane::start(shared, choice(config.gateway.driver));
     if started.is_err() {
         end_recordings(shared).await;
@@ -52,10 +54,26 @@ fn record_sessions(
     Ok(())
 }
 
-/// Waits until recordings are written, and the log knows of them.
+/// Starts what commits to masked values, if there is to be any of that.
+fn commit_to_values(
+    config: &Config,
+    shared: &Arc<Shared>,
+    commands: &mpsc::Sender<Command>,
+) -> Result<(), String> {
+    if let Some(notary) = receipt::start(config, commands)? {
+        // It is set here alone.
+        let _once = shared.notary.set(notary);
+    }
+    Ok(())
+}
+
+/// Waits until recordings and receipts are written, and the log knows of them.
 pub(super) async fn end_recordings(shared: &Shared) {
     if let Some(recorder) = shared.recorder.get() {
         recorder.close().await;
+    }
+    if let Some(notary) = shared.notary.get() {
+        notary.close().await;
     }
 }
 

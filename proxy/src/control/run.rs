@@ -462,6 +462,8 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
         ("[retention]", old.retention != new.retention),
         ("audit.origin", old.audit.origin != new.audit.origin),
         ("audit.key and the signing keys", keys(old) != keys(new)),
+        ("[originals]", old.originals != new.originals),
+        ("[receipts]", old.receipts != new.receipts),
         ("[recordings]", old.recordings != new.recordings),
         (
             "whether there are an API, grants, sealed secrets and keys",

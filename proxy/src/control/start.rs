@@ -15,6 +15,7 @@ use super::run::{self, Ended, Order, Parts};
 use super::snapshot::{self, Keys, Unusable};
 use super::vault::Vault;
 use crate::audit::configurations;
+use crate::audit::home;
 use crate::audit::key;
 use crate::audit::publisher::Publisher;
 use crate::audit::rebuild::Trust;
@@ -49,6 +50,8 @@ pub enum StartError {
     Grants(String),
     /// Sessions cannot be recorded.
     Recordings(String),
+    /// There can be no receipts.
+    Receipts(String),
     /// A secret cannot be opened.
     Credential(String),
     /// The data plane does not start.
@@ -73,6 +76,7 @@ impl fmt::Display for StartError {
             StartError::LogFailed(reason)
             | StartError::Grants(reason)
             | StartError::Recordings(reason)
+            | StartError::Receipts(reason)
             | StartError::Credential(reason) => f.write_str(reason),
             StartError::System(error) => error.fmt(f),
         }
@@ -240,6 +244,10 @@ fn open_log(config: &Config) -> Result<(Recovered, Publisher, Body), StartError>
         accepts_mismatch: config.audit.accepts_mismatch,
     };
     let log = recover::recover(directory, observe::now(), &trust).map_err(StartError::Log)?;
+    home::settle(directory).map_err(|error| {
+        let what = format!("{}: {error}", directory.display());
+        StartError::System(io::Error::new(error.kind(), what))
+    })?;
     if let Some(found) = log.tree.found() {
         store::publish(directory, &signers, &found).map_err(|error| {
             let what = format!(

@@ -13,6 +13,7 @@ use super::{
     Wake,
 };
 use crate::identity::Issuer;
+use crate::receipt::Notary;
 use crate::recording::recorder::Recorder;
 
 /// Batches that may wait for the control thread, of each data thread.
@@ -115,6 +116,8 @@ pub struct Shared {
     pub ledger: Arc<Ledger>,
     /// Writes recordings, where the configuration has any.
     pub recorder: OnceLock<Arc<Recorder>>,
+    /// Commits to masked values, where the configuration wants it.
+    pub notary: OnceLock<Arc<Notary>>,
     /// Audit records up.
     pub batches: mpsc::Sender<Batch>,
     /// Questions up.
@@ -174,6 +177,7 @@ impl Shared {
             cancels: Arc::new(CancelMap::new()),
             ledger: Arc::default(),
             recorder: OnceLock::new(),
+            notary: OnceLock::new(),
             threads: (0..threads).map(link).collect::<io::Result<_>>()?,
             batches,
             requests,

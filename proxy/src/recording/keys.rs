@@ -26,6 +26,8 @@ pub const FOLDER: &str = "recording-keys";
 /// Names what the keys are sealed for.
 const PURPOSE: &str = "recordings";
 const KEY_BYTES: usize = 32;
+/// Stands behind a session key of which no client's key is derived.
+const CLIENT_IS_ELSEWHERE: u8 = 1;
 /// No sealed key is longer.
 const SEALED_BYTES_MAX: u64 = 4_096;
 
@@ -93,8 +95,11 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Those of a session key.
+    /// Those of a session key; behind it stands a mark if the client's is elsewhere.
     fn of(session_key: &[u8]) -> Self {
+        let (session_key, mark) = session_key
+            .split_at_checked(KEY_BYTES)
+            .unwrap_or((session_key, &[]));
         let key = hmac::Key::new(hmac::HMAC_SHA256, session_key);
         let derive = |name: &str| {
             let tag = hmac::sign(&key, format!("velum recording: {name}").as_bytes());
@@ -106,7 +111,7 @@ impl Keys {
         };
         Self {
             server: derive("server"),
-            client: Some(derive("client")),
+            client: mark.is_empty().then(|| derive("client")),
         }
     }
 }
@@ -145,9 +150,14 @@ impl Cabinet {
     /// # Errors
     /// [`KeyError::Io`], [`KeyError::Seal`]
     pub fn draw(&self, session: SessionId) -> Result<Keys, KeyError> {
+        self.drawn(session, &[])
+    }
+
+    fn drawn(&self, session: SessionId, mark: &[u8]) -> Result<Keys, KeyError> {
         let io = |error| KeyError::Io(self.directory.clone(), error);
         let key = random().map_err(io)?;
-        let sealed = self.sealer.seal(&context(session), &*key)?;
+        let marked = Zeroizing::new([&key[..], mark].concat());
+        let sealed = self.sealer.seal(&context(session), &marked)?;
         let name = self.file_name(session);
         let kept = made_once(&self.directory, &name, || {
             Ok(Zeroizing::new(sealed.clone()))
@@ -156,7 +166,16 @@ impl Cabinet {
         if *kept.map_err(io)? != sealed {
             return Err(io(io::ErrorKind::AlreadyExists.into()));
         }
-        Ok(Keys::of(&*key))
+        Ok(Keys::of(&marked))
+    }
+
+    /// The same, but for the key of what the client sends: that one is the caller's, and is not
+    /// kept here.
+    ///
+    /// # Errors
+    /// [`KeyError::Io`], [`KeyError::Seal`]
+    pub fn draw_without_client(&self, session: SessionId) -> Result<Keys, KeyError> {
+        self.drawn(session, &[CLIENT_IS_ELSEWHERE])
     }
 
     /// The keys of a session.

@@ -16,16 +16,18 @@ use tokio::sync::{mpsc, oneshot};
 use velum_core::audit::record::{Body, Record, RecordingEnd, SessionId};
 use velum_core::recording::{Header, Walk};
 
-use super::keys::{Cabinet, FOLDER, KeyError};
+use super::keys::{Cabinet, FOLDER, KeyError, Keys, StreamKey};
 use super::leftover;
 use super::recorder::{Begin, Gate, GateState, Message, Piece, Recorder, Rules};
 use super::shred;
 use super::write::{WriteError, Writer};
+use crate::audit::key::random;
 use crate::audit::medium::sync_directory;
 use crate::audit::writer::Command;
 use crate::config::Config;
 use crate::config::model::{Overflow, Recordings, Statements};
 use crate::observe::{self, Field};
+use crate::originals::{self, Auditor};
 use crate::planes::Shared;
 
 /// How often it is looked for notices of destroyed recordings.
@@ -80,6 +82,7 @@ struct Pending {
 }
 
 enum Then {
+    Nothing,
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
 }
@@ -88,6 +91,7 @@ struct Scribe {
     directory: PathBuf,
     keys: PathBuf,
     cabinet: Cabinet,
+    auditors: Vec<Auditor>,
     recorder: Arc<Recorder>,
     shared: Arc<Shared>,
     audit: mpsc::Sender<Command>,
@@ -119,6 +123,7 @@ pub fn start(
         keys: config.gateway.data_directory.join(FOLDER),
         directory: directory.clone(),
         cabinet,
+        auditors: config.originals.auditors.clone(),
         recorder: Arc::clone(&recorder),
         shared: Arc::clone(shared),
         audit: audit.clone(),
@@ -216,8 +221,11 @@ impl Scribe {
     }
 
     /// The key first: a recording without one says nothing.
-    fn create(&self, begin: &Begin) -> Result<Writer<File>, WriteError> {
-        let mut keys = self.cabinet.draw(begin.session).map_err(WriteError::Key)?;
+    fn create(&mut self, begin: &Begin) -> Result<Writer<File>, WriteError> {
+        let mut keys = match self.auditors.is_empty() {
+            true => self.cabinet.draw(begin.session).map_err(WriteError::Key)?,
+            false => self.for_auditors(begin)?,
+        };
         if !self.recorder.rules().keeps_client {
             keys.client = None;
         }
@@ -233,6 +241,30 @@ impl Scribe {
             began: begin.began,
         };
         Writer::begin(file, header, &keys)
+    }
+
+    /// Keys of which that of what the client sends goes to the auditors, and nowhere else. That it
+    /// does is in the log.
+    fn for_auditors(&mut self, begin: &Begin) -> Result<Keys, WriteError> {
+        let session = begin.session;
+        let drawn = self.cabinet.draw_without_client(session);
+        let mut keys = drawn.map_err(WriteError::Key)?;
+        let key = random()?;
+        let written = originals::write(&self.directory, session, &key, &self.auditors)?;
+        keys.client = Some(StreamKey::new(*key));
+        let record = Record {
+            time: observe::now(),
+            session,
+            identity: Arc::clone(&begin.identity),
+            resource: Arc::clone(&begin.resource),
+            body: Body::Originals {
+                file: written.file,
+                sha256: written.sha256,
+                auditors: self.auditors.iter().map(Auditor::label).collect(),
+            },
+        };
+        self.tell(record, Then::Nothing);
+        Ok(keys)
     }
 
     fn piece(&mut self, piece: Piece) {
@@ -339,6 +371,7 @@ impl Writing {
 impl Then {
     fn act(self) {
         let done = match &self {
+            Then::Nothing => Ok(()),
             Then::Rename(from, to) => std::fs::rename(from, to),
             Then::Remove(path) => std::fs::remove_file(path),
         };

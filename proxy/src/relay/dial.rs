@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use socket2::SockAddr;
+use velum_core::audit::receipt::values::Secret;
 use velum_core::bytes::Window;
 use velum_core::error::{Peer, Refusal, SqlState};
 use velum_core::limits::AUTH_MESSAGE_BYTES;
@@ -15,7 +16,7 @@ use velum_core::wire::postgres::handshake::{
 };
 use velum_core::wire::postgres::message;
 use velum_core::wire::postgres::reuse::{self, GREETING_BYTES, Head};
-use velum_core::wire::postgres::session::SessionSetup;
+use velum_core::wire::postgres::session::{ReceiptSetup, SessionSetup};
 
 use super::context::{Context, random};
 use super::kept::{Likeness, Origin};
@@ -366,6 +367,8 @@ impl Dialing {
         } else {
             &key[..KEY_BYTES_3_0]
         };
+        let inspector = self.resource.detectors_for(&self.startup.identity.name);
+        let receipts = receipts(inspector.digest(), cx);
         let setup = SessionSetup {
             id: about.session,
             identity: self.startup.identity.clone(),
@@ -380,8 +383,9 @@ impl Dialing {
             catalog: self.slot.load(),
             analyses: cx.analyses(&self.slot),
             ledger: Arc::clone(&cx.shared.ledger),
-            inspector: self.resource.detectors_for(&self.startup.identity.name),
+            inspector,
             tokens: Arc::clone(&about.snapshot.tokens),
+            receipts: Some(receipts),
             cancel_key: key.to_vec(),
         };
         let open = Open::new(
@@ -548,5 +552,15 @@ fn socket_address(resource: &ResourceSnapshot, index: usize) -> Option<SockAddr>
         UpstreamAddress::Tcp { resolved, .. } => resolved.load().get(index).map(|&a| a.into()),
         UpstreamAddress::Unix(path) if index == 0 => SockAddr::unix(path).ok(),
         UpstreamAddress::Unix(_) => None,
+    }
+}
+
+/// How the receipt of a session is made.
+fn receipts(detectors: [u8; 32], cx: &Context) -> ReceiptSetup {
+    let notary = cx.shared.notary.get();
+    ReceiptSetup {
+        secret: notary.map(|_| Secret::new(random())),
+        values_most: notary.map_or(0, |notary| notary.values_most()),
+        detectors,
     }
 }

@@ -364,6 +364,7 @@ impl Open {
     /// waits for a record that it made may go on.
     fn after_call(&mut self, about: &About, legs: &Legs, cx: &mut Context) -> bool {
         let may_follow = self.note_records(about, legs, cx);
+        self.hand_receipt(about, cx);
         self.arm_tape(about, legs, cx);
         if self.session.take_change() && self.slot.note_change() == self.changes {
             // It knows itself, and asks when it has to.
@@ -381,6 +382,17 @@ impl Open {
             self.cancel = Some(cx.shared.cancels.insert(&self.cancel_key, target));
         }
         may_follow
+    }
+
+    /// If the session is over, hands on what is left to do for its receipt: that takes more time
+    /// than there is here.
+    fn hand_receipt(&mut self, about: &About, cx: &Context) {
+        if let Some(draft) = self.session.take_receipt()
+            && let Some(notary) = cx.shared.notary.get()
+        {
+            let (identity, resource) = (self.identity.as_str().into(), &self.resource.name);
+            notary.hand(about.session, (identity, Arc::clone(resource)), draft);
+        }
     }
 
     /// Hands on the records that the last call made. True if what waits for them may go on.

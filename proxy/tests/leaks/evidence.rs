@@ -29,7 +29,7 @@ pub(super) fn no_canary_in_exports(bed: &Bed, driver: Driver) {
     ];
     for kind in kinds {
         for format in ["json", "csv", "ocsf"] {
-            let arguments = ["export", "--kind", kind, "--format", format, "--copy"];
+            let arguments = ["export", "--kind", kind, "--format", format];
             let text = bed.gateway(driver).audit(&arguments);
             is_clean(&format!("{kind} as {format}"), text.as_bytes());
         }

@@ -2,6 +2,7 @@
 //! cut, full, destroyed or changed is seen. On both data planes.
 
 mod exported;
+mod originals;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -43,6 +44,12 @@ fn main() -> ExitCode {
         ("a_destroyed_recording_is_noise", "", shredded),
         ("an_export_proves_itself", "", exported::exported),
         ("who_is_not_recorded_has_no_file", "", unrecorded),
+        ("who_looks_at_a_recording_is_on_record", "", looked_at),
+        (
+            "two_auditors_open_what_a_client_sent",
+            "",
+            originals::opened,
+        ),
     ];
     let endless: (&str, &str, Body) = ("gibibytes_are_recorded_whole", NARROW, gibibytes);
     let more = std::env::var_os("VELUM_RECORD_GIB").map(|_| endless);
@@ -587,5 +594,66 @@ fn collect(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
             path if path.is_dir() => collect(&path, found),
             path => found.push((path.clone(), fs::read(path).unwrap_or_default())),
         }
+    }
+}
+
+fn looked_at(_: &Bed, gateway: &mut Gateway) {
+    let mut client = gateway.connect(clinic::MASKED, false);
+    client.simple("SELECT 1").expect("an answer");
+    drop(client);
+    let session = wait_for(gateway, "whole");
+    let replay = |more: &[&str]| {
+        let arguments = [&["replay", &session, "--plain"], more].concat();
+        sessions(gateway, &arguments)
+    };
+    // No copy is believed where a gateway writes, while it does and after.
+    let refused = replay(&["--copy"]);
+    assert!(!refused.status.success() && text(&refused).contains("is no copy"));
+    let shown = replay(&[]);
+    assert!(shown.status.success(), "{}", text(&shown));
+    let exported = folder(gateway).join("session.velumexport");
+    let path = exported.to_str().expect("UTF-8");
+    // That it has ended has to be signed first.
+    let began = Instant::now();
+    loop {
+        let export = sessions(gateway, &["export", &session, "--out", path]);
+        if export.status.success() {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{}", text(&export));
+        let _unfinished = fs::remove_file(&exported);
+        thread::sleep(Duration::from_millis(100));
+    }
+    let again = sessions(gateway, &["replay", path, "--plain"]);
+    assert!(again.status.success(), "{}", text(&again));
+    assert!(gateway.stop());
+    assert!(
+        !sessions(gateway, &["replay", &session, "--plain", "--copy"])
+            .status
+            .success()
+    );
+    gateway.restart();
+    for command in ["sessions replay", "sessions export"] {
+        on_record(gateway, command, &session);
+    }
+    let replays = gateway
+        .audit(&["show"])
+        .matches("sessions replay by uid:")
+        .count();
+    assert_eq!(replays, 1, "neither what was refused nor what was exported");
+}
+
+/// Waits until the log says that somebody has read the session by this command.
+fn on_record(gateway: &Gateway, command: &str, session: &str) {
+    let told = format!("{command} by uid:");
+    let began = Instant::now();
+    loop {
+        let log = gateway.audit(&["show"]);
+        let mut lines = log.lines();
+        if lines.any(|line| line.contains(&told) && line.contains(session)) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{told} {log}");
+        thread::sleep(Duration::from_millis(100));
     }
 }

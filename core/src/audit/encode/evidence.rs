@@ -5,6 +5,17 @@ use crate::audit::record::{Body, RecordingEnd};
 
 impl Encoder<'_> {
     pub(super) fn recording(&mut self, body: &Body) {
+        if let Body::Originals {
+            file,
+            sha256,
+            auditors,
+        } = body
+        {
+            self.str(file);
+            self.out.extend_from_slice(sha256);
+            self.length(auditors.len());
+            auditors.iter().for_each(|auditor| self.str(auditor));
+        }
         let Body::Recording {
             file,
             bytes,
@@ -27,6 +38,14 @@ impl Encoder<'_> {
 }
 
 impl Decoder<'_> {
+    pub(super) fn originals(&mut self) -> Result<Body, DecodeError> {
+        Ok(Body::Originals {
+            file: self.string()?,
+            sha256: self.array()?,
+            auditors: self.list(Self::string)?,
+        })
+    }
+
     pub(super) fn recording(&mut self) -> Result<Body, DecodeError> {
         Ok(Body::Recording {
             file: self.string()?,

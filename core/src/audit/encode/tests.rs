@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::audit::custody::{Act, Custody, Expired};
+use crate::audit::masking::{How, MaskedCells, Masking, RuledOutput};
+use crate::audit::receipt::{Commitment, Leaves, Receipt, ReceiptColumn};
 use crate::audit::record::RecordingEnd;
 use crate::audit::skim::{Skimmed, skim};
 use crate::grant::GrantId;
@@ -22,6 +24,78 @@ fn recording() -> impl Strategy<Value = Body> {
             end,
             dropped_bytes,
         }
+    })
+}
+
+fn originals() -> impl Strategy<Value = Body> {
+    (text(), any::<[u8; 32]>(), vec(text(), 0..4)).prop_map(|(file, sha256, auditors)| {
+        Body::Originals {
+            file,
+            sha256,
+            auditors,
+        }
+    })
+}
+
+fn receipt() -> impl Strategy<Value = Body> {
+    let commitment = any::<([u8; 32], u64, [u8; 32])>();
+    let commitment = commitment.prop_map(|(key, values, root)| Commitment { key, values, root });
+    let counts = (
+        text(),
+        any::<u64>(),
+        vec((text(), any::<u64>()), 0..3),
+        any::<u64>(),
+    );
+    let column = (counts, proptest::option::of(commitment)).prop_map(
+        |((column, rows, masked, missed), commitment)| ReceiptColumn {
+            column,
+            rows,
+            masked,
+            missed,
+            commitment,
+        },
+    );
+    let leaves = (text(), any::<[u8; 32]>()).prop_map(|(file, sha256)| Leaves { file, sha256 });
+    let head = any::<(Vec<[u8; 32]>, [u8; 32], u64, u64, u64, bool)>();
+    let rest = (vec(column, 0..4), proptest::option::of(leaves));
+    (head, rest).prop_map(|(head, (columns, leaves))| {
+        let (policies, detectors, statements, rows, bytes, is_cut) = head;
+        Body::Receipt(Receipt {
+            policies,
+            detectors,
+            statements,
+            rows,
+            bytes,
+            is_cut,
+            columns,
+            leaves,
+        })
+    })
+}
+
+/// What is empty is not written.
+fn masking() -> impl Strategy<Value = Option<Box<Masking>>> {
+    let cells = (text(), text(), text(), any::<u64>()).prop_map(|(column, kind, masker, cells)| {
+        MaskedCells {
+            column,
+            kind,
+            masker,
+            cells,
+        }
+    });
+    let output = (any::<u32>(), select(&How::ALL[..]), vec(text(), 0..4));
+    let output = output.prop_map(|(output, how, columns)| RuledOutput {
+        output,
+        how,
+        columns,
+    });
+    (any::<bool>(), vec(cells, 0..4), vec(output, 0..4)).prop_map(|(is_cut, cells, outputs)| {
+        let masking = Masking {
+            is_cut,
+            cells,
+            outputs,
+        };
+        (!masking.is_empty()).then(|| Box::new(masking))
     })
 }
 
@@ -87,6 +161,8 @@ fn body() -> BoxedStrategy<Body> {
         grant(),
         custody(),
         recording(),
+        receipt(),
+        originals(),
         administration(),
         vec(text(), 7).prop_map(|texts| {
             let [event, way, issuer, actor, session, client_address, reason] =
@@ -208,9 +284,17 @@ fn outcome() -> impl Strategy<Value = Body> {
         text(),
         any::<Option<[u8; 5]>>(),
         vec((text(), any::<u64>()), 0..5),
+        masking(),
     )
         .prop_map(
-            |([statement, rows, bytes, duration_us], status, command, sqlstate, masked)| {
+            |(
+                [statement, rows, bytes, duration_us],
+                status,
+                command,
+                sqlstate,
+                masked,
+                masking,
+            )| {
                 Body::Outcome {
                     statement,
                     status,
@@ -219,6 +303,7 @@ fn outcome() -> impl Strategy<Value = Body> {
                     rows,
                     bytes,
                     masked,
+                    masking,
                     duration_us,
                 }
             },

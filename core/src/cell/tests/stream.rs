@@ -16,7 +16,7 @@ fn stream(
 ) -> Option<(Vec<u8>, Tally)> {
     let catalog = catalog();
     let plan = policy.plan(&catalog, &facts("c", type_oid));
-    let (mut tally, mut scratch) = (Tally::default(), Scratch::default());
+    let (mut tally, mut scratch) = (keeping(), Scratch::default());
     let mut judge = Judge {
         policy,
         catalog: &catalog,
@@ -54,15 +54,17 @@ fn stream(
 /// Streaming gives what judging the whole gives.
 fn check(policy: &Policy, type_oid: u32, encoding: Encoding, value: &[u8]) -> Vec<u8> {
     let plan = policy.plan(&catalog(), &facts("c", type_oid));
-    let whole = judge(policy, &plan, encoding, value);
+    let mut whole = judge(policy, &plan, encoding, value);
+    let kept_whole = kept(&mut whole.tally);
     let mut last = Vec::new();
     for open_ended in [false, true] {
-        let (streamed, tally) = stream(policy, type_oid, encoding, value, open_ended).unwrap();
+        let (streamed, mut tally) = stream(policy, type_oid, encoding, value, open_ended).unwrap();
         assert!(
             whole.value.as_ref() == Some(&streamed),
             "type {type_oid} differs"
         );
         assert_eq!(tally.total(), whole.tally.total());
+        assert_eq!(kept(&mut tally), kept_whole, "other values are kept");
         last = streamed;
     }
     last

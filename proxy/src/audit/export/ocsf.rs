@@ -187,6 +187,11 @@ fn masking(row: &Row) -> Json {
     let mut attributes = datastore(row);
     if let Json::Object(attributes) = &mut attributes {
         attributes.insert("activity_name".to_owned(), json!("Mask"));
+        let table = row.text("table");
+        if !table.is_empty() {
+            attributes.insert("table".to_owned(), json!({ "name": table }));
+        }
+        attributes.insert("count".to_owned(), json!(row.number("cells")));
     }
     Event::new(6_005, OTHER, row.end).of(row, attributes)
 }

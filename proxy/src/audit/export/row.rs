@@ -64,6 +64,7 @@ const STATEMENTS: &[&str] = &[
     "rows",
     "bytes",
     "masked",
+    "lineage",
     "duration_us",
     "text",
     "token",
@@ -79,6 +80,9 @@ const MASKING: &[&str] = &[
     "time",
     "by",
     "name",
+    "table",
+    "column",
+    "type",
     "cells",
     "rows",
     "decision",
@@ -116,7 +120,7 @@ pub enum Kind {
     Sessions,
     /// Statements with their ends.
     Statements,
-    /// Masked cells, a row for each statement and each rule or detector that masked.
+    /// Masked cells, a row for each statement, each column, and each rule or detector that masked.
     Masking,
     /// Grants from request to end, a row each.
     Grants,

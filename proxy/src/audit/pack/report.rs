@@ -190,14 +190,24 @@ fn activity(page: &mut String, totals: &Totals) {
 
 fn masking(page: &mut String, totals: &Totals) {
     page.push_str("<h2>Masking</h2>\n");
-    let counts: Vec<_> = totals.masked.clone().into_iter().collect();
-    if !counts.is_empty() {
-        page.push_str(&plot::ranking("Masked cells by type", "cells", &counts));
+    let plots = [
+        ("Masked cells by rule or detector", &totals.masked),
+        ("Masked cells by type", &totals.types),
+        ("Masked cells by column", &totals.columns),
+    ];
+    for (title, counts) in plots {
+        let counts: Vec<_> = counts.clone().into_iter().collect();
+        if !counts.is_empty() {
+            page.push_str(&plot::ranking(title, "cells", &counts));
+        }
     }
     counted(page, "rule or detector", &totals.masked);
+    counted(page, "type", &totals.types);
+    counted(page, "column", &totals.columns);
     page.push_str(
-        "<p class=\"note\">A record counts masked cells by rule or detector, not by column: the \
-         columns of a rule are in the configuration.</p>\n",
+        "<p class=\"note\">The type is what the detectors make of a value or of its column. A \
+         column that a statement computes has no name in the records: its lineage says what flows \
+         in.</p>\n",
     );
 }
 

@@ -47,6 +47,10 @@ pub struct Totals {
     pub days: BTreeMap<u64, Day>,
     /// Masked cells by rule or detector.
     pub masked: BTreeMap<String, u64>,
+    /// Masked cells by the type that detectors give their values.
+    pub types: BTreeMap<String, u64>,
+    /// Masked cells by table and column.
+    pub columns: BTreeMap<String, u64>,
     /// Statements by how they ended.
     pub statuses: BTreeMap<String, u64>,
     /// Statements by decision: `allow` or `deny`, and the policy.
@@ -133,6 +137,18 @@ impl Totals {
             (by, _) => by.to_owned(),
         };
         count(&mut self.masked, &masker, cells);
+        let kind = match row.text("type") {
+            "" => "not known",
+            kind => kind,
+        };
+        count(&mut self.types, kind, cells);
+        let column = match (row.text("table"), row.text("column")) {
+            ("", "") => "not in a column, or not recorded".to_owned(),
+            ("", column) if column.starts_with('#') => "computed".to_owned(),
+            ("", column) => column.to_owned(),
+            (table, column) => format!("{table}.{column}"),
+        };
+        count(&mut self.columns, &column, cells);
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 use velum_core::audit::custody::{Act, Custody};
+use velum_core::audit::masking::{How, MaskedCells, Masking, RuledOutput};
 use velum_core::grant::{EventKind, GrantId};
 
 use super::super::export::{Filter, Format, Kind, Writer, export};
@@ -73,8 +74,35 @@ fn refused() -> Record {
 
 fn masked(session: u128, statement: u64) -> Record {
     let mut ended = outcome(session, statement);
-    if let Body::Outcome { masked, .. } = &mut ended.body {
-        *masked = vec![("rule:ssn".to_owned(), 3), ("detector:email".to_owned(), 1)];
+    let (ssn, email) = ("rule:ssn".to_owned(), "detector:email".to_owned());
+    if let Body::Outcome {
+        masked, masking, ..
+    } = &mut ended.body
+    {
+        *masked = vec![(ssn.clone(), 3), (email.clone(), 1)];
+        // Logs from before columns were recorded are read as well.
+        if !statement.is_multiple_of(4) {
+            return ended;
+        }
+        let cells = |column: &str, kind: &str, masker, cells| MaskedCells {
+            column: column.to_owned(),
+            kind: kind.to_owned(),
+            masker,
+            cells,
+        };
+        let shown = RuledOutput {
+            output: 2,
+            how: How::Itself,
+            columns: vec!["ehr.patients.ssn".to_owned()],
+        };
+        *masking = Some(Box::new(Masking {
+            is_cut: false,
+            cells: vec![
+                cells("ehr.patients.ssn", "ssn", ssn, 3),
+                cells("#3", "email", email, 1),
+            ],
+            outputs: vec![shown],
+        }));
     }
     ended
 }
@@ -173,7 +201,18 @@ fn statements_are_joined_and_what_runs_is_said() {
         serde_json::json!(["rule:ssn=3", "detector:email=1"])
     );
     assert_eq!(rows[600]["status"], "running");
-    assert_eq!(lines(Kind::Masking, &Filter::default()).len(), 600);
+    assert_eq!(rows[1]["lineage"], serde_json::json!([]));
+    let shown = serde_json::json!(["#2 itself ehr.patients.ssn"]);
+    assert_eq!(rows[3]["lineage"], shown);
+    let masking = lines(Kind::Masking, &Filter::default());
+    assert_eq!(masking.len(), 600);
+    let of = |row: usize| ["table", "column", "type"].map(|name| masking[row][name].clone());
+    assert_eq!(of(0), [const { serde_json::Value::Null }; 3]);
+    assert_eq!(
+        of(2),
+        ["ehr.patients", "ssn", "ssn"].map(serde_json::Value::from)
+    );
+    assert_eq!(of(3)[1..], ["#3", "email"].map(serde_json::Value::from));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::runs::*;
 use super::*;
 
 mod random;
+mod receipts;
 
 /// The log, and how it was before its second run.
 static LOG: LazyLock<[TempDir; 2]> = LazyLock::new(|| {

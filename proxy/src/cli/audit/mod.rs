@@ -3,9 +3,11 @@
 mod export;
 mod key;
 pub(in crate::cli) mod keys;
+mod originals;
 mod pack;
-mod period;
+pub(super) mod period;
 mod prove;
+mod receipt;
 mod retention;
 mod search;
 mod ship;
@@ -17,6 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use velum_core::audit::custody::{Act, Custody, Expired};
+use velum_core::audit::masking::Masking;
 use velum_core::audit::record::{Asserted, Body, Record};
 
 use super::{DONE, FOUND, complain, print};
@@ -65,6 +68,12 @@ pub(super) enum Audit {
     Prove(prove::Prove),
     /// Verify a proof, without the log.
     VerifyProof(prove::VerifyProof),
+    /// What sessions have masked, and proofs about values.
+    #[command(subcommand)]
+    Receipt(receipt::Receipt),
+    /// What clients sent, sealed to auditors of whom it takes two.
+    #[command(subcommand)]
+    Originals(originals::Originals),
     /// Print the public keys that the gateway's checkpoints are verified by.
     Key {
         /// The configuration.
@@ -106,6 +115,8 @@ pub(super) fn run(command: Audit) -> u8 {
         Audit::Ship(arguments) => ship::run(&arguments),
         Audit::Prove(arguments) => prove::run(&arguments),
         Audit::VerifyProof(arguments) => prove::verify(&arguments),
+        Audit::Receipt(arguments) => receipt::run(&arguments),
+        Audit::Originals(arguments) => originals::run(&arguments),
         Audit::Key { config } => key::run(&config),
     }
 }
@@ -248,25 +259,7 @@ fn what(body: &Body) -> String {
                 text.escape_debug()
             )
         }
-        Body::Outcome {
-            statement,
-            status,
-            command,
-            sqlstate,
-            rows,
-            bytes,
-            masked,
-            duration_us,
-        } => {
-            let masked = tally(masked);
-            let error = sqlstate.map_or_else(String::new, |state| {
-                format!(" {}", String::from_utf8_lossy(&state))
-            });
-            format!(
-                "#{statement} {status:?} {command}{error}: {rows} rows, {bytes} bytes, \
-                 {duration_us} us{masked}"
-            )
-        }
+        Body::Outcome { .. } => outcome(body),
         Body::OutcomeUnknown { statement } => format!("#{statement} outcome unknown"),
         Body::ConnectionRefused {
             client_address,
@@ -284,7 +277,41 @@ fn what(body: &Body) -> String {
         Body::Grant { .. } | Body::Administration { .. } | Body::Login { .. } => decision(body),
         Body::Custody(it) => custody(it),
         Body::Recording { .. } => recording(body),
+        Body::Receipt(it) => receipt::line(it),
+        Body::Originals { file, auditors, .. } => {
+            let (file, auditors) = (file.escape_debug(), auditors.join(", "));
+            format!(
+                "originals sealed to two of {}: {file}",
+                auditors.escape_debug()
+            )
+        }
     }
+}
+
+fn outcome(body: &Body) -> String {
+    let Body::Outcome {
+        statement,
+        status,
+        command,
+        sqlstate,
+        rows,
+        bytes,
+        masked,
+        masking,
+        duration_us,
+    } = body
+    else {
+        return String::new();
+    };
+    let masked = tally(masked);
+    let columns = masking.as_deref().map(columns).unwrap_or_default();
+    let error = sqlstate.map_or_else(String::new, |state| {
+        format!(" {}", String::from_utf8_lossy(&state))
+    });
+    format!(
+        "#{statement} {status:?} {command}{error}: {rows} rows, {bytes} bytes, {duration_us} \
+         us{masked}{columns}"
+    )
 }
 
 fn recording(body: &Body) -> String {
@@ -408,6 +435,30 @@ fn tally(masked: &[(String, u64)]) -> String {
         true => String::new(),
         false => format!(", masked {}", counts.join(", ")),
     }
+}
+
+/// Cells by column, and what was shown of columns under rules.
+fn columns(masking: &Masking) -> String {
+    let cells = masking.cells.iter().map(|it| {
+        let kind = if it.kind.is_empty() { "?" } else { &it.kind };
+        format!("{} {kind} {}", it.column.escape_debug(), it.cells)
+    });
+    let cells: Vec<_> = cells.collect();
+    let shown = masking.outputs.iter().map(|it| {
+        let (how, columns) = (it.how.as_str(), it.columns.join(" "));
+        format!("#{} {how} {}", it.output, columns.escape_debug())
+    });
+    let shown: Vec<_> = shown.collect();
+    let mut text = String::new();
+    for (what, list) in [("columns", cells), ("shows", shown)] {
+        if !list.is_empty() {
+            text.push_str(&format!(", {what} {}", list.join("; ")));
+        }
+    }
+    if masking.is_cut {
+        text.push_str(", and more");
+    }
+    text
 }
 
 #[cfg(test)]

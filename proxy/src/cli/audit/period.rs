@@ -9,7 +9,7 @@ use velum_core::audit::custody::Act;
 use velum_core::time::Timestamp;
 
 use crate::audit::export::Filter;
-use crate::audit::{notes, read};
+use crate::audit::{home, notes, read};
 use crate::cli::{CONFIG, MISUSE, complain};
 use crate::config;
 use crate::observe::rfc3339;
@@ -53,19 +53,36 @@ impl Which {
         what: &str,
         scope: String,
     ) -> Result<(), String> {
-        if self.copy {
-            return Ok(());
-        }
-        let what = what.to_owned();
-        let noted = notes::leave(directory, Act::Taken { what, scope });
-        noted.map(drop).map_err(|error| {
-            format!(
-                "{}: {error}. What is taken out of a log is recorded in it, by a note in its \
-                 directory; of a copy of one, say --copy",
-                directory.join(notes::NOTES).display()
-            )
-        })
+        note_taken(directory, self.copy, what, scope)
     }
+}
+
+/// Has it recorded in the log that evidence is taken, before any is; not in a copy of a log.
+pub(in crate::cli) fn note_taken(
+    directory: &std::path::Path,
+    is_copy: bool,
+    what: &str,
+    scope: String,
+) -> Result<(), String> {
+    if is_copy && home::is_written_to(directory) {
+        return Err(format!(
+            "{} is no copy, but where a gateway writes its log: leave --copy out, and what is \
+             taken is recorded there",
+            directory.display()
+        ));
+    }
+    if is_copy {
+        return Ok(());
+    }
+    let what = what.to_owned();
+    let noted = notes::leave(directory, Act::Taken { what, scope });
+    noted.map(drop).map_err(|error| {
+        format!(
+            "{}: {error}. What is taken out of a log is recorded in it, by a note in its \
+             directory; of a copy of one, say --copy",
+            directory.join(notes::NOTES).display()
+        )
+    })
 }
 
 /// Which records.

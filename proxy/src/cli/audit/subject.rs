@@ -209,6 +209,12 @@ fn text(sum: &Sum, scope: &str) -> String {
     for (masker, cells) in &sum.masked {
         lines.push(format!("masked {cells} cells by {masker}"));
     }
+    for (column, cells) in &sum.columns {
+        lines.push(format!("masked {cells} cells of {column}"));
+    }
+    for (column, outputs) in &sum.shown {
+        lines.push(format!("{outputs} outputs had something of {column}"));
+    }
     for (text, shape) in &sum.texts {
         lines.push(format!(
             "{} times, {} rows, {} cells masked: {}",
@@ -222,8 +228,8 @@ fn text(sum: &Sum, scope: &str) -> String {
         lines.push(format!("{} statements of other texts", sum.texts_left_out));
     }
     lines.push(
-        "not in the records: which subjects a result was about, and which columns a rule or \
-         detector masked (the configuration has a rule's columns)"
+        "not in the records: which subjects a result was about, and what was in cells that were \
+         not masked"
             .to_owned(),
     );
     lines.join("\n") + "\n"

@@ -55,7 +55,7 @@ pub(super) struct Verify {
 
 /// Writes a recording for others.
 pub(super) fn run(arguments: &Export) -> u8 {
-    let source = match arguments.which.find() {
+    let source = match arguments.which.read_by("sessions export") {
         Ok(source) => source,
         Err(status) => return status,
     };

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::audit::period::note_taken;
 use super::{FOUND, MISUSE, complain};
 use crate::config::{self, Config};
+use crate::recording;
 use crate::recording::read::ReadError;
 use crate::recording::source::{Source, SourceError};
 
@@ -59,9 +61,30 @@ struct Which {
     id: String,
     #[command(flatten)]
     place: Place,
+    /// The configuration's audit log is a copy: that the recording is read is recorded nowhere.
+    #[arg(long)]
+    copy: bool,
 }
 
 impl Which {
+    /// The recording. That it is read by this command is on its way to the audit log first; of an
+    /// exported file the log knows since the export.
+    fn read_by(&self, command: &str) -> Result<Source, u8> {
+        let source = self.find()?;
+        if std::path::Path::new(&self.id).is_file() {
+            return Ok(source);
+        }
+        let config = load(&self.place.config)?;
+        let session = source.session.map(recording::name).unwrap_or_default();
+        let scope = format!("session {session}");
+        let noted = note_taken(&config.audit.directory, self.copy, command, scope);
+        noted.map_err(|what| {
+            complain(&format!("{what}\n"));
+            MISUSE
+        })?;
+        Ok(source)
+    }
+
     fn find(&self) -> Result<Source, u8> {
         let mut broken = false;
         let load = || match config::load(&self.place.config) {

@@ -31,7 +31,7 @@ pub(super) struct Replay {
 
 /// Shows a recording.
 pub(super) fn run(arguments: &Replay) -> u8 {
-    let source = match arguments.which.find() {
+    let source = match arguments.which.read_by("sessions replay") {
         Ok(source) => source,
         Err(status) => return status,
     };

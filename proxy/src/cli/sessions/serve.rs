@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Serve) -> u8 {
         ));
         return MISUSE;
     }
-    let source = match arguments.which.find() {
+    let source = match arguments.which.read_by("sessions serve") {
         Ok(source) => source,
         Err(status) => return status,
     };

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Place, load};
 use crate::cli::{DONE, FOUND, MISUSE, complain, print};
+use crate::originals;
 use crate::recording::{self, keys, shred};
 
 #[derive(Args)]
@@ -26,6 +27,13 @@ pub(super) fn run(arguments: &Shred) -> u8 {
     };
     let directory = config.gateway.data_directory.join(keys::FOLDER);
     let actor = format!("local user {}", rustix::process::getuid().as_raw());
+    // The auditors' shares first: what is left without them is the gateway's alone.
+    if let Some(recordings) = &config.recordings
+        && let Err(error) = originals::destroy(&recordings.directory, session)
+    {
+        complain(&format!("{}: {error}\n", recordings.directory.display()));
+        return FOUND;
+    }
     match shred::shred(&directory, session, &actor) {
         Ok(true) => {
             print("its key is destroyed: nobody can read it any more\n");

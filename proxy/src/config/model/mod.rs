@@ -29,6 +29,7 @@ use crate::audit::retention::Retention;
 use crate::audit::ship::Destination;
 use crate::audit::ship::bucket::Bucket;
 use crate::audit::witness::ask::Asked;
+use crate::originals::Auditor;
 
 /// A whole configuration without mistakes.
 #[derive(Debug)]
@@ -73,10 +74,30 @@ pub struct Config {
     pub ship: Vec<Destination>,
     /// `[[archive]]`, names unique, those of `[[ship]]` among them.
     pub archive: Vec<Bucket>,
+    /// `[receipts]`
+    pub receipts: Receipts,
     /// `[recordings]`, if there is one.
     pub recordings: Option<Recordings>,
+    /// `[originals]`
+    pub originals: Originals,
     /// `[[notify]]`, names unique.
     pub notify: Vec<Notify>,
+}
+
+/// `[receipts]`: what is recorded of a session's masking at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipts {
+    /// Masked values are committed to, so that it can be shown later whether one was among them.
+    pub commitments: bool,
+    /// Different values of a session that are kept for that, as 16 bytes each.
+    pub values_most: usize,
+}
+
+/// `[originals]`: who may read what clients sent, two together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Originals {
+    /// None: the gateway's own key seals it.
+    pub auditors: Vec<Auditor>,
 }
 
 /// `[recordings]`: what of all recordings is the same. Whose sessions are recorded, their access

@@ -19,7 +19,7 @@ pub(super) fn judge<I: Inspect>(
     if !columns.all_pass && Readings::default().differ(body, |byte| dialect.cuts(byte)) {
         // Where its cells are is not known for sure: nothing of it is shown.
         if redact(body) {
-            judge.tally.add(Masker::Default);
+            judge.tally.add(Masker::Default, None);
         }
         let rows = u64::from(!dialect.header);
         dialect.header = false;

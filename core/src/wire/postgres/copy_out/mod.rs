@@ -164,7 +164,7 @@ impl CopyOut {
             Format::Binary(binary) => binary.judge(&self.columns, work, judge, body)?,
             Format::Unknown => {
                 if redact(body) {
-                    judge.tally.add(Masker::Default);
+                    judge.tally.add(Masker::Default, None);
                 }
                 1
             }

@@ -13,6 +13,7 @@ use super::super::frame::{HEADER_BYTES, Header};
 use super::pipeline::Awaited;
 use super::server::{Flow, violation};
 use super::shape::{self, RowShape};
+use super::shown::place;
 use super::statements::Statement;
 use super::volume::Owner;
 use super::{Halt, SERVER, Session};
@@ -93,7 +94,11 @@ impl<I: Inspect> Session<I> {
             Some(shape) if judged => self.copy_plans(&shape, columns),
             _ => None,
         };
-        let unknown = || vec![ColumnPlan::whole_by_default(&b""[..], 0); columns];
+        let unknown = || {
+            let mut plans = vec![ColumnPlan::whole_by_default(&b""[..], 0); columns];
+            place(&mut plans);
+            plans
+        };
         let options = if plans.is_some() {
             options
         } else {
@@ -101,6 +106,7 @@ impl<I: Inspect> Session<I> {
         };
         let plans = plans.unwrap_or_else(unknown);
         self.answering.owner = Owner::of(&plans);
+        self.rules.show(&plans, self.journal.rows());
         self.answering.copy_out = Some(CopyOut::new(options, binary, plans));
         Ok(())
     }

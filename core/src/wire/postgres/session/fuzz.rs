@@ -109,6 +109,7 @@ fn setup(is_guarded: bool) -> SessionSetup<Nothing> {
         ledger: Arc::default(),
         inspector: Arc::new(Nothing),
         tokens: Arc::new(TokenKey::new(&[0; 32])),
+        receipts: None,
         cancel_key: vec![0; 4],
     }
 }

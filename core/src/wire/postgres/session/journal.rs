@@ -8,6 +8,8 @@ use crate::audit::record::{Body, Channel, Effect, Record, SessionId, Status};
 use crate::audit::token::Token;
 use crate::time::Timestamp;
 
+use super::shown::Masked;
+
 /// Longest command text in a record.
 const COMMAND_BYTES: usize = 256;
 
@@ -47,6 +49,7 @@ pub(super) struct Journal {
     last_intent: u64,
     statements: u64,
     open: VecDeque<Open>,
+    total_rows: u64,
     total_bytes: u64,
     closed: bool,
 }
@@ -63,9 +66,20 @@ impl Journal {
             last_intent: 0,
             statements: 0,
             open: VecDeque::new(),
+            total_rows: 0,
             total_bytes: 0,
             closed: false,
         }
+    }
+
+    /// Rows of the session so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.total_rows
+    }
+
+    /// Statements, rows and bytes of the session so far.
+    pub(super) fn totals(&self) -> [u64; 3] {
+        [self.statements, self.total_rows, self.total_bytes]
     }
 
     /// Who the client is.
@@ -137,6 +151,7 @@ impl Journal {
     /// Counts what was released of the statement that is answered now.
     pub(super) fn count(&mut self, rows: u64, bytes: usize) {
         self.total_bytes += bytes as u64;
+        self.total_rows += rows;
         if let Some(open) = self.open.front_mut() {
             open.rows += rows;
             open.bytes += bytes as u64;
@@ -178,13 +193,7 @@ impl Journal {
     }
 
     /// Writes the OUTCOME of statement `ordinal`. A statement with an error has failed.
-    pub(super) fn outcome(
-        &mut self,
-        now: Timestamp,
-        ordinal: u64,
-        status: Status,
-        masked: Vec<(String, u64)>,
-    ) {
+    pub(super) fn outcome(&mut self, now: Timestamp, ordinal: u64, status: Status, masked: Masked) {
         let Some(at) = self.open.iter().position(|open| open.ordinal == ordinal) else {
             return;
         };
@@ -201,7 +210,8 @@ impl Journal {
                 sqlstate: open.sqlstate,
                 rows: open.rows,
                 bytes: open.bytes,
-                masked,
+                masked: masked.by,
+                masking: masked.columns,
                 duration_us: now.micros_since(open.began),
             },
         );
@@ -209,7 +219,7 @@ impl Journal {
 
     /// The session is over: of statements without an answer nobody knows. Does nothing if called
     /// again.
-    pub(super) fn close(&mut self, now: Timestamp, reason: &str, mut masked: Vec<(String, u64)>) {
+    pub(super) fn close(&mut self, now: Timestamp, reason: &str, mut masked: Masked) {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }

@@ -9,15 +9,16 @@
 //! call that returns anything but [`Step::Finished`] can be repeated at any time; how the bytes
 //! were split never changes what comes out.
 //!
-//! Rooms: `client` and `server` are the two directions, `calls` functions by number, `pipeline` the
-//! answers owed, `names` in `statements` what statements and portals stand for, `text` what a
-//! statement's words say, `shape` what results look like, `results`, `rows` and `stream` the rows,
-//! `copy` those of COPY, `describe` the descriptions, `changes` what the session changed in the
-//! catalog, `quoting` statements that quote other sessions, `notices` the texts of errors and
-//! notices, `sentences` how their words are judged, `known` those that tell nothing, `admission`
-//! which statements may run, `lineage` which statement computed a result, `parameters` what the
-//! server reports of its settings, `path` where names are looked up, `probe` the columns of a COPY,
-//! `volume` how much of it all may go out, `journal` the records.
+//! Rooms: `client` and `server` are the two directions, `calls` functions by number, `pipeline`
+//! the answers owed, `names` in `statements` what statements and portals stand for, `text` what a
+//! statement's words say, `shape` what results look like, `shown` what records say of them,
+//! `results`, `rows` and `stream` the rows, `copy` those of COPY, `describe` the descriptions,
+//! `changes` what the session changed in the catalog, `quoting` statements that quote other
+//! sessions, `notices` the texts of errors and notices, `sentences` how their words are judged,
+//! `known` those that tell nothing, `admission` which statements may run, `lineage` which
+//! statement computed a result, `parameters` what the server reports of its settings, `path`
+//! where names are looked up, `probe` the columns of a COPY, `volume` how much of it all may go
+//! out, `journal` the records, `receipt` the last of them.
 
 mod admission;
 mod bind;
@@ -37,12 +38,14 @@ mod path;
 mod pipeline;
 mod probe;
 mod quoting;
+mod receipt;
 mod results;
 mod rows;
 mod rulebook;
 mod sentences;
 mod server;
 mod shape;
+mod shown;
 mod statements;
 mod stream;
 mod text;
@@ -56,6 +59,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::vec;
 
+use crate::audit::receipt::Draft;
+use crate::audit::receipt::values::Secret;
 use crate::audit::record::{Asserted, Body, Record, SessionId, Status};
 use crate::audit::token::TokenKey;
 use crate::bytes::{Outbox, Window};
@@ -80,6 +85,7 @@ use pipeline::Pipeline;
 use probe::Probe;
 use rulebook::{Rulebook, Unknown};
 use server::Answering;
+use shown::Masked;
 use statements::{Names, Statement};
 
 /// What a session is made of.
@@ -112,9 +118,21 @@ pub struct SessionSetup<I> {
     pub inspector: Arc<I>,
     /// Key of the tokens in records.
     pub tokens: Arc<TokenKey>,
+    /// How its receipt is made; `None`: there is none.
+    pub receipts: Option<ReceiptSetup>,
     /// The secret that the client gets in the place of the upstream's: 4 bytes for protocol
     /// 3.0, up to 256 for 3.2.
     pub cancel_key: Vec<u8>,
+}
+
+/// How the receipt of a session is made.
+pub struct ReceiptSetup {
+    /// Random, drawn by the caller for this session; `None`: masked values are not committed to.
+    pub secret: Option<Secret>,
+    /// Different values that are kept for the commitment, as 16 bytes each.
+    pub values_most: usize,
+    /// What looks at content.
+    pub detectors: [u8; 32],
 }
 
 /// What a call came to.
@@ -206,6 +224,8 @@ pub struct Session<I> {
     window_wanted: [usize; 2],
     /// See [`Session::note_descriptions`].
     descriptions: Option<Vec<Described>>,
+    /// What is left to do for the receipt.
+    draft: Option<Box<Draft>>,
     end: Option<&'static str>,
 }
 
@@ -236,7 +256,8 @@ impl<I: Inspect> Session<I> {
         );
         let mut session = Self {
             decision: format!("allow: policy {}", setup.policy.name).into(),
-            rules: Rulebook::new(setup.policy, setup.catalog, setup.analyses, setup.inspector),
+            rules: Rulebook::new(setup.policy, setup.catalog, setup.analyses, setup.inspector)
+                .with_receipt(setup.receipts),
             tokens: setup.tokens,
             ledger: setup.ledger,
             meter: None,
@@ -266,6 +287,7 @@ impl<I: Inspect> Session<I> {
             to_client: Outbox::new(),
             window_wanted: [0; 2],
             descriptions: None,
+            draft: None,
             end: None,
         };
         session.meter = session.meter_now(now);
@@ -397,6 +419,12 @@ impl<I: Inspect> Session<I> {
         Step::Finished
     }
 
+    /// The receipt of a session that is over, if values are to be committed to: that takes a
+    /// moment, so it is left to the caller.
+    pub fn take_receipt(&mut self) -> Option<Box<Draft>> {
+        self.draft.take()
+    }
+
     /// Ends the session from outside (drain, revocation, a failed log).
     pub fn terminate(&mut self, refusal: Refusal, now: Timestamp) -> Step {
         self.finish("terminated", Some(refusal), now);
@@ -424,19 +452,26 @@ impl<I: Inspect> Session<I> {
             self.journal.failed(refusal.code.0);
             message::write_fatal(self.to_client.writer(), &refusal);
         }
-        let masked = self.rules.take_tally();
+        let masked = self.masked();
         let open = match self.transaction == b'I' && !self.pipeline.is_unsynced() {
             true => "",
             false => "; a transaction was open",
         };
         self.journal.close(now, &format!("{reason}{open}"), masked);
+        self.draft = self.sum_up(now);
+    }
+
+    /// What was masked of the statement that is answered now.
+    fn masked(&mut self) -> Masked {
+        let rows = self.journal.rows();
+        self.rules.take_tally(rows)
     }
 
     /// Ends the record of `awaited`, which the server will not answer.
     fn skip_record(&mut self, awaited: &pipeline::Awaited, now: Timestamp) {
         if let Some(ordinal) = awaited.ordinal() {
             self.journal
-                .outcome(now, ordinal, Status::Skipped, Vec::new());
+                .outcome(now, ordinal, Status::Skipped, Masked::default());
         }
     }
 

@@ -120,6 +120,7 @@ impl<I: Inspect> Session<I> {
 
     pub(super) fn begin_result(&mut self, shape: Rc<RowShape>, formats: Formats) {
         let columns = shape.plans(&self.rules);
+        self.rules.show(&columns, self.journal.rows());
         let epoch = self.rules.epoch();
         let joins = KnownRow::joins(&columns);
         self.answering.owner = Owner::of(&columns);

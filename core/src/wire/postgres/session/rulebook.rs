@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::audit::token::Token;
 use crate::catalog::Catalog;
 use crate::cell::{
-    ColumnFacts, ColumnPlan, Decision, Judge, Masker, Row, Scratch, SharedWatch, Tally, Whose,
+    ColumnFacts, ColumnPlan, Decision, Judge, Row, Scratch, SharedWatch, Tally, Whose,
 };
 use crate::inspect::{Inspect, Prior};
 use crate::limits;
@@ -21,6 +21,8 @@ use crate::time::Timestamp;
 
 use super::known::{Known, Speaker, Spoken, is_generated_name};
 use super::lineage::{Lineage, Source};
+use super::receipt::Sums;
+use super::shown::{Shown, place};
 use super::statements::Statement;
 use super::text::StatementText;
 
@@ -49,7 +51,10 @@ pub(super) struct Rulebook<I> {
     in_flux: bool,
     /// What a row that comes now goes by.
     row: Row<'static>,
-    tally: Tally,
+    pub(super) tally: Tally,
+    /// What the results so far of the statement at hand show of columns under rules.
+    pub(super) shown: Shown,
+    pub(super) sums: Option<Sums>,
     scratch: Scratch,
     speaker: Speaker,
     /// Channels that the client has named in a LISTEN.
@@ -74,6 +79,8 @@ impl<I: Inspect> Rulebook<I> {
             in_flux: false,
             row: Row::default(),
             tally: Tally::default(),
+            shown: Shown::default(),
+            sums: None,
             scratch: Scratch::default(),
             speaker: Speaker::default(),
             channels: HashSet::new(),
@@ -151,6 +158,9 @@ impl<I: Inspect> Rulebook<I> {
 
     /// Puts a new policy and catalog in force: every plan is made anew.
     pub(super) fn refresh(&mut self, policy: Arc<Policy>, catalog: Arc<Catalog>) {
+        if let Some(sums) = &mut self.sums {
+            sums.policy(policy.sha256);
+        }
         self.policy = policy;
         self.catalog = catalog;
         self.epoch += 1;
@@ -280,6 +290,9 @@ impl<I: Inspect> Rulebook<I> {
                 plan.watch = watch.map(SharedWatch::new);
             }
         }
+        if !plan.is_pass() || matches!(lineage, Lineage::Flow(flow) if flow.kind == Kind::Count) {
+            self.name(&mut plan, facts, lineage);
+        }
         let hides_nulls = self.policy.guard.as_ref().is_some_and(|it| it.hides_nulls);
         let is_masked = !matches!(plan.decision, Decision::Pass | Decision::Scan);
         if hides_nulls && is_masked {
@@ -306,6 +319,7 @@ impl<I: Inspect> Rulebook<I> {
             self.plan(column, lineage)
         };
         let mut plans: Vec<_> = facts.iter().enumerate().map(plan).collect();
+        place(&mut plans);
         self.find_subjects(&mut plans, facts, analysis);
         self.policy
             .find_owners(&self.catalog, &mut plans, facts, analysis);
@@ -358,6 +372,7 @@ impl<I: Inspect> Rulebook<I> {
     pub(super) fn plans_in_doubt(&self, facts: &[ColumnFacts]) -> Vec<ColumnPlan> {
         let plan = |facts| self.plan(facts, Lineage::Unknown);
         let mut plans: Vec<_> = facts.iter().map(plan).collect();
+        place(&mut plans);
         self.policy
             .find_owners(&self.catalog, &mut plans, facts, None);
         plans
@@ -476,28 +491,6 @@ impl<I: Inspect> Rulebook<I> {
             row: self.row,
             tally: &mut self.tally,
             scratch: &mut self.scratch,
-        }
-    }
-
-    /// The counts so far by name, which starts them anew.
-    pub(super) fn take_tally(&mut self) -> Vec<(String, u64)> {
-        let named = self
-            .tally
-            .iter()
-            .map(|(masker, count)| (self.masker_name(masker), count))
-            .collect();
-        self.tally.clear();
-        named
-    }
-
-    fn masker_name(&self, masker: Masker) -> String {
-        match masker {
-            Masker::Rule(id) => match self.policy.rules.get(usize::from(id.0)) {
-                Some(rule) => format!("rule:{}", rule.name),
-                None => format!("rule:{}", id.0),
-            },
-            Masker::Detector(id) => format!("detector:{}", self.inspector.detector_name(id)),
-            Masker::Default => "default".to_owned(),
         }
     }
 }

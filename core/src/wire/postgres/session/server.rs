@@ -272,7 +272,7 @@ impl<I: Inspect> Session<I> {
                 let ordinal = *ordinal;
                 self.pipeline.pop();
                 self.answering.end_of_statement();
-                let masked = self.rules.take_tally();
+                let masked = self.masked();
                 self.journal.outcome(now, ordinal, status, masked);
                 Ok(())
             }
@@ -305,7 +305,7 @@ impl<I: Inspect> Session<I> {
         } else {
             window.pass(header.frame_bytes);
         }
-        let masked = self.rules.take_tally();
+        let masked = self.masked();
         self.journal
             .outcome(now, ordinal, Status::Completed, masked);
         Ok(())
@@ -358,7 +358,7 @@ impl<I: Inspect> Session<I> {
     fn undo_dropped(&mut self, dropped: Vec<Awaited>, now: Timestamp) {
         let failed = dropped.iter().find(|awaited| !awaited.is_injected());
         if let Some(ordinal) = failed.and_then(Awaited::ordinal) {
-            let masked = self.rules.take_tally();
+            let masked = self.masked();
             self.journal.outcome(now, ordinal, Status::Failed, masked);
         }
         // Their records are open still, unlike that one's.
@@ -392,7 +392,7 @@ impl<I: Inspect> Session<I> {
         };
         let injected = matches!(answered, Awaited::Sync { injected: true });
         if let Awaited::Query { ordinal, .. } | Awaited::Refused { ordinal, .. } = answered {
-            let masked = self.rules.take_tally();
+            let masked = self.masked();
             self.journal
                 .outcome(now, ordinal, Status::Completed, masked);
         }

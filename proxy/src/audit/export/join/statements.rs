@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use velum_core::audit::masking::{self, MaskedCells};
 use velum_core::audit::record::{Body, Channel, Effect, Record, SessionId, Status};
 use velum_core::time::Timestamp;
 
@@ -34,6 +35,15 @@ impl Statement {
         match self.end.as_ref().map(|(_, end)| &end.body) {
             Some(Body::Outcome { masked, .. }) => masked,
             _ => &[],
+        }
+    }
+
+    /// The same by column and type, and which columns under rules were shown; `None` if the log
+    /// does not say.
+    pub fn columns(&self) -> Option<&masking::Masking> {
+        match self.end.as_ref().map(|(_, end)| &end.body) {
+            Some(Body::Outcome { masking, .. }) => masking.as_deref(),
+            _ => None,
         }
     }
 
@@ -123,7 +133,7 @@ impl Statement {
         self.row(Kind::Statements, values)
     }
 
-    fn outcome(&self) -> [Value; 6] {
+    fn outcome(&self) -> [Value; 7] {
         match self.end.as_ref().map(|(_, end)| &end.body) {
             Some(Body::Outcome {
                 command,
@@ -131,6 +141,7 @@ impl Statement {
                 rows,
                 bytes,
                 masked,
+                masking,
                 duration_us,
                 ..
             }) => [
@@ -144,9 +155,10 @@ impl Statement {
                         .map(|(masker, cells)| format!("{masker}={cells}"))
                         .collect(),
                 ),
+                Value::List(masking.as_deref().map(lineage).unwrap_or_default()),
                 Value::Number(*duration_us),
             ],
-            _ => [const { Value::Nothing }; 6],
+            _ => [const { Value::Nothing }; 7],
         }
     }
 
@@ -164,22 +176,51 @@ impl Statement {
             Some(Body::Outcome { command, .. }) => command.as_str(),
             _ => "",
         };
-        let rows = self.masked().iter().map(|(masker, cells)| {
+        let row = |masker: &str, column: &str, kind: &str, cells: u64| {
             let (by, name) = masker.split_once(':').unwrap_or((masker, ""));
+            let (table, column) = column.rsplit_once('.').unwrap_or(("", column));
             let mut values = self.head(*statement);
             values.extend([
                 Value::Time(self.ended()),
                 Value::text(by),
                 Value::text(name),
-                Value::Number(*cells),
+                Value::text(table),
+                Value::text(column),
+                Value::text(kind),
+                Value::Number(cells),
                 Value::Number(self.released().0),
                 Value::text(&**decision),
                 Value::text(command),
             ]);
             self.row(Kind::Masking, values)
-        });
-        rows.collect()
+        };
+        match self.columns().filter(|it| !it.cells.is_empty()) {
+            Some(masking) => {
+                let cells = masking.cells.iter();
+                let row = |it: &MaskedCells| row(&it.masker, &it.column, &it.kind, it.cells);
+                cells.map(row).collect()
+            }
+            None => {
+                let masked = self.masked().iter();
+                masked
+                    .map(|(masker, cells)| row(masker, "", "", *cells))
+                    .collect()
+            }
+        }
     }
+}
+
+/// What was shown of columns under rules, in words; the last says if there is more.
+fn lineage(masking: &masking::Masking) -> Vec<String> {
+    let outputs = masking.outputs.iter().map(|it| {
+        let (how, columns) = (it.how.as_str(), it.columns.join(" "));
+        format!("#{} {how} {columns}", it.output)
+            .trim_end()
+            .to_owned()
+    });
+    outputs
+        .chain(masking.is_cut.then(|| "…".to_owned()))
+        .collect()
 }
 
 /// Statements that have begun.

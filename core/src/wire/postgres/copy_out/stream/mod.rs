@@ -129,7 +129,7 @@ impl Progress {
         }
         // Counted once, whatever the chunks.
         if redact(part) && self.column == 0 {
-            judge.tally.add(Masker::Default);
+            judge.tally.add(Masker::Default, None);
             self.column = 1;
         }
         self.release(window, bytes);
