@@ -444,6 +444,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
         ("audit.origin", old.audit.origin != new.audit.origin),
         ("audit.key and the signing keys", keys(old) != keys(new)),
         ("[recordings]", old.recordings != new.recordings),
+        ("store", old.store != new.store),
         (
             "whether there are an API, grants, sealed secrets and keys",
             old.uses_store() != new.uses_store(),

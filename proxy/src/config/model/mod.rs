@@ -28,6 +28,7 @@ use super::secret::Secret;
 use crate::audit::retention::Retention;
 use crate::audit::ship::Destination;
 use crate::audit::ship::bucket::Bucket;
+use crate::store::Place;
 
 /// A whole configuration without mistakes.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct Config {
     pub text: Arc<str>,
     /// `[gateway]`
     pub gateway: Gateway,
+    /// `store`: where grants, keys and sessions are kept.
+    pub store: Place,
     /// `[[listener]]`, at least one.
     pub listeners: Vec<Listener>,
     /// `[audit]`
