@@ -6,6 +6,7 @@ mod grants;
 mod login;
 mod notify;
 mod recordings;
+mod store;
 mod tokens;
 mod transforms;
 

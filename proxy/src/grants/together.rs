@@ -210,3 +210,56 @@ impl Desk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use velum_core::grant::{Event, GrantId};
+    use velum_core::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_another_leaves_for_too_long_is_taken_over() {
+        let outstanding = Outstanding::default();
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        assert!(outstanding.left(vec![4, 5], at(0)).is_empty());
+        assert!(outstanding.left(vec![5, 6], at(59)).is_empty());
+        assert_eq!(
+            outstanding.left(vec![4, 5, 6], at(60)),
+            [5],
+            "4 was audited in between"
+        );
+        assert_eq!(outstanding.left(vec![6], at(119)), [6]);
+    }
+
+    #[test]
+    fn what_only_lacks_the_mark_is_not_audited_again() {
+        let event = |sequence| Numbered {
+            sequence,
+            event: Event {
+                grant: GrantId::new(Timestamp(1), 1),
+                at: Timestamp(1),
+                kind: EventKind::Approved,
+                who: String::new(),
+                why: String::new(),
+                identity: String::new(),
+                resource: String::new(),
+                what: String::new(),
+                alarm: false,
+            },
+        };
+        let outstanding = Outstanding::default();
+        outstanding.stored(&[event(1), event(2)]);
+        outstanding.audited(&[1]);
+        assert!(outstanding.is_busy());
+        let (unknown, unmarked) = outstanding.sort(vec![event(1), event(2), event(3)]);
+        let unknown: Vec<u64> = unknown.iter().map(|it| it.sequence).collect();
+        assert_eq!((unknown, unmarked), (vec![3], vec![1]));
+        outstanding.audited(&[2, 3]);
+        outstanding.marked(&[1, 2, 3]);
+        assert!(!outstanding.is_busy());
+    }
+}

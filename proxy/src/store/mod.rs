@@ -35,7 +35,7 @@ pub mod secrets;
 pub mod sessions;
 mod sqlite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod thread;
 mod value;
 

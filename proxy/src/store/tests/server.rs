@@ -33,8 +33,8 @@ fn tables_are_made_once_by_those_who_start_at_once() {
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'velum'";
     assert_eq!(
         count(&ground, tables),
-        12,
-        "eleven of the store and its version"
+        14,
+        "those of the store, and its version"
     );
 }
 
