@@ -163,8 +163,8 @@ impl From<Failure> for Problem {
                 Self::unprocessable("idempotency-key-reused", detail)
                     .with_hint("draw a new key for each request")
             }
-            Failure::Store(StoreError::Away(reason)) => {
-                observe::event("store-away", &[("cause", Field::Name(&reason))]);
+            // The log has it, once.
+            Failure::Store(StoreError::Away(_)) => {
                 let detail = "the gateway cannot reach its store; nothing has changed";
                 let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-away", detail)
                     .with_hint("ask again in a moment");

@@ -18,7 +18,7 @@ use crate::planes::{Admission, GrantAnswer, GrantQuestion, GrantRule, Missing, S
 use crate::store::tests::Ground;
 use crate::store::{Store, StoreHandle};
 
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [[listener]]
 address = "127.0.0.1:0"
 

@@ -31,7 +31,14 @@ struct Inner {
     /// By number: is it in the audit log?
     own: BTreeMap<u64, bool>,
     /// Of others, and since when they are known.
-    others: BTreeMap<u64, Instant>,
+    others: BTreeMap<(What, u64), Instant>,
+}
+
+/// What another gateway may leave behind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Event,
+    Administration,
 }
 
 impl Outstanding {
@@ -81,16 +88,19 @@ impl Outstanding {
     }
 
     /// Those of others that have been there for too long.
-    fn left(&self, found: Vec<u64>, now: Instant) -> Vec<u64> {
+    fn left(&self, what: What, found: Vec<u64>, now: Instant) -> Vec<u64> {
         let found: BTreeSet<u64> = found.into_iter().collect();
         self.with(|inner| {
-            inner.others.retain(|it, _| found.contains(it));
+            let others = &mut inner.others;
+            others.retain(|(kind, it), _| *kind != what || found.contains(it));
             for it in found {
-                inner.others.entry(it).or_insert(now);
+                others.entry((what, it)).or_insert(now);
             }
             let is_left = |since: &Instant| now.duration_since(*since) >= LEFT;
-            let left = inner.others.iter().filter(|(_, since)| is_left(since));
-            left.map(|(it, _)| *it).collect()
+            let left = others.iter();
+            left.filter(|((kind, _), since)| *kind == what && is_left(since))
+                .map(|((_, it), _)| *it)
+                .collect()
         })
     }
 }
@@ -133,7 +143,12 @@ impl Desk {
         let looked = self.store.run(move |store| {
             store.look(|tx| {
                 let (unknown, unmarked) = outstanding.sort(tx.events_not_audited()?);
-                let left = outstanding.left(tx.events_left_by_others()?, Instant::now());
+                let left = [
+                    (What::Event, tx.events_left_by_others()?),
+                    (What::Administration, tx.administration_left_by_others()?),
+                ];
+                let now = Instant::now();
+                let left = left.map(|(what, found)| outstanding.left(what, found, now));
                 Ok::<_, Failure>((unknown, unmarked, left, tx.last_event()?))
             })
         });
@@ -144,14 +159,8 @@ impl Desk {
         if !unmarked.is_empty() {
             self.mark(&unmarked).await?;
         }
-        if !left.is_empty() {
-            let taken = left.clone();
-            let took = self
-                .store
-                .run(move |store| store.transact(|tx| tx.take_events(&taken)));
-            took.await.map_err(|_| Failure::Closed)??;
-            let fields = [("events", Field::Number(left.len() as u64))];
-            observe::event("audits-for-another-gateway", &fields);
+        if left.iter().any(|left| !left.is_empty()) {
+            self.take_over(left).await?;
             return Ok(false);
         }
         if keys {
@@ -168,6 +177,22 @@ impl Desk {
         self.publish().await?;
         self.news.send_modify(|news| *news = last.max(*news));
         Ok(true)
+    }
+
+    /// Has this gateway audit what another one has left behind.
+    async fn take_over(&self, left: [Vec<u64>; 2]) -> Result<(), Failure> {
+        let count = left.iter().map(Vec::len).sum::<usize>();
+        let took = self.store.run(move |store| {
+            store.transact(|tx| {
+                let [events, done] = &left;
+                tx.take_events(events)?;
+                tx.give_back_administration(done)
+            })
+        });
+        took.await.map_err(|_| Failure::Closed)??;
+        let fields = [("records", Field::Number(count as u64))];
+        observe::event("audits-for-another-gateway", &fields);
+        Ok(())
     }
 
     /// Notes that these are in the audit log. Where the store is away it is noted later.
@@ -225,14 +250,19 @@ mod tests {
         let outstanding = Outstanding::default();
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
-        assert!(outstanding.left(vec![4, 5], at(0)).is_empty());
-        assert!(outstanding.left(vec![5, 6], at(59)).is_empty());
+        assert!(outstanding.left(What::Event, vec![4, 5], at(0)).is_empty());
+        assert!(outstanding.left(What::Event, vec![5, 6], at(59)).is_empty());
         assert_eq!(
-            outstanding.left(vec![4, 5, 6], at(60)),
+            outstanding.left(What::Event, vec![4, 5, 6], at(60)),
             [5],
             "4 was audited in between"
         );
-        assert_eq!(outstanding.left(vec![6], at(119)), [6]);
+        assert!(
+            outstanding
+                .left(What::Administration, vec![6], at(119))
+                .is_empty()
+        );
+        assert_eq!(outstanding.left(What::Event, vec![6], at(119)), [6]);
     }
 
     #[test]

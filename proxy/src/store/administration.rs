@@ -83,6 +83,31 @@ impl Tx<'_> {
         Ok(taken)
     }
 
+    /// Numbers of what another gateway has taken to audit and has not yet.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn administration_left_by_others(&self) -> Result<Vec<u64>, StoreError> {
+        let rows = self.rows(
+            "SELECT sequence FROM administration WHERE audited = 0 AND origin NOT IN ('', $1)
+             ORDER BY sequence",
+            values![self.origin()],
+        )?;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Has any gateway audit these, unless one has.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn give_back_administration(&self, sequences: &[u64]) -> Result<(), StoreError> {
+        for sequence in sequences {
+            let sql = "UPDATE administration SET origin = '' WHERE sequence = $1 AND audited = 0";
+            self.execute(sql, values![*sequence as i64])?;
+        }
+        Ok(())
+    }
+
     /// The number of the last thing that was done; 0 if there is none.
     ///
     /// # Errors

@@ -367,3 +367,88 @@ fn what_is_wrong_is_said_without_the_password() {
     let nowhere = with(|server| server.database = "nowhere".to_owned());
     assert!(nowhere.to_string().contains("3D000"), "{nowhere}");
 }
+
+#[test]
+fn what_a_gateway_has_left_behind_another_takes_over() {
+    let ground = Ground::server();
+    let (mut gone, mut stays) = (ground.gateway("gone"), ground.gateway("stays"));
+    let (grant, events) = asked("agent", 1);
+    let done = gone
+        .transact(|tx| {
+            tx.insert_grant(&grant)?;
+            tx.append_events(events)?;
+            tx.note_administration(Timestamp(1), "ann", "set", "ehr")?;
+            let done = tx.administration_not_audited()?;
+            tx.take_administration(done)
+        })
+        .unwrap();
+    drop(gone);
+    let left = |store: &mut Store| {
+        let left = store.look(|tx| {
+            let mine = (
+                tx.events_not_audited()?.len(),
+                tx.administration_not_audited()?.len(),
+            );
+            let others = (
+                tx.events_left_by_others()?,
+                tx.administration_left_by_others()?,
+            );
+            Ok::<_, StoreError>((mine, others))
+        });
+        left.unwrap()
+    };
+    assert_eq!(
+        left(&mut stays),
+        ((0, 0), (vec![1], vec![done[0].sequence]))
+    );
+    stays
+        .transact(|tx| {
+            tx.take_events(&[1])?;
+            tx.give_back_administration(&[done[0].sequence])
+        })
+        .unwrap();
+    assert_eq!(left(&mut stays), ((1, 1), (Vec::new(), Vec::new())));
+}
+
+#[test]
+fn the_server_is_verified_and_one_that_offers_no_tls_is_not_talked_to() {
+    let options = crate::demo::cluster::ClusterOptions {
+        tls: true,
+        ..Default::default()
+    };
+    let cluster = crate::demo::cluster::Cluster::start(options).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, cluster.superuser_password()).unwrap();
+    std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let open = |port: u16, more: &str| {
+        let text = format!(
+            "store = {{ url = \"postgres://postgres@localhost:{port}/postgres\", \
+             password = {{ file = \"password\" }}{more} }}\n{}",
+            crate::grants::tests::CONFIG
+        );
+        let environment = crate::config::Environment {
+            directory: folder.path().to_owned(),
+            variable: &|_| None,
+        };
+        let parsed = crate::config::parse(std::path::Path::new("velum.toml"), &text, &environment);
+        Store::of(&parsed.unwrap_or_else(|problems| panic!("{}", problems.to_text())))
+    };
+    let authority = cluster.authority_file().unwrap();
+    let trusted = format!(", tls_ca = \"{}\"", authority.display());
+    let looked: Result<u64, StoreError> = open(cluster.port(), &trusted)
+        .unwrap()
+        .look(|tx| tx.last_event());
+    assert_eq!(looked.unwrap(), 0);
+    let other = crate::demo::cluster::Authority::new().unwrap();
+    std::fs::write(folder.path().join("other.pem"), other.certificate_pem()).unwrap();
+    let stranger = open(cluster.port(), ", tls_ca = \"other.pem\"")
+        .err()
+        .unwrap();
+    assert!(stranger.to_string().contains("certificate"), "{stranger}");
+    let ResourceAddress::Tcp { port, .. } = Ground::server().address().hosts[0].clone() else {
+        panic!("over TCP");
+    };
+    let plain = open(port, &trusted).err().unwrap();
+    assert!(matches!(plain, StoreError::Away(_)), "{plain}");
+}
