@@ -1,5 +1,6 @@
 //! kill -9 of a process at random moments while it writes requests and decisions, in a file and in
-//! PostgreSQL: what it has acknowledged is there, exactly once, and whatever is there fits together.
+//! PostgreSQL: what it has acknowledged is there, exactly once, and whatever is there fits
+//! together.
 
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
@@ -26,7 +27,8 @@ use velum_proxy::store::Store;
 use velum_proxy::store::idempotency::{Attempt, Kept};
 use velum_proxy::store::postgres::Server;
 
-/// Names the place in which this program is to write, instead of testing: a folder, or the port of a
+/// Names the place in which this program is to write, instead of testing: a folder, or the
+/// port of a
 /// server and its superuser's password.
 const PLACE: &str = "VELUM_TEST_STORE_PLACE";
 const ROUNDS: u64 = 12;

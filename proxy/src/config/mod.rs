@@ -7,7 +7,8 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `store`, `api`, `sealing`, `notify`, `recordings`, `retention`, `ship`, `archive`, `issuer`,
+//! * `gateway`, `store`, `api`, `sealing`, `notify`, `recordings`, `retention`, `ship`,
+//!   `archive`, `issuer`,
 //!   `identity`, `resource`, `policy`: one section each; `oidc`: the keys of an identity that
 //!   proves itself by tokens; `login`, `saml`: people; `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.

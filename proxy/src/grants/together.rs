@@ -14,7 +14,8 @@ use crate::planes::ActiveGrants;
 use crate::store::events::Numbered;
 use crate::store::postgres::Heard;
 
-/// How often it is looked for what others did: while somebody listens, who may have missed it; while
+/// How often it is looked for what others did: while somebody listens, who may have missed
+/// it; while
 /// nobody does; and where something is under way here.
 const LISTENING: Duration = Duration::from_secs(5);
 const ALONE: Duration = Duration::from_millis(300);

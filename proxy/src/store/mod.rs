@@ -3,7 +3,8 @@
 //!
 //! In a file of SQLite, or in PostgreSQL, where several gateways share it. Either way a transaction
 //! that has returned outlives a power cut, and those that write come one after the other. Documents
-//! are JSON; what is looked for has columns of its own. Whoever changes a row names the version that
+//! are JSON; what is looked for has columns of its own. Whoever changes a row names the
+//! version that
 //! they saw, so that two decisions at once cannot hide each other.
 //!
 //! The SQL keeps to what both understand (`$1`, BIGINT, no upserts of one dialect), and each room

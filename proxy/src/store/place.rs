@@ -59,7 +59,8 @@ impl Store {
         }
     }
 
-    /// The store in PostgreSQL, made and brought up to date if need be. `origin` tells gateways that
+    /// The store in PostgreSQL, made and brought up to date if need be. `origin` tells
+    /// gateways that
     /// share it apart; empty for a command.
     ///
     /// # Errors

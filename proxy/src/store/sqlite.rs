@@ -1,4 +1,5 @@
-//! The store in a file: SQLite in WAL mode with `synchronous = FULL`, so that what a transaction has
+//! The store in a file: SQLite in WAL mode with `synchronous = FULL`, so that what a
+//! transaction has
 //! committed outlives a power cut.
 
 use std::fs::{DirBuilder, OpenOptions};

@@ -103,7 +103,8 @@ fn what_is_wrong_with_it_is_said_and_no_password_shown() {
             "unknown key `pasword`",
         ),
         (
-            "store = { url = \"postgres://velum@db/grants?sslmode=disable\", tls_ca = \"server.crt\" }",
+            "store = { url = \"postgres://velum@db/grants?sslmode=disable\", \
+             tls_ca = \"server.crt\" }",
             "means nothing with",
         ),
         ("store = \"postgres://velum:hunter2@db/grants", "mistake"),

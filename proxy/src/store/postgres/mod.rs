@@ -1,11 +1,13 @@
 //! The store in PostgreSQL, which several gateways share.
 //!
 //! Transactions that write take the one row of `clock` first, and so come one after the other
-//! whatever gateway they are of, as they do in a file: what a transaction reads nobody changes until
+//! whatever gateway they are of, as they do in a file: what a transaction reads nobody
+//! changes until
 //! it is over. Those that look have a snapshot and wait for nobody.
 //!
 //! A connection that is lost is opened again when it is next needed, not more often than a bound
-//! allows. What had not committed has not happened. Where it was lost while it committed, the server
+//! allows. What had not committed has not happened. Where it was lost while it committed,
+//! the server
 //! is asked what became of that transaction.
 //!
 //! * `connect`: how it logs in. `tables`: makes them. `values`: as the protocol has them.
@@ -381,7 +383,8 @@ impl Postgres {
     }
 }
 
-/// `committed`, `aborted` or `in progress`. A session that still waits to be told to commit is ended
+/// `committed`, `aborted` or `in progress`. A session that still waits to be told to commit
+/// is ended
 /// first, as it never will be.
 async fn fate(client: &Client, name: &Name) -> Result<Option<String>, StoreError> {
     let process: &(dyn ToSql + Sync) = &name.process;

@@ -8,7 +8,8 @@ use crate::store::{StoreError, schema};
 
 const SCHEMA: &str = "the schema `velum` of that database";
 
-/// Makes sure that the tables are those that this program knows. Several that start at once wait for
+/// Makes sure that the tables are those that this program knows. Several that start at once
+/// wait for
 /// each other; what is up to date takes no right to change it.
 ///
 /// # Errors
