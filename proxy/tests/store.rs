@@ -1,5 +1,6 @@
-//! kill -9 of a process at random moments while it writes requests and decisions: what it has
-//! acknowledged is there, exactly once, and whatever is there fits together.
+//! kill -9 of a process at random moments while it writes requests and decisions, in a file and in
+//! PostgreSQL: what it has acknowledged is there, exactly once, and whatever is there fits
+//! together.
 
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
@@ -8,38 +9,72 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::{Arguments, Trial};
 use velum_core::grant::{
     EventKind, GrantId, Kind, Narrowing, Period, Person, Request, Requester, Scope, State, Terms,
 };
+use velum_proxy::config::Secret;
+use velum_proxy::config::model::ResourceAddress;
+use velum_proxy::config::secret::Source;
+use velum_proxy::demo::cluster::{Cluster, ClusterOptions};
 use velum_proxy::grants::moves;
 use velum_proxy::grants::{Act, Failure};
 use velum_proxy::observe;
 use velum_proxy::store::Store;
 use velum_proxy::store::idempotency::{Attempt, Kept};
+use velum_proxy::store::postgres::Server;
 
-/// Names the folder in which this program is to write, instead of testing.
-const FOLDER: &str = "VELUM_TEST_STORE_FOLDER";
+/// Names the place in which this program is to write, instead of testing: a folder, or the
+/// port of a
+/// server and its superuser's password.
+const PLACE: &str = "VELUM_TEST_STORE_PLACE";
 const ROUNDS: u64 = 12;
 const WRITERS: u32 = 3;
 /// Two of three have to agree.
 const APPROVERS: [&str; 3] = ["ann", "bob", "cem"];
 
 fn main() -> ExitCode {
-    if let Ok(folder) = std::env::var(FOLDER) {
-        return write_until_killed(Path::new(&folder));
+    if let Ok(place) = std::env::var(PLACE) {
+        return write_until_killed(&place);
     }
-    let trial = Trial::test("decisions_survive_being_killed", || {
-        killed_again_and_again();
+    let in_a_file = Trial::test("decisions_survive_being_killed", || {
+        let folder = tempfile::tempdir().expect("a folder");
+        killed_again_and_again(&folder.path().display().to_string());
         Ok(())
     });
-    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
+    let in_postgres = Trial::test("postgres::decisions_survive_being_killed", || {
+        let cluster = Cluster::start(ClusterOptions::default()).expect("a private PostgreSQL");
+        let (port, password) = (cluster.port(), cluster.superuser_password());
+        killed_again_and_again(&format!("{port} {password}"));
+        Ok(())
+    });
+    libtest_mimic::run(&Arguments::from_args(), vec![in_a_file, in_postgres]).exit_code()
+}
+
+/// The store in this place.
+fn open(place: &str) -> Store {
+    let Some((port, password)) = place.split_once(' ') else {
+        return Store::open(Path::new(place)).expect("a store");
+    };
+    let secret = Secret::new(password.as_bytes().to_vec(), "a test");
+    let server = Server {
+        hosts: vec![ResourceAddress::Tcp {
+            host: "127.0.0.1".to_owned(),
+            port: port.parse().expect("a port"),
+        }],
+        user: "postgres".to_owned(),
+        database: "postgres".to_owned(),
+        password: Some(Source::Known(secret)),
+        tls: None,
+    };
+    Store::open_on(&Arc::new(server), "killed".to_owned()).expect("a store")
 }
 
 /// Requests and decides in several threads, and prints a line for each that was acknowledged.
-fn write_until_killed(folder: &Path) -> ExitCode {
+fn write_until_killed(place: &str) -> ExitCode {
     // A writer that fails is no writer that was killed.
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("{panic}");
@@ -50,8 +85,8 @@ fn write_until_killed(folder: &Path) -> ExitCode {
         .expect("after 1970");
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
-            let (folder, salt) = (folder.to_owned(), begun.subsec_nanos() ^ (writer << 16));
-            std::thread::spawn(move || write(&folder, salt))
+            let (place, salt) = (place.to_owned(), begun.subsec_nanos() ^ (writer << 16));
+            std::thread::spawn(move || write(&place, salt))
         })
         .collect();
     for writer in writers {
@@ -60,8 +95,8 @@ fn write_until_killed(folder: &Path) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn write(folder: &Path, salt: u32) {
-    let mut store = Store::open(folder).expect("a store");
+fn write(place: &str, salt: u32) {
+    let mut store = open(place);
     for turn in 0_u32.. {
         let key = format!("{salt}-{turn}");
         let made = store.transact(|tx| {
@@ -137,8 +172,7 @@ fn kept(id: GrantId) -> Kept {
     }
 }
 
-fn killed_again_and_again() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn killed_again_and_again(place: &str) {
     let mut requested = BTreeMap::new();
     let mut approved = BTreeSet::new();
     let mut random = SystemTime::now()
@@ -152,10 +186,7 @@ fn killed_again_and_again() {
         random ^= random << 13;
         random ^= random >> 17;
         random ^= random << 5;
-        for line in one_round(
-            folder.path(),
-            Duration::from_millis(u64::from(random % 400)),
-        ) {
+        for line in one_round(place, Duration::from_millis(u64::from(random % 400))) {
             let words: Vec<&str> = line.split(' ').collect();
             match words[..] {
                 ["requested", id, key] => {
@@ -180,7 +211,7 @@ fn killed_again_and_again() {
         "only {} approvals: no load",
         approved.len()
     );
-    let mut store = Store::open(folder.path()).expect("a store");
+    let mut store = open(place);
     for (id, key) in &requested {
         check_request(&mut store, id, key);
     }
@@ -198,9 +229,9 @@ fn killed_again_and_again() {
 
 /// Starts a writer and kills it, at the earliest when it has said something, so that it is hit
 /// while it works. Returns the lines that it said.
-fn one_round(folder: &Path, after: Duration) -> Vec<String> {
+fn one_round(place: &str, after: Duration) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .env(FOLDER, folder)
+        .env(PLACE, place)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

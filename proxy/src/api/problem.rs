@@ -14,6 +14,9 @@ use crate::store::StoreError;
 /// What all types begin with; the rest is a word that programs may rely on.
 pub const TYPE: &str = "urn:velum:problem:";
 
+/// When to ask again while the store cannot be reached.
+const STORE_RETRY_S: u32 = 2;
+
 /// See the module's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -159,6 +162,20 @@ impl From<Failure> for Problem {
                 let detail = "the Idempotency-Key was used for another request";
                 Self::unprocessable("idempotency-key-reused", detail)
                     .with_hint("draw a new key for each request")
+            }
+            // The log has it, once.
+            Failure::Store(StoreError::Away(_)) => {
+                let detail = "the gateway cannot reach its store; nothing has changed";
+                let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-away", detail)
+                    .with_hint("ask again in a moment");
+                problem.retry_after_s = Some(STORE_RETRY_S);
+                problem
+            }
+            Failure::Store(StoreError::InDoubt) => {
+                let detail = "the store was lost in the middle; what was asked for may have \
+                              happened";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-in-doubt", detail)
+                    .with_hint("look again, or ask again with the same Idempotency-Key")
             }
             Failure::Store(error) => {
                 // Its text is for whoever runs the gateway.

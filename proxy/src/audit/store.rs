@@ -59,7 +59,7 @@ pub fn publish(directory: &Path, signers: &Signers, new: &Publication) -> io::Re
 }
 
 /// Puts a file in the place of another; `synced` means that it is on disk under its name.
-pub(super) fn replace(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
     make(parent)?;
     // A temporary file can be read and written by its owner only.

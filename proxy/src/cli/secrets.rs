@@ -185,7 +185,7 @@ fn rotate(config: &Config) -> Result<String, Failed> {
 }
 
 fn open(config: &Config) -> Result<Store, Failed> {
-    Ok(Store::open(&config.gateway.data_directory)?)
+    Ok(Store::of(config)?)
 }
 
 fn sealer(config: &Config) -> Result<Sealer, Failed> {

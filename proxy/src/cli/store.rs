@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{DONE, FOUND, MISUSE, complain, print};
 use crate::config;
-use crate::store::{Store, StoreError};
+use crate::store::{Place, Store, StoreError};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -23,18 +23,23 @@ pub(super) enum Command {
 /// Copies the store.
 pub(super) fn run(command: &Command) -> u8 {
     let Command::Backup { file, config } = command;
-    let directory = match config::load(config) {
-        Ok(config) => config.gateway.data_directory,
+    let config = match config::load(config) {
+        Ok(config) => config,
         Err(error) => {
             complain(&format!("{error}\n"));
             return MISUSE;
         }
     };
-    if !directory.join(crate::store::FILE).exists() {
+    if let Place::Server(_) = config.store {
+        complain(&format!("{}\n", StoreError::NotAFile));
+        return MISUSE;
+    }
+    let directory = &config.gateway.data_directory;
+    if !config.store.may_exist(directory) {
         complain(&format!("there is no store in {}\n", directory.display()));
         return MISUSE;
     }
-    match Store::open(&directory).and_then(|store| store.backup(file)) {
+    match Store::open(directory).and_then(|store| store.backup(file)) {
         Ok(()) => {
             let _closed = print(&format!("{}\n", file.display()));
             DONE

@@ -7,8 +7,8 @@
 //! * [`profile`]: the eighteen identifiers and the profiles made of them; [`coverage`]: what of a
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
-//! * `gateway`, `api`, `sealing`, `notify`, `receipts`, `recordings`, `originals`, `retention`,
-//!   `ship`, `archive`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
+//! * `gateway`, `store`, `api`, `sealing`, `notify`, `receipts`, `recordings`, `originals`,
+//!   `retention`, `ship`, `archive`, `witness`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
 //!   keys of an identity that proves itself by tokens; `login`, `saml`: people; `strategy`: what a
 //!   policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
@@ -43,6 +43,7 @@ mod scope;
 mod sealing;
 pub mod secret;
 mod ship;
+mod store;
 mod strategy;
 #[cfg(test)]
 mod tests;
@@ -174,6 +175,7 @@ fn build<'t>(
 ) -> Option<Config> {
     let root = Section::new("", root.get_ref(), 0..0, reporter, environment);
     let gateway = gateway::gateway(root.section("gateway").as_ref(), environment);
+    let store = store::store(&root);
     let listeners = collect(&root, "listener", gateway::listener);
     let audit = gateway::audit(&root);
     let issuers = collect(&root, "issuer", issuer::issuer);
@@ -214,6 +216,7 @@ fn build<'t>(
         sha256: Sha256::digest(text.as_bytes()).into(),
         text: text.into(),
         gateway,
+        store: store?,
         listeners: values(listeners),
         audit: audit?,
         issuers: values(issuers),
@@ -279,7 +282,7 @@ fn report_syntax(text: &str, errors: &[toml::de::Error], reporter: &Reporter) {
         let line_end = line_end.map_or(text.len(), |rest| at + rest);
         let line = &text[line_start..line_end];
         let lower = line.to_ascii_lowercase();
-        let secretive = ["password", "verifier", "secret", "key"]
+        let secretive = ["password", "verifier", "secret", "key", "store", "url"]
             .iter()
             .any(|word| lower.contains(word));
         if let (true, Some(equals)) = (secretive, line.find('=')) {

@@ -8,6 +8,7 @@ mod notify;
 mod originals;
 mod receipts;
 mod recordings;
+mod store;
 mod tokens;
 mod transforms;
 

@@ -154,6 +154,19 @@ pub(super) fn client(
     }
 }
 
+/// TLS to a database by what this machine trusts; `None` is no TLS.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn plain_client(
+    mode: UpstreamTlsMode,
+) -> Result<Option<Arc<rustls::ClientConfig>>, String> {
+    match mode {
+        UpstreamTlsMode::Disable => Ok(None),
+        mode => client_config(mode, None, None).map(|config| Some(Arc::new(config))),
+    }
+}
+
 /// Reads `ca` of an issuer: with which authorities its own certificate is verified.
 pub(super) fn issuer(section: &Section<'_>) -> Option<Arc<rustls::ClientConfig>> {
     let roots = match section.has("ca") {

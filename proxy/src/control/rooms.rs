@@ -144,6 +144,7 @@ async fn open_desk(
         tokio::task::spawn_local(api::run(listener, Api::new(Arc::clone(&desk))));
     }
     tokio::task::spawn_local(Arc::clone(&desk).keep_time());
+    tokio::task::spawn_local(Arc::clone(&desk).keep_up());
     tokio::task::spawn_local(courier::run(Arc::clone(&desk)));
     Ok(Some(desk))
 }

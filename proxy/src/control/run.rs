@@ -465,6 +465,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
         ("[originals]", old.originals != new.originals),
         ("[receipts]", old.receipts != new.receipts),
         ("[recordings]", old.recordings != new.recordings),
+        ("store", old.store != new.store),
         (
             "whether there are an API, grants, sealed secrets and keys",
             old.uses_store() != new.uses_store(),

@@ -213,7 +213,7 @@ fn store(config: &Config) -> Result<Option<StoreHandle>, StartError> {
     if !config.uses_store() {
         return Ok(None);
     }
-    let store = Store::open(&config.gateway.data_directory).map_err(StartError::Store)?;
+    let store = Store::of_gateway(config).map_err(StartError::Store)?;
     let handle = StoreHandle::spawn(store).map_err(StartError::System)?;
     Ok(Some(handle))
 }

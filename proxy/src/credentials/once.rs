@@ -7,7 +7,7 @@ use super::secrets::{self, SecretError};
 use super::vault::{self, Given};
 use crate::config::Config;
 use crate::config::model::{Credential, Resource, VaultReference};
-use crate::store::{self, Store};
+use crate::store::Store;
 
 /// A log-in, and what has to be given back after.
 pub struct Once {
@@ -62,10 +62,10 @@ impl Once {
 
 fn sealed(config: &Config, name: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, SecretError> {
     let directory = &config.gateway.data_directory;
-    if !directory.join(store::FILE).exists() {
+    if !config.store.may_exist(directory) {
         return Err(SecretError::Unset(name.to_owned()));
     }
     let sealer = secrets::sealer(&config.sealing, directory);
     let sealer = sealer.map_err(|error| SecretError::Seal(name.to_owned(), error))?;
-    Store::open(directory)?.look(|tx| secrets::get(tx, &sealer, name))
+    Store::of(config)?.look(|tx| secrets::get(tx, &sealer, name))
 }

@@ -1,7 +1,7 @@
 //! `velum doctor`: what could keep the gateway from doing its work on this machine.
 //!
 //! * `machine`: driver, limits, core dumps.
-//! * `disk`: the audit directory.
+//! * `disk`: the audit directory. `store`: where grants and keys are, if that is a server.
 //! * `databases`: what is behind the gateway, and whose clock is right.
 //! * `rules`: rules that protect no column.
 
@@ -9,6 +9,7 @@ mod databases;
 mod disk;
 mod machine;
 mod rules;
+mod store;
 
 use std::path::Path;
 
@@ -96,6 +97,7 @@ fn examine(path: &Path) -> Vec<Finding> {
         Ok(config) => {
             findings.push(Finding::good(what, path.display().to_string()));
             findings.extend(disk::examine(&config));
+            findings.extend(store::examine(&config));
             findings.extend(databases::examine(&config));
         }
         Err(ConfigError::Mistakes(problems)) => {

@@ -20,6 +20,8 @@ use crate::store::grants::Filter;
 
 /// How often it is looked whether a client still waits.
 const LOOK: Duration = Duration::from_millis(200);
+/// When to ask a store again that cannot be reached.
+const STORE_RETRY: Duration = Duration::from_secs(1);
 /// Open grants of one identity that are looked at.
 const OPEN_MOST: u32 = 1_000;
 
@@ -92,6 +94,11 @@ impl Desk {
             match self.admit(question, wanted).await {
                 Ok(Some(admission)) => return Some(Ok(admission)),
                 Ok(None) => {}
+                // Who waits for a person waits for the store as well.
+                Err(failure) if failure.is_passing() && Instant::now() < until => {
+                    tokio::time::sleep(STORE_RETRY).await;
+                    continue;
+                }
                 Err(failure) => return Some(Err(failed(&failure))),
             }
             let state = self.look(move |tx| Ok(tx.grant(request)?)).await;

@@ -13,12 +13,14 @@ use velum_core::wire::postgres::handshake::ScramVerifier;
 use velum_detectors::Detectors;
 
 use super::moves::{self, Failure};
+use super::together::Outstanding;
 use crate::audit::writer::Command;
 use crate::config::Config;
 use crate::config::model::Auth;
 use crate::notify::outbox;
 use crate::observe::{self, Field};
 use crate::planes::{ActiveGrants, KnownKey, MachineKeys, Shared};
+use crate::store::administration::Done;
 use crate::store::events::Numbered;
 use crate::store::machine_keys::MachineKeyRow;
 use crate::store::{StoreError, StoreHandle, Tx};
@@ -54,18 +56,19 @@ impl From<Vec<Numbered>> for Happened {
 
 /// See the module's text.
 pub struct Desk {
-    store: StoreHandle,
+    pub(super) store: StoreHandle,
     audit: mpsc::Sender<Command>,
     pub(super) shared: Arc<Shared>,
     config: ArcSwap<Config>,
     /// Of reasons and rationales.
     pub(crate) detectors: Detectors,
     /// The set of grants that was published last, and when the next step of one is due.
-    published: Mutex<u64>,
+    pub(super) published: Mutex<u64>,
     keys_published: Mutex<()>,
     due: ArcSwap<Option<Timestamp>>,
     /// The number of the last event.
-    news: watch::Sender<u64>,
+    pub(super) news: watch::Sender<u64>,
+    pub(super) outstanding: Arc<Outstanding>,
     /// The number of the last thing that an administrator did in the store itself.
     administered: watch::Sender<u64>,
     /// Notifications may be due.
@@ -92,6 +95,7 @@ impl Desk {
             keys_published: Mutex::new(()),
             due: ArcSwap::default(),
             news: watch::Sender::new(0),
+            outstanding: Arc::default(),
             administered: watch::Sender::new(0),
             deliveries: Notify::new(),
             moment: ArcSwap::from_pointee((Timestamp(0), Instant::now())),
@@ -197,13 +201,18 @@ impl Desk {
         let task = tokio::spawn(async move {
             let now = desk.now();
             let config = desk.config();
+            let outstanding = Arc::clone(&desk.outstanding);
             let changed = desk.store.run(move |store| {
-                store.transact(|tx| {
+                let changed = store.transact(|tx| {
                     let now = tx.clock(now)?;
                     let done = job(tx, now)?;
                     outbox::enqueue(tx, &config, &done.1.events, now)?;
                     Ok::<_, Failure>((done, now))
-                })
+                });
+                if let Ok(((_, happened), _)) = &changed {
+                    outstanding.stored(&happened.events);
+                }
+                changed
             });
             let changed = changed.await.map_err(|_| Failure::Closed)?;
             let ((result, happened), now) = changed?;
@@ -216,11 +225,17 @@ impl Desk {
 
     /// Sees to it that grants end, begin and are reviewed in time, as long as the gateway runs.
     pub async fn keep_time(self: Arc<Self>) {
-        loop {
+        // Others may be asked less often than a file.
+        let looks = if self.store.is_shared() { 10 } else { 1 };
+        for look in 0_u64.. {
             tokio::time::sleep(LOOK).await;
-            if let Err(error) = self.follow_administration().await {
+            if look % looks == 0
+                && let Err(error) = self.follow_administration().await
+            {
                 let cause = error.to_string();
-                observe::event("store-not-read", &[("cause", Field::Name(&cause))]);
+                if !error.is_passing() {
+                    observe::event("store-not-read", &[("cause", Field::Name(&cause))]);
+                }
                 tokio::time::sleep(10 * LOOK).await;
             }
             let due = **self.due.load();
@@ -232,17 +247,19 @@ impl Desk {
                 .await;
             if let Err(error) = ticked {
                 // Data threads know themselves when a grant ends; what begins waits.
-                observe::event(
-                    "grants-not-kept",
-                    &[("cause", Field::Name(&error.to_string()))],
-                );
+                if !error.is_passing() {
+                    observe::event(
+                        "grants-not-kept",
+                        &[("cause", Field::Name(&error.to_string()))],
+                    );
+                }
                 tokio::time::sleep(10 * LOOK).await;
             }
         }
     }
 
     /// Audits what happened, puts it in force, and tells of it.
-    async fn follow(self: &Arc<Self>, happened: Happened) -> Result<(), Failure> {
+    pub(super) async fn follow(self: &Arc<Self>, happened: Happened) -> Result<(), Failure> {
         let Happened {
             events,
             records,
@@ -273,22 +290,37 @@ impl Desk {
             observe::event("break-glass", &fields);
         }
         let sequences: Vec<u64> = events.iter().map(|it| it.sequence).collect();
-        let marked = self
-            .store
-            .run(move |store| store.transact(|tx| tx.mark_audited(&sequences)));
-        marked.await.map_err(|_| Failure::Closed)??;
-        self.publish().await?;
-        self.news.send_modify(|news| *news = last.max(*news));
+        self.mark(&sequences).await?;
+        if self.publish_after(&events).await? {
+            self.news.send_modify(|news| *news = last.max(*news));
+        }
         Ok(())
     }
 
     /// Audits what administrators did in the store itself, and tells of it. A crash in between has
     /// it in the log twice, with the same number.
     pub(crate) async fn follow_administration(&self) -> Result<(), Failure> {
-        let done = self.look(|tx| Ok(tx.administration_not_audited()?)).await?;
-        let Some(last) = done.last().map(|last| last.sequence) else {
+        let looked =
+            self.look(|tx| Ok((tx.administration_not_audited()?, tx.last_administration()?)));
+        let (done, last) = looked.await?;
+        if !done.is_empty() {
+            self.audit_administration(done).await?;
+        }
+        if last > *self.administered.borrow() {
+            self.administered.send_replace(last);
+        }
+        Ok(())
+    }
+
+    /// Audits what is this gateway's to audit of it.
+    async fn audit_administration(&self, done: Vec<Done>) -> Result<(), Failure> {
+        let taken = self
+            .store
+            .run(move |store| store.transact(|tx| tx.take_administration(done)));
+        let done = taken.await.map_err(|_| Failure::Closed)??;
+        if done.is_empty() {
             return Ok(());
-        };
+        }
         for it in &done {
             let fields = [("what", Field::Name(&it.event))];
             observe::event("changed-beside-the-gateway", &fields);
@@ -311,7 +343,6 @@ impl Desk {
             .store
             .run(move |store| store.transact(|tx| tx.mark_administration(&done)));
         marked.await.map_err(|_| Failure::Closed)??;
-        self.administered.send_replace(last);
         Ok(())
     }
 
@@ -323,7 +354,7 @@ impl Desk {
     }
 
     /// Puts the keys of machines that are in force there.
-    async fn publish_keys(&self) -> Result<(), Failure> {
+    pub(super) async fn publish_keys(&self) -> Result<(), Failure> {
         // One after the other, so that an older set never follows a newer one.
         let _order = self.keys_published.lock().await;
         let now = self.now();
@@ -372,7 +403,7 @@ impl Desk {
     }
 
     /// Puts the grants that hold in force.
-    async fn publish(&self) -> Result<(), Failure> {
+    pub(super) async fn publish(&self) -> Result<(), Failure> {
         // One after the other, so that an older set never follows a newer one.
         let mut epoch = self.published.lock().await;
         let open = self.look(|tx| Ok(tx.open_grants()?)).await?;

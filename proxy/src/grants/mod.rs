@@ -13,6 +13,7 @@
 //! * [`desk`]: the way there from everywhere, and what follows a move.
 //! * `answers`: clients that need a grant.
 //! * `narrow`: a policy as narrow as a grant.
+//! * `together`: several gateways on one store.
 
 mod answers;
 pub mod desk;
@@ -20,6 +21,7 @@ pub mod moves;
 mod narrow;
 #[cfg(test)]
 pub(crate) mod tests;
+mod together;
 
 pub use desk::Desk;
 pub use moves::{Act, Changed, Failure};

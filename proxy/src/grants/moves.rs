@@ -27,6 +27,13 @@ pub enum Failure {
     Closed,
 }
 
+impl Failure {
+    /// May the same work in a moment?
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_passing())
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -15,9 +15,10 @@ use crate::audit::writer::Command;
 use crate::config::{self, Config, Environment};
 use crate::planes::snapshot::tests::empty;
 use crate::planes::{Admission, GrantAnswer, GrantQuestion, GrantRule, Missing, Shared};
+use crate::store::tests::Ground;
 use crate::store::{Store, StoreHandle};
 
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [[listener]]
 address = "127.0.0.1:0"
 
@@ -92,7 +93,13 @@ impl Bench {
     }
 
     pub(crate) async fn over(folder: Arc<tempfile::TempDir>) -> Self {
-        let store = StoreHandle::spawn(Store::open(folder.path()).unwrap()).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        Self::with(folder, store).await
+    }
+
+    /// Over a store that is elsewhere.
+    async fn with(folder: Arc<tempfile::TempDir>, store: Store) -> Self {
+        let store = StoreHandle::spawn(store).unwrap();
         let (commands, mut obeyed) = mpsc::channel(16);
         let records = Arc::<Mutex<Vec<Record>>>::default();
         let log = Arc::clone(&records);
@@ -351,6 +358,52 @@ async fn what_was_not_audited_is_at_the_next_start() {
     );
     let again = Bench::over(folder).await;
     assert!(again.audited().is_empty(), "once is enough");
+}
+
+/// Two gateways on one store, neither of which is told by the other.
+#[tokio::test]
+async fn what_is_decided_at_one_holds_at_the_other_and_is_audited_once() {
+    let ground = Ground::server();
+    let bench = async |name| {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Bench::with(folder, ground.gateway(name)).await
+    };
+    let (one, other) = (bench("one").await, bench("other").await);
+    let id = one.ask(Kind::Timed).await;
+    one.act(id, approve()).await;
+    assert!(one.desk.shared().grants.load().holds(id));
+    assert!(!other.desk.shared().grants.load().holds(id));
+    while !other.desk.catch_up(false).await.unwrap() {}
+    assert!(other.desk.shared().grants.load().holds(id));
+    other.act(id, Act::Revoke(ann(), "enough".to_owned())).await;
+    while !one.desk.catch_up(false).await.unwrap() {}
+    assert!(!one.desk.shared().grants.load().holds(id));
+    use EventKind::{Activated, Approved, Requested, Revoked};
+    assert_eq!(one.audited(), [Requested, Approved, Activated]);
+    assert_eq!(other.audited(), [Revoked]);
+}
+
+/// What is stored though nobody here was told so is audited, once, when it is found.
+#[tokio::test]
+async fn a_decision_that_was_in_doubt_is_audited_when_it_is_found() {
+    let ground = Ground::server();
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let bench = Bench::with(folder, ground.gateway("one")).await;
+    let id = bench.ask(Kind::Timed).await;
+    let mut beside = ground.gateway("one");
+    tokio::task::spawn_blocking(move || {
+        beside
+            .transact(|tx| moves::act(tx, id, None, approve(), crate::observe::now()))
+            .unwrap();
+    })
+    .await
+    .unwrap();
+    for _ in 0..3 {
+        while !bench.desk.catch_up(false).await.unwrap() {}
+    }
+    use EventKind::{Activated, Approved, Requested};
+    assert_eq!(bench.audited(), [Requested, Approved, Activated]);
+    assert!(bench.desk.shared().grants.load().holds(id));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::config::model::{Channel, Notify};
 use crate::grants::desk::Happened;
 use crate::grants::{Desk, Failure};
 use crate::observe::{self, Field};
+use crate::store::Tx;
 use crate::store::notifications::Notification;
 
 /// How many are on their way at once.
@@ -22,6 +23,11 @@ const AT_ONCE: u32 = 8;
 const RETRY_MOST: Duration = Duration::from_secs(3_600);
 /// Where nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
+/// Where the store is away.
+const STORE_RETRY: Duration = Duration::from_secs(2);
+/// How often it is noted what became of a delivery, until the store is there: otherwise it would be
+/// delivered again.
+const NOTED_MOST: u32 = 30;
 /// What was delivered is kept so long for who looks.
 const KEPT_NS: u64 = 30 * 24 * 3_600 * 1_000_000_000;
 
@@ -31,6 +37,7 @@ pub(crate) async fn run(desk: Arc<Desk>) {
     loop {
         let wait = match round(&desk).await {
             Ok(wait) => wait,
+            Err(error) if error.is_passing() => STORE_RETRY,
             Err(error) => {
                 let cause = error.to_string();
                 observe::event("notifications-not-read", &[("cause", Field::Name(&cause))]);
@@ -51,9 +58,11 @@ pub(crate) async fn run(desk: Arc<Desk>) {
 async fn round(desk: &Arc<Desk>) -> Result<Duration, Failure> {
     loop {
         let now = desk.now();
-        let (due, next) = desk
-            .look(move |tx| Ok(tx.due_notifications(now, AT_ONCE)?))
-            .await?;
+        let (is_due, next) = desk.look(move |tx| Ok(tx.due_notifications(now)?)).await?;
+        let due = match is_due {
+            true => desk.change(take).await?,
+            false => Vec::new(),
+        };
         if due.is_empty() {
             let wait = next.map(|next| Duration::from_micros(next.micros_since(desk.now())));
             return Ok(wait.map_or(IDLE, |wait| wait.min(IDLE)));
@@ -73,6 +82,12 @@ async fn round(desk: &Arc<Desk>) -> Result<Duration, Failure> {
     }
 }
 
+/// Those that are this gateway's to deliver, of all that share the store.
+fn take(tx: &Tx<'_>, now: Timestamp) -> Result<(Vec<Notification>, Happened), Failure> {
+    let taken = tx.take_notifications(now, AT_ONCE)?;
+    Ok((taken, Happened::default()))
+}
+
 async fn deliver(
     desk: &Arc<Desk>,
     config: &Config,
@@ -89,17 +104,36 @@ async fn deliver(
     let attempts = notification.attempts + 1;
     match sent {
         Ok(()) => {
-            let settled = desk.change(move |tx, now| {
+            noted(desk, move |tx, now| {
                 tx.notification_sent(&notification.id)?;
                 tx.forget_notifications(Timestamp(now.0.saturating_sub(KEPT_NS)))?;
-                Ok(((), Happened::default()))
-            });
-            settled.await
+                Ok(Happened::default())
+            })
+            .await
         }
         Err(error) => {
             let again = target.filter(|target| attempts < target.attempts_most);
             let wait = again.map(|target| backoff::wait(attempts, target.retry, RETRY_MOST));
             fail(desk, notification, error, wait).await
+        }
+    }
+}
+
+/// Notes what became of a delivery, also where the store is away for a while.
+async fn noted(
+    desk: &Arc<Desk>,
+    job: impl Fn(&Tx<'_>, Timestamp) -> Result<Happened, Failure> + Clone + Send + 'static,
+) -> Result<(), Failure> {
+    let mut attempts = 1;
+    loop {
+        let job = job.clone();
+        let noted = desk.change(move |tx, now| Ok(((), job(tx, now)?))).await;
+        match noted {
+            Err(error) if error.is_passing() && attempts < NOTED_MOST => {
+                attempts += 1;
+                tokio::time::sleep(STORE_RETRY).await;
+            }
+            noted => return noted,
         }
     }
 }
@@ -121,7 +155,7 @@ async fn fail(
         }
         Some(_) => {}
     }
-    let settled = desk.change(move |tx, now| {
+    noted(desk, move |tx, now| {
         let wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         let due = wait_ms.map(|wait_ms| now.after_ms(wait_ms));
         tx.notification_failed(&notification.id, &error, due)?;
@@ -133,20 +167,19 @@ async fn fail(
             body: Body::Administration {
                 actor: "velum".to_owned(),
                 event: "notification_given_up".to_owned(),
-                subject: notification.id,
+                subject: notification.id.clone(),
             },
         };
-        let happened = Happened {
+        Ok(Happened {
             records: if due.is_none() {
                 vec![given_up]
             } else {
                 vec![]
             },
             ..Happened::default()
-        };
-        Ok(((), happened))
-    });
-    settled.await
+        })
+    })
+    .await
 }
 
 async fn send(target: &Notify, notification: &Notification) -> Result<(), String> {

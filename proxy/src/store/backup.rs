@@ -6,15 +6,19 @@ use std::path::Path;
 
 use rusqlite::params;
 
-use super::{Store, StoreError};
+use super::{Engine, Store, StoreError};
 
 impl Store {
     /// Writes one state of the store to a new file, which is on disk when this returns. What is
     /// written beside it waits in no way.
     ///
     /// # Errors
-    /// The file exists or cannot be written.
+    /// The file exists or cannot be written; [`StoreError::NotAFile`] of one in PostgreSQL, which
+    /// has programs of its own for this.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let Engine::Sqlite(connection) = &self.engine else {
+            return Err(StoreError::NotAFile);
+        };
         let unusable = |error| StoreError::Unusable(to.to_owned(), error);
         let name = to.to_str().ok_or_else(|| {
             unusable(std::io::Error::other(
@@ -28,7 +32,7 @@ impl Store {
             .mode(0o600)
             .open(to)
             .map_err(unusable)?;
-        self.connection.execute("VACUUM INTO $1", params![name])?;
+        connection.execute("VACUUM INTO $1", params![name])?;
         File::open(to)
             .and_then(|file| file.sync_all())
             .map_err(unusable)?;

@@ -3,10 +3,10 @@
 //! Events are an outbox: each is written in the transaction that brought it about, and stays
 //! marked until it is in the audit log, so that a crash between the two loses none.
 
-use rusqlite::{Row, params};
 use velum_core::grant::{Event, EventKind, GrantId};
 
-use super::{StoreError, Tx, nanos};
+use super::value::{Value, values};
+use super::{StoreError, Topic, Tx, nanos};
 
 /// An event as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,21 +39,22 @@ impl Tx<'_> {
         for event in events {
             sequence += 1;
             let grant = event.grant.to_string();
-            self.0.execute(
-                "INSERT INTO events (sequence, grant_id, at_ns, document, audited)
-                 VALUES ($1, $2, $3, $4, 0)",
-                params![
+            self.execute(
+                "INSERT INTO events (sequence, grant_id, at_ns, document, audited, origin)
+                 VALUES ($1, $2, $3, $4, 0, $5)",
+                values![
                     sequence as i64,
                     grant,
                     nanos(event.at),
-                    serde_json::to_string(&event)?
+                    serde_json::to_string(&event)?,
+                    self.origin()
                 ],
             )?;
             if is_decision(event.kind) {
-                self.0.execute(
+                self.execute(
                     "INSERT INTO decisions (sequence, grant_id, verdict, by_id, rationale, at_ns)
                      VALUES ($1, $2, $3, $4, $5, $6)",
-                    params![
+                    values![
                         sequence as i64,
                         grant,
                         event.kind.as_str(),
@@ -64,6 +65,7 @@ impl Tx<'_> {
                 )?;
             }
             numbered.push(Numbered { sequence, event });
+            self.touch(Topic::Events);
         }
         Ok(numbered)
     }
@@ -74,8 +76,7 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn last_event(&self) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(max(sequence), 0) FROM events";
-        let last: i64 = self.0.query_row(sql, [], |row| row.get(0))?;
-        Ok(u64::try_from(last).unwrap_or(0))
+        self.only(sql, values![])?.get(0)
     }
 
     /// At most `most` events after this number, in order.
@@ -85,7 +86,7 @@ impl Tx<'_> {
     pub fn events_after(&self, sequence: u64, most: u32) -> Result<Vec<Numbered>, StoreError> {
         self.events(
             "SELECT sequence, document FROM events WHERE sequence > $1 ORDER BY sequence LIMIT $2",
-            params![i64::try_from(sequence).unwrap_or(i64::MAX), most],
+            values![i64::try_from(sequence).unwrap_or(i64::MAX), most],
         )
     }
 
@@ -96,19 +97,44 @@ impl Tx<'_> {
     pub fn events_of(&self, grant: GrantId) -> Result<Vec<Numbered>, StoreError> {
         self.events(
             "SELECT sequence, document FROM events WHERE grant_id = $1 ORDER BY sequence",
-            params![grant.to_string()],
+            values![grant.to_string()],
         )
     }
 
-    /// Events that are not in the audit log yet, as far as is known.
+    /// Events that this gateway has to audit and has not yet, as far as is known.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn events_not_audited(&self) -> Result<Vec<Numbered>, StoreError> {
         self.events(
-            "SELECT sequence, document FROM events WHERE audited = 0 ORDER BY sequence",
-            params![],
+            "SELECT sequence, document FROM events WHERE audited = 0 AND origin = $1
+             ORDER BY sequence",
+            values![self.origin()],
         )
+    }
+
+    /// Numbers of events that another gateway has to audit and has not yet.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn events_left_by_others(&self) -> Result<Vec<u64>, StoreError> {
+        let rows = self.rows(
+            "SELECT sequence FROM events WHERE audited = 0 AND origin <> $1 ORDER BY sequence",
+            values![self.origin()],
+        )?;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Has this gateway audit these from now on, unless somebody has.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn take_events(&self, sequences: &[u64]) -> Result<(), StoreError> {
+        for sequence in sequences {
+            let sql = "UPDATE events SET origin = $1 WHERE sequence = $2 AND audited = 0";
+            self.execute(sql, values![self.origin(), *sequence as i64])?;
+        }
+        Ok(())
     }
 
     /// These events are in the audit log.
@@ -118,7 +144,7 @@ impl Tx<'_> {
     pub fn mark_audited(&self, sequences: &[u64]) -> Result<(), StoreError> {
         for sequence in sequences {
             let sql = "UPDATE events SET audited = 1 WHERE sequence = $1";
-            self.0.execute(sql, params![*sequence as i64])?;
+            self.execute(sql, values![*sequence as i64])?;
         }
         Ok(())
     }
@@ -128,38 +154,30 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn decisions(&self, grant: GrantId) -> Result<Vec<Decision>, StoreError> {
-        let mut statement = self.0.prepare(
+        let rows = self.rows(
             "SELECT verdict, by_id, rationale FROM decisions WHERE grant_id = $1
              ORDER BY sequence",
+            values![grant.to_string()],
         )?;
-        let decision = |row: &Row<'_>| {
+        let decisions = rows.iter().map(|row| {
             Ok(Decision {
                 verdict: row.get(0)?,
                 by: row.get(1)?,
                 rationale: row.get(2)?,
             })
-        };
-        let rows = statement.query_map([grant.to_string()], decision)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        });
+        decisions.collect()
     }
 
-    fn events(
-        &self,
-        sql: &str,
-        params: impl rusqlite::Params,
-    ) -> Result<Vec<Numbered>, StoreError> {
-        let mut statement = self.0.prepare(sql)?;
-        let raw = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
-        let rows = statement.query_map(params, raw)?;
-        rows.map(|row| {
-            let (sequence, document) = row?;
+    fn events(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Numbered>, StoreError> {
+        let rows = self.rows(sql, values)?;
+        let numbered = rows.iter().map(|row| {
             Ok(Numbered {
-                sequence: u64::try_from(sequence)
-                    .map_err(|_| StoreError::Corrupt("an event's number".to_owned()))?,
-                event: serde_json::from_str(&document)?,
+                sequence: row.get(0)?,
+                event: serde_json::from_str(&row.get::<String>(1)?)?,
             })
-        })
-        .collect()
+        });
+        numbered.collect()
     }
 }
 

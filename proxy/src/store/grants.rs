@@ -1,8 +1,8 @@
 //! Requests and grants.
 
-use rusqlite::{OptionalExtension, Row, params, params_from_iter, types::Value};
 use velum_core::grant::{Grant, GrantId, Kind, State};
 
+use super::value::{Bind, Row, Value, values};
 use super::{StoreError, Tx, nanos};
 
 /// A grant as it is stored.
@@ -42,10 +42,10 @@ impl Tx<'_> {
             return Err(StoreError::Conflict);
         }
         let request = &grant.request;
-        self.0.execute(
+        self.execute(
             "INSERT INTO requests (id, requested_by, reason, ticket, requested_ns, document)
              VALUES ($1, $2, $3, $4, $5, $6)",
-            params![
+            values![
                 id,
                 request.requester.by,
                 request.reason,
@@ -54,11 +54,11 @@ impl Tx<'_> {
                 serde_json::to_string(request)?
             ],
         )?;
-        self.0.execute(
+        self.execute(
             "INSERT INTO grants
                  (id, version, state, kind, identity, resource, policy, owes_review, document)
              VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8)",
-            params![
+            values![
                 id,
                 grant.state.as_str(),
                 request.kind.as_str(),
@@ -80,10 +80,10 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Conflict`] if it is not as it was in `version`.
     pub fn update_grant(&self, grant: &Grant, version: u64) -> Result<u64, StoreError> {
-        let changed = self.0.execute(
+        let changed = self.execute(
             "UPDATE grants SET version = version + 1, state = $1, owes_review = $2, document = $3
              WHERE id = $4 AND version = $5",
-            params![
+            values![
                 grant.state.as_str(),
                 i64::from(grant.owes_review()),
                 serde_json::to_string(grant)?,
@@ -102,12 +102,9 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn grant(&self, id: GrantId) -> Result<Option<Stored>, StoreError> {
-        let found = self.0.query_row(
-            "SELECT version, document FROM grants WHERE id = $1",
-            [id.to_string()],
-            raw,
-        );
-        found.optional()?.map(stored).transpose()
+        let sql = "SELECT version, document FROM grants WHERE id = $1";
+        let found = self.first(sql, values![id.to_string()])?;
+        found.as_ref().map(stored).transpose()
     }
 
     /// All grants that may still come to hold, or do.
@@ -128,13 +125,12 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn unreviewed(&self, identity: &str) -> Result<Option<GrantId>, StoreError> {
-        let found = self.0.query_row(
+        let found = self.first(
             "SELECT id FROM grants WHERE identity = $1 AND owes_review = 1
              ORDER BY id DESC LIMIT 1",
-            [identity],
-            |row| row.get::<_, String>(0),
-        );
-        let id = found.optional()?;
+            values![identity],
+        )?;
+        let id = found.map(|row| row.get::<String>(0)).transpose()?;
         let id = id.map(|text| text.parse());
         id.transpose()
             .map_err(|_| StoreError::Corrupt("a grant's name".to_owned()))
@@ -149,16 +145,20 @@ impl Tx<'_> {
         let mut values: Vec<Value> = Vec::new();
         let any_of = |sql: &mut String, column: &str, from: usize, count: usize| {
             let places: Vec<String> = (from + 1..=from + count).map(|n| format!("${n}")).collect();
+            if places.is_empty() {
+                sql.push_str(" AND 1 = 0");
+                return;
+            }
             sql.push_str(&format!(" AND {column} IN ({})", places.join(", ")));
         };
-        let one = |value: &str| vec![Value::Text(value.to_owned())];
+        let one = |value: &str| vec![value.bind()];
         let states: Vec<Value> = filter
             .states
             .iter()
-            .map(|state| Value::Text(state.as_str().to_owned()))
+            .map(|state| state.as_str().bind())
             .collect();
         let identities = filter.identities.as_ref();
-        let identities = identities.map(|all| all.iter().cloned().map(Value::Text).collect());
+        let identities = identities.map(|all| all.iter().map(Bind::bind).collect());
         let sets = [
             ("state", Some(states).filter(|states| !states.is_empty())),
             ("identity", identities),
@@ -173,24 +173,17 @@ impl Tx<'_> {
         }
         if let Some(before) = filter.before {
             sql.push_str(&format!(" AND id < ${}", values.len() + 1));
-            values.push(Value::Text(before.to_string()));
+            values.push(before.to_string().bind());
         }
         sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len() + 1));
-        values.push(Value::Integer(i64::from(filter.most)));
-        let mut statement = self.0.prepare(&sql)?;
-        let rows = statement.query_map(params_from_iter(values), raw)?;
-        rows.map(|row| stored(row?)).collect()
+        values.push(filter.most.bind());
+        self.rows(&sql, values)?.iter().map(stored).collect()
     }
 }
 
-fn raw(row: &Row<'_>) -> rusqlite::Result<(i64, String)> {
-    Ok((row.get(0)?, row.get(1)?))
-}
-
-fn stored((version, document): (i64, String)) -> Result<Stored, StoreError> {
+fn stored(row: &Row) -> Result<Stored, StoreError> {
     Ok(Stored {
-        grant: serde_json::from_str(&document)?,
-        version: u64::try_from(version)
-            .map_err(|_| StoreError::Corrupt("a grant's version".to_owned()))?,
+        grant: serde_json::from_str(&row.get::<String>(1)?)?,
+        version: row.get(0)?,
     })
 }

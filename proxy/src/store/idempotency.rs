@@ -1,8 +1,8 @@
 //! Answers that were given under an idempotency key, so that who asks again gets the same.
 
-use rusqlite::{OptionalExtension, params};
 use velum_core::time::Timestamp;
 
+use super::value::values;
 use super::{StoreError, Tx, nanos};
 
 /// An answer that is kept.
@@ -33,25 +33,22 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::OtherRequest`] if the key was used for something else.
     pub fn kept(&self, attempt: &Attempt) -> Result<Option<Kept>, StoreError> {
-        let found = self.0.query_row(
+        let found = self.first(
             "SELECT request_sha256, status, version, body FROM idempotency
              WHERE caller = $1 AND key = $2",
-            params![attempt.caller, attempt.key],
-            |row| {
-                let version: Option<i64> = row.get(2)?;
-                let kept = Kept {
-                    status: row.get(1)?,
-                    version: version.and_then(|it| u64::try_from(it).ok()),
-                    body: row.get(3)?,
-                };
-                Ok((row.get::<_, Vec<u8>>(0)?, kept))
-            },
-        );
-        match found.optional()? {
-            None => Ok(None),
-            Some((sha256, kept)) if sha256 == attempt.request_sha256 => Ok(Some(kept)),
-            Some(_) => Err(StoreError::OtherRequest),
+            values![attempt.caller, attempt.key],
+        )?;
+        let Some(row) = found else {
+            return Ok(None);
+        };
+        if row.get::<Vec<u8>>(0)? != attempt.request_sha256 {
+            return Err(StoreError::OtherRequest);
         }
+        Ok(Some(Kept {
+            status: row.get(1)?,
+            version: row.get(2)?,
+            body: row.get(3)?,
+        }))
     }
 
     /// Keeps an answer, in the transaction that brought it about.
@@ -59,10 +56,10 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn keep(&self, attempt: &Attempt, kept: &Kept, at: Timestamp) -> Result<(), StoreError> {
-        self.0.execute(
+        self.execute(
             "INSERT INTO idempotency (caller, key, request_sha256, status, version, body, at_ns)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            params![
+            values![
                 attempt.caller,
                 attempt.key,
                 attempt.request_sha256,
@@ -81,7 +78,7 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn forget_before(&self, at: Timestamp) -> Result<(), StoreError> {
         let sql = "DELETE FROM idempotency WHERE at_ns < $1";
-        self.0.execute(sql, params![nanos(at)])?;
+        self.execute(sql, values![nanos(at)])?;
         Ok(())
     }
 }

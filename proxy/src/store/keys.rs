@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use velum_core::time::Timestamp;
 
+use super::value::{Row, values};
 use super::{StoreError, Tx, moment, nanos};
 
 /// A use is noted at most this often: it is a write.
@@ -89,11 +89,11 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn insert_key(&self, key: &ApiKey) -> Result<(), StoreError> {
-        self.0.execute(
+        self.execute(
             "INSERT INTO api_keys
                  (id, version, secret_sha256, owner, document, created_ns, expires_ns)
              VALUES ($1, 1, $2, $3, $4, $5, $6)",
-            params![
+            values![
                 key.id,
                 key.secret_sha256,
                 key.bearer.owner,
@@ -111,8 +111,8 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn key(&self, id: &str) -> Result<Option<ApiKey>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE id = $1");
-        let found = self.0.query_row(&sql, [id], raw).optional()?;
-        found.map(whole).transpose()
+        let found = self.first(&sql, values![id])?;
+        found.as_ref().map(whole).transpose()
     }
 
     /// All keys, the newest first.
@@ -121,9 +121,7 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM api_keys ORDER BY created_ns DESC, id");
-        let mut statement = self.0.prepare(&sql)?;
-        let rows = statement.query_map([], raw)?;
-        rows.map(|row| whole(row?)).collect()
+        self.rows(&sql, values![])?.iter().map(whole).collect()
     }
 
     /// Takes a key back.
@@ -131,10 +129,10 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Conflict`] if it is not as it was in `version`.
     pub fn revoke_key(&self, id: &str, version: u64, at: Timestamp) -> Result<(), StoreError> {
-        let changed = self.0.execute(
+        let changed = self.execute(
             "UPDATE api_keys SET version = version + 1, revoked_ns = $1
              WHERE id = $2 AND version = $3 AND revoked_ns IS NULL",
-            params![nanos(at), id, version as i64],
+            values![nanos(at), id, version as i64],
         )?;
         match changed {
             1 => Ok(()),
@@ -152,36 +150,22 @@ impl Tx<'_> {
             return Ok(());
         }
         let sql = "UPDATE api_keys SET last_used_ns = $1 WHERE id = $2";
-        self.0.execute(sql, params![nanos(at), key.id])?;
+        self.execute(sql, values![nanos(at), key.id])?;
         Ok(())
     }
 }
 
-type Raw = (String, i64, Vec<u8>, String, [i64; 2], [Option<i64>; 2]);
-
-fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    Ok((
-        row.get(0)?,
-        row.get(1)?,
-        row.get(2)?,
-        row.get(3)?,
-        [row.get(4)?, row.get(5)?],
-        [row.get(6)?, row.get(7)?],
-    ))
-}
-
-fn whole(
-    (id, version, hash, document, [created, expires], [revoked, used]): Raw,
-) -> Result<ApiKey, StoreError> {
-    let corrupt = || StoreError::Corrupt("an API key".to_owned());
+fn whole(row: &Row) -> Result<ApiKey, StoreError> {
+    let hash: Vec<u8> = row.get(2)?;
+    let corrupt = |_| StoreError::Corrupt("an API key".to_owned());
     Ok(ApiKey {
-        id,
-        secret_sha256: hash.try_into().map_err(|_| corrupt())?,
-        bearer: serde_json::from_str::<Bearer>(&document)?,
-        created_at: moment(created),
-        expires_at: moment(expires),
-        revoked_at: revoked.map(moment),
-        last_used_at: used.map(moment),
-        version: u64::try_from(version).map_err(|_| corrupt())?,
+        id: row.get(0)?,
+        secret_sha256: hash.try_into().map_err(corrupt)?,
+        bearer: serde_json::from_str::<Bearer>(&row.get::<String>(3)?)?,
+        created_at: moment(row.get(4)?),
+        expires_at: moment(row.get(5)?),
+        revoked_at: row.get::<Option<i64>>(6)?.map(moment),
+        last_used_at: row.get::<Option<i64>>(7)?.map(moment),
+        version: row.get(1)?,
     })
 }

@@ -1,10 +1,10 @@
 //! Keys by which machines log in at databases: for whom, and a verifier. The key itself is shown
 //! once and never stored; what is stored can check a proof, and not make one.
 
-use rusqlite::{OptionalExtension, Row, params};
 use velum_core::time::Timestamp;
 
-use super::{StoreError, Tx, moment, nanos};
+use super::value::{Row, values};
+use super::{StoreError, Topic, Tx, moment, nanos};
 
 /// A key as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +40,11 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn insert_machine_key(&self, key: &MachineKeyRow) -> Result<(), StoreError> {
-        self.0.execute(
+        self.execute(
             "INSERT INTO machine_keys
                  (id, version, identity, verifier, note, created_by, created_ns, expires_ns)
              VALUES ($1, 1, $2, $3, $4, $5, $6, $7)",
-            params![
+            values![
                 key.id,
                 key.identity,
                 key.verifier,
@@ -54,6 +54,7 @@ impl Tx<'_> {
                 nanos(key.expires_at)
             ],
         )?;
+        self.touch(Topic::Keys);
         Ok(())
     }
 
@@ -63,7 +64,7 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn machine_key(&self, id: &str) -> Result<Option<MachineKeyRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM machine_keys WHERE id = $1");
-        Ok(self.0.query_row(&sql, [id], key).optional()?)
+        self.first(&sql, values![id])?.as_ref().map(key).transpose()
     }
 
     /// All keys, the newest first.
@@ -72,9 +73,7 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn machine_keys(&self) -> Result<Vec<MachineKeyRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM machine_keys ORDER BY created_ns DESC, id");
-        let mut statement = self.0.prepare(&sql)?;
-        let rows = statement.query_map([], key)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        self.rows(&sql, values![])?.iter().map(key).collect()
     }
 
     /// The keys that are in force, the newest first.
@@ -86,9 +85,8 @@ impl Tx<'_> {
             "SELECT {COLUMNS} FROM machine_keys WHERE revoked_ns IS NULL AND expires_ns > $1
              ORDER BY created_ns DESC, id"
         );
-        let mut statement = self.0.prepare(&sql)?;
-        let rows = statement.query_map([nanos(now)], key)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let rows = self.rows(&sql, values![nanos(now)])?;
+        rows.iter().map(key).collect()
     }
 
     /// A verifier of an identity's keys, of any that there ever was: all have a salt in common.
@@ -98,10 +96,8 @@ impl Tx<'_> {
     pub fn machine_key_verifier(&self, identity: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT verifier FROM machine_keys WHERE identity = $1
                    ORDER BY created_ns, id LIMIT 1";
-        Ok(self
-            .0
-            .query_row(sql, [identity], |row| row.get(0))
-            .optional()?)
+        let found = self.first(sql, values![identity])?;
+        found.map(|row| row.get(0)).transpose()
     }
 
     /// Takes a key back.
@@ -114,11 +110,12 @@ impl Tx<'_> {
         version: u64,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let changed = self.0.execute(
+        let changed = self.execute(
             "UPDATE machine_keys SET version = version + 1, revoked_ns = $1
              WHERE id = $2 AND version = $3 AND revoked_ns IS NULL",
-            params![nanos(at), id, i64::try_from(version).unwrap_or(i64::MAX)],
+            values![nanos(at), id, i64::try_from(version).unwrap_or(i64::MAX)],
         )?;
+        self.touch(Topic::Keys);
         match changed {
             1 => Ok(()),
             _ => Err(StoreError::Conflict),
@@ -131,22 +128,22 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn note_machine_key_use(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
         let sql = "UPDATE machine_keys SET last_used_ns = $1 WHERE id = $2";
-        self.0.execute(sql, params![nanos(at), id])?;
+        self.execute(sql, values![nanos(at), id])?;
         Ok(())
     }
 }
 
-fn key(row: &Row<'_>) -> rusqlite::Result<MachineKeyRow> {
+fn key(row: &Row) -> Result<MachineKeyRow, StoreError> {
     Ok(MachineKeyRow {
         id: row.get(0)?,
-        version: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+        version: row.get(1)?,
         identity: row.get(2)?,
         verifier: row.get(3)?,
         note: row.get(4)?,
         created_by: row.get(5)?,
         created_at: moment(row.get(6)?),
         expires_at: moment(row.get(7)?),
-        revoked_at: row.get::<_, Option<i64>>(8)?.map(moment),
-        last_used_at: row.get::<_, Option<i64>>(9)?.map(moment),
+        revoked_at: row.get::<Option<i64>>(8)?.map(moment),
+        last_used_at: row.get::<Option<i64>>(9)?.map(moment),
     })
 }

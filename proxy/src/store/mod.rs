@@ -1,113 +1,70 @@
 //! What people decide, on disk: requests, decisions, grants, their events, and the keys and
 //! sessions of the API.
 //!
-//! SQLite in WAL mode with `synchronous = FULL`: what a transaction has committed outlives a
-//! power cut. Documents are JSON; what is looked for has columns of its own. Whoever changes a row
-//! names the version that they saw, so that two decisions at once cannot hide each other.
+//! In a file of SQLite, or in PostgreSQL, where several gateways share it. Either way a transaction
+//! that has returned outlives a power cut, and those that write come one after the other. Documents
+//! are JSON; what is looked for has columns of its own. Whoever changes a row names the
+//! version that
+//! they saw, so that two decisions at once cannot hide each other.
 //!
-//! The SQL keeps to what PostgreSQL understands as well (`$1`, BIGINT, no upserts of one dialect).
+//! The SQL keeps to what both understand (`$1`, BIGINT, no upserts of one dialect), and each room
+//! stands once.
 //!
 //! * `schema`: tables, their versions, and what is refused.
 //! * [`grants`], [`events`], [`keys`], [`sessions`], [`assertions`],
 //!   [`idempotency`], [`secrets`], [`machine_keys`], [`notifications`], [`administration`]: one
 //!   room a table, all as methods of [`Tx`].
+//! * `value`: what goes into statements and comes out of rows. `sqlite`, [`postgres`]: the engines.
+//! * [`place`]: which of them it is. [`error`]: why not.
 //! * [`thread`]: the store behind a thread of its own, since a commit waits for the disk.
 //! * [`backup`]: a copy of a store in use.
 
 pub mod administration;
 pub mod assertions;
 pub mod backup;
+pub mod error;
 pub mod events;
 pub mod grants;
 pub mod idempotency;
 pub mod keys;
 pub mod machine_keys;
 pub mod notifications;
+pub mod place;
+pub mod postgres;
 mod schema;
 pub mod secrets;
 pub mod sessions;
+mod sqlite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod thread;
+mod value;
 
-use std::fmt;
-use std::fs::{DirBuilder, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::cell::Cell;
+use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use velum_core::time::Timestamp;
 
+pub use error::StoreError;
+pub use place::Place;
+use postgres::{Changes, Postgres};
 pub use thread::StoreHandle;
+use value::{Row, Value, values};
 
 /// File in the data directory.
 pub const FILE: &str = "velum.db";
-/// A backup or another command of this machine may hold the store for a moment.
-const BUSY: Duration = Duration::from_secs(5);
-const RETRY: Duration = Duration::from_millis(10);
-
-/// Why the store does not do what it is asked to.
-#[derive(Debug)]
-pub enum StoreError {
-    /// The file or its directory cannot be made or opened.
-    Unusable(PathBuf, io::Error),
-    /// A later version of Velum wrote it.
-    Newer {
-        /// The version of its tables.
-        found: i64,
-    },
-    /// The file belongs to another program.
-    Foreign(PathBuf),
-    /// Somebody else has changed it since it was read.
-    Conflict,
-    /// An idempotency key that was used for another request.
-    OtherRequest,
-    /// A row that this program would not have written.
-    Corrupt(String),
-    /// SQLite's own reason.
-    Database(rusqlite::Error),
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unusable(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Newer { found } => write!(
-                f,
-                "the store has version {found}, this program knows {}: run the newer one, or bring \
-                 back the backup from before",
-                schema::VERSION
-            ),
-            Self::Foreign(path) => write!(f, "{} is no store of Velum", path.display()),
-            Self::Conflict => f.write_str("it has been changed since it was read"),
-            Self::OtherRequest => f.write_str("the idempotency key belongs to another request"),
-            Self::Corrupt(what) => write!(f, "the store is damaged: {what}"),
-            Self::Database(error) => write!(f, "the store failed: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}
-impl crate::observe::Cause for StoreError {}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<serde_json::Error> for StoreError {
-    fn from(error: serde_json::Error) -> Self {
-        // Where it is, not what: a document may be anything.
-        Self::Corrupt(format!("a document, at character {}", error.column()))
-    }
-}
 
 /// The open store.
 pub struct Store {
-    connection: Connection,
+    engine: Engine,
+    /// Which of several gateways this is; empty where there is one, and of a command.
+    origin: String,
+}
+
+enum Engine {
+    Sqlite(Connection),
+    Postgres(Postgres),
 }
 
 impl Store {
@@ -116,36 +73,14 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]; a newer or foreign file is not touched.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        let path = directory.join(FILE);
-        let unusable = |error| StoreError::Unusable(path.clone(), error);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(unusable)?;
-        // SQLite gives its other files the rights of this one.
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(unusable)?;
-        // Not all of what follows waits by itself for another program that does the same.
-        let began = Instant::now();
-        loop {
-            match connect(&path) {
-                Err(StoreError::Database(error)) if is_busy(&error) && began.elapsed() < BUSY => {
-                    std::thread::sleep(RETRY);
-                }
-                connected => return connected.map(|connection| Self { connection }),
-            }
-        }
+        Ok(Self {
+            engine: Engine::Sqlite(sqlite::open(directory)?),
+            origin: String::new(),
+        })
     }
 
     /// Runs `act` in a transaction: all of it is on disk when this returns, or nothing of it
-    /// ever is.
+    /// ever is; except after [`StoreError::InDoubt`], which says so.
     ///
     /// # Errors
     /// Those of `act`, after which nothing has changed; and those of the disk.
@@ -153,13 +88,35 @@ impl Store {
         &mut self,
         act: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let begun = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate);
-        let tx = Tx(begun.map_err(StoreError::from)?);
-        let done = act(&tx)?;
-        tx.0.commit().map_err(StoreError::from)?;
-        Ok(done)
+        let origin = &self.origin;
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+                let tx = Tx::new(Open::Sqlite(begun.map_err(StoreError::from)?), origin);
+                let done = act(&tx)?;
+                let Open::Sqlite(transaction) = tx.open else {
+                    return Ok(done);
+                };
+                transaction.commit().map_err(StoreError::from)?;
+                Ok(done)
+            }
+            Engine::Postgres(postgres) => {
+                postgres.begin()?;
+                let tx = Tx::new(Open::Postgres(postgres), origin);
+                let done = act(&tx);
+                let topics = tx.topics.get();
+                match done {
+                    Ok(done) => {
+                        postgres.commit(&topics.names())?;
+                        Ok(done)
+                    }
+                    Err(error) => {
+                        postgres.roll_back();
+                        Err(error)
+                    }
+                }
+            }
+        }
     }
 
     /// Runs `look` on one state of the store.
@@ -170,36 +127,125 @@ impl Store {
         &mut self,
         look: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let begun = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Deferred);
-        look(&Tx(begun.map_err(StoreError::from)?))
+        let origin = &self.origin;
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                let begun = connection.transaction_with_behavior(TransactionBehavior::Deferred);
+                let begun = Open::Sqlite(begun.map_err(StoreError::from)?);
+                look(&Tx::new(begun, origin))
+            }
+            Engine::Postgres(postgres) => {
+                postgres.begin_look()?;
+                let looked = look(&Tx::new(Open::Postgres(postgres), origin));
+                postgres.end_look();
+                looked
+            }
+        }
+    }
+
+    /// What other gateways do, as it happens; `None` if there are none.
+    pub fn changes(&self) -> Option<Changes> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(postgres.listen()),
+        }
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let mut connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY)?;
-    schema::check(&mut connection, path)?;
-    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-    connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    schema::migrate(&mut connection)?;
-    Ok(connection)
+/// What a transaction has changed, for other gateways.
+#[derive(Clone, Copy)]
+pub(crate) enum Topic {
+    /// Events of grants.
+    Events = 1,
+    /// Keys of machines.
+    Keys = 2,
+    /// What administrators did in the store itself.
+    Administration = 4,
 }
 
-fn is_busy(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error_code();
-    matches!(
-        code,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    )
+#[derive(Clone, Copy, Default)]
+struct Topics(u8);
+
+impl Topics {
+    /// Their names with a comma between them; empty if there are none.
+    fn names(self) -> String {
+        let all = [
+            (Topic::Events, postgres::EVENTS),
+            (Topic::Keys, postgres::KEYS),
+            (Topic::Administration, postgres::ADMINISTRATION),
+        ];
+        let touched = all.iter().filter(|(topic, _)| self.0 & *topic as u8 != 0);
+        touched.map(|(_, name)| *name).collect::<Vec<_>>().join(",")
+    }
 }
 
 /// A transaction that is open. See the modules of this folder for what can be done in one.
-pub struct Tx<'s>(Transaction<'s>);
+pub struct Tx<'s> {
+    open: Open<'s>,
+    origin: &'s str,
+    topics: Cell<Topics>,
+}
 
-impl Tx<'_> {
+enum Open<'s> {
+    Sqlite(Transaction<'s>),
+    Postgres(&'s Postgres),
+}
+
+impl<'s> Tx<'s> {
+    fn new(open: Open<'s>, origin: &'s str) -> Self {
+        Self {
+            open,
+            origin,
+            topics: Cell::default(),
+        }
+    }
+
+    /// Runs a statement that changes rows; how many.
+    fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
+        match &self.open {
+            Open::Sqlite(tx) => sqlite::execute(tx, sql, &values),
+            Open::Postgres(postgres) => postgres.execute(sql, values),
+        }
+    }
+
+    /// Runs a statement that finds rows.
+    fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        match &self.open {
+            Open::Sqlite(tx) => sqlite::rows(tx, sql, &values),
+            Open::Postgres(postgres) => postgres.rows(sql, values),
+        }
+    }
+
+    /// The first row, if there is one.
+    fn first(&self, sql: &str, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, values)?.into_iter().next())
+    }
+
+    /// The row of a statement that always has one.
+    fn only(&self, sql: &str, values: Vec<Value>) -> Result<Row, StoreError> {
+        let row = self.first(sql, values)?;
+        row.ok_or_else(|| StoreError::Corrupt("a row that is always there".to_owned()))
+    }
+
+    /// Which gateway this is.
+    fn origin(&self) -> &'s str {
+        self.origin
+    }
+
+    /// Has other gateways hear of it.
+    fn touch(&self, topic: Topic) {
+        self.topics.set(Topics(self.topics.get().0 | topic as u8));
+    }
+
+    /// What ends a SELECT so that it takes no row that another transaction has.
+    fn skipping_locked(&self) -> &'static str {
+        match self.open {
+            // Nobody else writes as long as this transaction is open.
+            Open::Sqlite(_) => "",
+            Open::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// The moment that decisions count as made at: `now`, or the latest that the store has seen
     /// if the clock has stepped back since, so that nothing which was over begins anew. The
     /// store remembers it.
@@ -208,8 +254,7 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn clock(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
         let latest = self.latest(now)?;
-        self.0
-            .execute("UPDATE clock SET latest_ns = $1", params![nanos(latest)])?;
+        self.execute("UPDATE clock SET latest_ns = $1", values![nanos(latest)])?;
         Ok(latest)
     }
 
@@ -218,9 +263,8 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn latest(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
-        let sql = "SELECT latest_ns FROM clock";
-        let known: i64 = self.0.query_row(sql, [], |row| row.get(0))?;
-        Ok(now.max(moment(known)))
+        let known = self.only("SELECT latest_ns FROM clock", values![])?;
+        Ok(now.max(moment(known.get(0)?)))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Notifications: an outbox. Each is written in the transaction that calls for it, and stays until
 //! it has been delivered, or given up.
 
-use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 use velum_core::time::Timestamp;
 
+use super::value::{Row, values};
 use super::{StoreError, Tx, moment, nanos};
 
 /// How it stands with one.
@@ -58,6 +58,17 @@ pub struct Notification {
     pub last_error: Option<String>,
 }
 
+/// A gateway that has taken one has delivered it by then, or has failed; or it is no more.
+const CLAIM_MS: u64 = 120_000;
+
+/// Those that the gateway `$2` may take at `$1`, where claims from before `$3` have lapsed.
+const DUE: &str = "state = 'waiting' AND due_ns <= $1 AND (claimed_by IN ('', $2) \
+                   OR claimed_ns < $3)";
+
+fn lapsed(now: Timestamp) -> i64 {
+    nanos(Timestamp(now.0.saturating_sub(CLAIM_MS * 1_000_000)))
+}
+
 const COLUMNS: &str = "id, target, occasion, document, created_ns, due_ns, attempts, state, \
                        last_error";
 
@@ -68,15 +79,14 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn enqueue(&self, it: &Notification) -> Result<(), StoreError> {
         let sql = "SELECT count(*) FROM notifications WHERE id = $1";
-        let known: i64 = self.0.query_row(sql, [&it.id], |row| row.get(0))?;
-        if known > 0 {
+        if self.only(sql, values![it.id])?.get::<i64>(0)? > 0 {
             return Ok(());
         }
-        self.0.execute(
+        self.execute(
             "INSERT INTO notifications
                  (id, target, occasion, document, created_ns, due_ns, attempts, state)
              VALUES ($1, $2, $3, $4, $5, $6, 0, 'waiting')",
-            params![
+            values![
                 it.id,
                 it.target,
                 it.occasion,
@@ -88,25 +98,46 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// At most `most` that are due, the longest waiting first; and when the next is.
+    /// Takes it upon this gateway to deliver at most `most` that are due, the longest waiting
+    /// first. Nobody else does as long as it may be at it; its own from before a restart are due at
+    /// once.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn take_notifications(
+        &self,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<Notification>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM notifications WHERE {DUE} ORDER BY due_ns, id LIMIT $4{}",
+            self.skipping_locked()
+        );
+        let rows = self.rows(&sql, values![nanos(now), self.origin(), lapsed(now), most])?;
+        let due: Vec<_> = rows.iter().map(notification).collect::<Result<_, _>>()?;
+        for it in &due {
+            let sql = "UPDATE notifications SET claimed_by = $1, claimed_ns = $2 WHERE id = $3";
+            self.execute(sql, values![self.origin(), nanos(now), it.id])?;
+        }
+        Ok(due)
+    }
+
+    /// Is one due here, and when is the next?
     ///
     /// # Errors
     /// Those of the disk.
     pub fn due_notifications(
         &self,
         now: Timestamp,
-        most: u32,
-    ) -> Result<(Vec<Notification>, Option<Timestamp>), StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM notifications WHERE state = 'waiting' AND due_ns <= $1
-             ORDER BY due_ns, id LIMIT $2"
-        );
-        let mut statement = self.0.prepare_cached(&sql)?;
-        let rows = statement.query_map(params![nanos(now), most], notification)?;
-        let due = rows.collect::<Result<Vec<_>, _>>()?;
+    ) -> Result<(bool, Option<Timestamp>), StoreError> {
+        let sql = format!("SELECT count(*) FROM notifications WHERE {DUE}");
+        let due = self.only(&sql, values![nanos(now), self.origin(), lapsed(now)])?;
         let sql = "SELECT min(due_ns) FROM notifications WHERE state = 'waiting' AND due_ns > $1";
-        let next: Option<i64> = self.0.query_row(sql, [nanos(now)], |row| row.get(0))?;
-        Ok((due, next.map(moment)))
+        let next = self.only(sql, values![nanos(now)])?;
+        Ok((
+            due.get::<i64>(0)? > 0,
+            next.get::<Option<i64>>(0)?.map(moment),
+        ))
     }
 
     /// It has been delivered.
@@ -115,8 +146,9 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn notification_sent(&self, id: &str) -> Result<(), StoreError> {
         let sql = "UPDATE notifications
-                   SET state = 'sent', attempts = attempts + 1, last_error = NULL WHERE id = $1";
-        self.0.execute(sql, [id])?;
+                   SET state = 'sent', attempts = attempts + 1, last_error = NULL, claimed_by = ''
+                   WHERE id = $1";
+        self.execute(sql, values![id])?;
         Ok(())
     }
 
@@ -135,11 +167,11 @@ impl Tx<'_> {
         } else {
             Delivery::Dead
         };
-        self.0.execute(
+        self.execute(
             "UPDATE notifications SET attempts = attempts + 1, last_error = $1, state = $2,
-                 due_ns = coalesce($3, due_ns)
+                 due_ns = coalesce($3, due_ns), claimed_by = ''
              WHERE id = $4",
-            params![error, state.as_str(), due.map(nanos), id],
+            values![error, state.as_str(), due.map(nanos), id],
         )?;
         Ok(())
     }
@@ -157,9 +189,8 @@ impl Tx<'_> {
             "SELECT {COLUMNS} FROM notifications WHERE $1 IS NULL OR state = $1
              ORDER BY created_ns DESC, id LIMIT $2"
         );
-        let mut statement = self.0.prepare(&sql)?;
-        let rows = statement.query_map(params![state.map(Delivery::as_str), most], notification)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let rows = self.rows(&sql, values![state.map(Delivery::as_str), most])?;
+        rows.iter().map(notification).collect()
     }
 
     /// Has one that was given up tried again, as if for the first time; false if there is none.
@@ -167,10 +198,10 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn retry_notification(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let changed = self.0.execute(
+        let changed = self.execute(
             "UPDATE notifications SET state = 'waiting', attempts = 0, due_ns = $1
              WHERE id = $2 AND state = 'dead'",
-            params![nanos(now), id],
+            values![nanos(now), id],
         )?;
         Ok(changed > 0)
     }
@@ -181,12 +212,12 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn forget_notifications(&self, before: Timestamp) -> Result<(), StoreError> {
         let sql = "DELETE FROM notifications WHERE state = 'sent' AND created_ns < $1";
-        self.0.execute(sql, [nanos(before)])?;
+        self.execute(sql, values![nanos(before)])?;
         Ok(())
     }
 }
 
-fn notification(row: &Row<'_>) -> rusqlite::Result<Notification> {
+fn notification(row: &Row) -> Result<Notification, StoreError> {
     let state: String = row.get(7)?;
     Ok(Notification {
         id: row.get(0)?,

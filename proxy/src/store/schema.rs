@@ -7,7 +7,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use super::StoreError;
 
 /// What marks a file as ours, in SQLite's header: "Velm".
-const APPLICATION: i64 = 0x5665_6c6d;
+pub(super) const APPLICATION: i64 = 0x5665_6c6d;
 
 /// Each brings the tables from the version of its place to the next. None is ever changed once
 /// it has been released.
@@ -109,6 +109,7 @@ const MIGRATIONS: &[&str] = &[
 ",
     CREDENTIALS,
     NOTIFICATIONS,
+    SHARED,
 ];
 
 /// Sealed secrets, keys of machines, and what is to be audited of either.
@@ -163,6 +164,15 @@ const NOTIFICATIONS: &str = "
     CREATE INDEX notifications_by_age ON notifications (created_ns);
 ";
 
+/// Which of several gateways it is that audits, and that delivers. Where there is one, nobody is
+/// named.
+const SHARED: &str = "
+    ALTER TABLE events ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+    ALTER TABLE administration ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+    ALTER TABLE notifications ADD COLUMN claimed_by TEXT NOT NULL DEFAULT '';
+    ALTER TABLE notifications ADD COLUMN claimed_ns BIGINT NOT NULL DEFAULT 0;
+";
+
 /// The version that this program knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
@@ -170,7 +180,7 @@ pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 /// the file, as another program may be making it a store.
 pub(super) fn check(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let foreign = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StoreError::Foreign(path.to_owned()),
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign(path.display().to_string()),
         _ => StoreError::Database(error),
     };
     let tx = connection.transaction().map_err(foreign)?;
@@ -180,7 +190,7 @@ pub(super) fn check(connection: &mut Connection, path: &Path) -> Result<(), Stor
     let (application, version) = (number("application_id")?, number("user_version")?);
     let is_new = application == 0 && version == 0 && tables == 0;
     if application != APPLICATION && !is_new {
-        return Err(StoreError::Foreign(path.to_owned()));
+        return Err(StoreError::Foreign(path.display().to_string()));
     }
     match version > VERSION {
         true => Err(StoreError::Newer { found: version }),
@@ -203,4 +213,15 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
     tx.commit()?;
     Ok(())
+}
+
+/// What brings PostgreSQL's tables from a version to the one that this program knows: the same
+/// statements, in its own names for types. Texts are compared byte by byte, as SQLite does.
+pub(super) fn for_postgres(version: i64) -> String {
+    let done = usize::try_from(version).unwrap_or(0);
+    let left = MIGRATIONS.iter().skip(done).copied().collect::<String>();
+    left.replace(" BLOB ", " BYTEA ")
+        .replace(" TEXT ", " TEXT COLLATE \"C\" ")
+        .replace(" TEXT,", " TEXT COLLATE \"C\",")
+        .replace(" TEXT\n", " TEXT COLLATE \"C\"\n")
 }

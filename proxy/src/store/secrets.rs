@@ -1,8 +1,8 @@
 //! Secrets that are sealed: a name, and bytes that only the sealing key opens.
 
-use rusqlite::{OptionalExtension, Row, params};
 use velum_core::time::Timestamp;
 
+use super::value::{Row, values};
 use super::{StoreError, Tx, moment, nanos};
 
 /// Longest name.
@@ -50,7 +50,8 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn secret(&self, name: &str) -> Result<Option<SealedSecret>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM secrets WHERE name = $1");
-        Ok(self.0.query_row(&sql, [name], secret).optional()?)
+        let found = self.first(&sql, values![name])?;
+        found.as_ref().map(secret).transpose()
     }
 
     /// All secrets, by name.
@@ -59,9 +60,7 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn secrets(&self) -> Result<Vec<SealedSecret>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM secrets ORDER BY name");
-        let mut statement = self.0.prepare(&sql)?;
-        let rows = statement.query_map([], secret)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        self.rows(&sql, values![])?.iter().map(secret).collect()
     }
 
     /// Sets a secret, which has another version after; gives that.
@@ -76,8 +75,7 @@ impl Tx<'_> {
         by: &str,
     ) -> Result<u64, StoreError> {
         let version = self.secret(name)?.map_or(0, |known| known.version) + 1;
-        // SQLite counts parameters as they appear, whatever their numbers.
-        let values = params![version as i64, sealed, nanos(at), by, name];
+        let values = values![version as i64, sealed, nanos(at), by, name];
         let sql = match version {
             1 => {
                 "INSERT INTO secrets (version, sealed, set_ns, set_by, name)
@@ -88,7 +86,7 @@ impl Tx<'_> {
                  WHERE name = $5"
             }
         };
-        self.0.execute(sql, values)?;
+        self.execute(sql, values)?;
         Ok(version)
     }
 
@@ -98,7 +96,7 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn reseal_secret(&self, name: &str, sealed: &[u8]) -> Result<(), StoreError> {
         let sql = "UPDATE secrets SET sealed = $1 WHERE name = $2";
-        self.0.execute(sql, params![sealed, name])?;
+        self.execute(sql, values![sealed, name])?;
         Ok(())
     }
 
@@ -107,17 +105,15 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn remove_secret(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(self
-            .0
-            .execute("DELETE FROM secrets WHERE name = $1", [name])?
-            > 0)
+        let removed = self.execute("DELETE FROM secrets WHERE name = $1", values![name])?;
+        Ok(removed > 0)
     }
 }
 
-fn secret(row: &Row<'_>) -> rusqlite::Result<SealedSecret> {
+fn secret(row: &Row) -> Result<SealedSecret, StoreError> {
     Ok(SealedSecret {
         name: row.get(0)?,
-        version: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+        version: row.get(1)?,
         sealed: row.get(2)?,
         set_at: moment(row.get(3)?),
         set_by: row.get(4)?,

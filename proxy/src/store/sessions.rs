@@ -1,10 +1,10 @@
 //! Sessions of people at the gateway's own interfaces: who they are, and hashes of the cookies that
 //! open them. A cookie itself is never stored.
 
-use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use velum_core::time::Timestamp;
 
+use super::value::{Row, values};
 use super::{StoreError, Tx, moment, nanos};
 use crate::identity::code::Proof;
 
@@ -97,12 +97,12 @@ impl Tx<'_> {
     pub fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
         let kept_since = session.created_at.0.saturating_sub(KEPT_MS * 1_000_000);
         let sql = "DELETE FROM sessions WHERE expires_ns < $1";
-        self.0.execute(sql, params![nanos(Timestamp(kept_since))])?;
-        self.0.execute(
+        self.execute(sql, values![nanos(Timestamp(kept_since))])?;
+        self.execute(
             "INSERT INTO sessions
                  (id, version, cookies, holder, subject, created_ns, expires_ns, used_ns)
              VALUES ($1, 1, $2, $3, $4, $5, $6, $7)",
-            params![
+            values![
                 session.id,
                 serde_json::to_string(&session.values)?,
                 serde_json::to_string(&session.holder)?,
@@ -121,8 +121,8 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sessions WHERE id = $1");
-        let found = self.0.query_row(&sql, [id], raw).optional()?;
-        found.map(whole).transpose()
+        let found = self.first(&sql, values![id])?;
+        found.as_ref().map(whole).transpose()
     }
 
     /// All sessions, the newest first.
@@ -131,9 +131,7 @@ impl Tx<'_> {
     /// Those of the disk.
     pub fn sessions(&self) -> Result<Vec<Session>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sessions ORDER BY created_ns DESC, id");
-        let mut statement = self.0.prepare(&sql)?;
-        let rows = statement.query_map([], raw)?;
-        rows.map(|row| whole(row?)).collect()
+        self.rows(&sql, values![])?.iter().map(whole).collect()
     }
 
     /// Notes when a session was used, and what opens it from now on.
@@ -141,10 +139,10 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Conflict`] if it is not as it was, or is over.
     pub fn touch_session(&self, session: &Session) -> Result<(), StoreError> {
-        let changed = self.0.execute(
+        let changed = self.execute(
             "UPDATE sessions SET version = version + 1, cookies = $1, used_ns = $2
              WHERE id = $3 AND version = $4 AND ended_ns IS NULL",
-            params![
+            values![
                 serde_json::to_string(&session.values)?,
                 nanos(session.used_at),
                 session.id,
@@ -159,57 +157,33 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Conflict`] if it is over already.
     pub fn end_session(&self, id: &str, why: &str, at: Timestamp) -> Result<(), StoreError> {
-        let changed = self.0.execute(
+        let changed = self.execute(
             "UPDATE sessions SET version = version + 1, ended_ns = $1, ended_why = $2
              WHERE id = $3 AND ended_ns IS NULL",
-            params![nanos(at), why, id],
+            values![nanos(at), why, id],
         )?;
         once(changed)
     }
 }
 
-fn once(changed: usize) -> Result<(), StoreError> {
+fn once(changed: u64) -> Result<(), StoreError> {
     match changed {
         1 => Ok(()),
         _ => Err(StoreError::Conflict),
     }
 }
 
-/// A row as it stands.
-struct Raw {
-    id: String,
-    version: i64,
-    cookies: String,
-    holder: String,
-    moments: [i64; 3],
-    ended: (Option<i64>, Option<String>),
-}
-
-fn raw(row: &rusqlite::Row<'_>) -> rusqlite::Result<Raw> {
-    Ok(Raw {
+fn whole(row: &Row) -> Result<Session, StoreError> {
+    let ended: Option<i64> = row.get(7)?;
+    let why: Option<String> = row.get(8)?;
+    Ok(Session {
         id: row.get(0)?,
         version: row.get(1)?,
-        cookies: row.get(2)?,
-        holder: row.get(3)?,
-        moments: [row.get(4)?, row.get(5)?, row.get(6)?],
-        ended: (row.get(7)?, row.get(8)?),
-    })
-}
-
-fn whole(raw: Raw) -> Result<Session, StoreError> {
-    let [created, expires, used] = raw.moments.map(moment);
-    let version = u64::try_from(raw.version);
-    Ok(Session {
-        id: raw.id,
-        version: version.map_err(|_| StoreError::Corrupt("a session".to_owned()))?,
-        values: serde_json::from_str(&raw.cookies)?,
-        holder: serde_json::from_str(&raw.holder)?,
-        created_at: created,
-        expires_at: expires,
-        used_at: used,
-        ended: raw
-            .ended
-            .0
-            .map(|at| (moment(at), raw.ended.1.unwrap_or_default())),
+        values: serde_json::from_str(&row.get::<String>(2)?)?,
+        holder: serde_json::from_str(&row.get::<String>(3)?)?,
+        created_at: moment(row.get(4)?),
+        expires_at: moment(row.get(5)?),
+        used_at: moment(row.get(6)?),
+        ended: ended.map(|at| (moment(at), why.unwrap_or_default())),
     })
 }

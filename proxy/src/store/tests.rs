@@ -1,23 +1,62 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod ground;
+mod server;
+
 use std::os::unix::fs::PermissionsExt;
 
 use velum_core::grant::{
     Grant, GrantId, Kind, Narrowing, Period, Person, Request, Requester, Scope, State, Terms,
 };
 
+use super::administration::Done;
 use super::grants::Filter;
 use super::idempotency::{Attempt, Kept};
 use super::keys::{ApiKey, Bearer, Role};
+use super::machine_keys::MachineKeyRow;
+use super::notifications::{Delivery, Notification};
+use super::sessions::{Holder, Session, Values, Way};
 use super::*;
+use crate::identity::code::Proof;
+pub(crate) use ground::Ground;
 
-fn opened() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    (folder, store)
+/// Each of these on both engines.
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        mod in_a_file {
+            use super::ground::Ground;
+            $(#[test] fn $name() { super::$name(&Ground::file()); })*
+        }
+        mod in_postgres {
+            use super::ground::Ground;
+            $(#[test] fn $name() { super::$name(&Ground::server()); })*
+        }
+    };
+}
+
+on_both! {
+    two_who_saw_the_same_do_not_both_decide
+    what_fails_has_not_happened
+    lists_are_filtered_and_come_in_pages
+    events_wait_until_they_are_audited
+    an_idempotency_key_stands_for_one_request
+    keys_are_noted_to_the_minute_and_revoked_once
+    the_stores_clock_does_not_step_back_over_a_restart
+    an_assertion_is_used_once_until_it_is_too_old
+    rooms_keep_what_they_are_given
+    a_notification_is_one_gateways_to_deliver
+    what_administrators_did_is_one_gateways_to_audit
 }
 
 fn asked(identity: &str, chance: u32) -> (Grant, Vec<velum_core::grant::Event>) {
+    asked_under(Terms::default(), identity, chance)
+}
+
+fn asked_under(
+    terms: Terms,
+    identity: &str,
+    chance: u32,
+) -> (Grant, Vec<velum_core::grant::Event>) {
     let request = Request {
         requester: Requester {
             identity: identity.to_owned(),
@@ -32,7 +71,7 @@ fn asked(identity: &str, chance: u32) -> (Grant, Vec<velum_core::grant::Event>) 
         ticket: None,
     };
     let id = GrantId::new(Timestamp(5_000_000_000), chance);
-    Grant::request(id, request, Terms::default(), None, Timestamp(5)).unwrap()
+    Grant::request(id, request, terms, None, Timestamp(5)).unwrap()
 }
 
 fn ann() -> Person {
@@ -42,9 +81,8 @@ fn ann() -> Person {
     }
 }
 
-#[test]
-fn two_who_saw_the_same_do_not_both_decide() {
-    let (_folder, mut store) = opened();
+fn two_who_saw_the_same_do_not_both_decide(ground: &Ground) {
+    let mut store = ground.open();
     let (mut grant, events) = asked("agent", 1);
     let version = store
         .transact(|tx| {
@@ -84,9 +122,8 @@ fn two_who_saw_the_same_do_not_both_decide() {
     assert!(twice.is_err(), "the same approval is not stored twice");
 }
 
-#[test]
-fn what_fails_has_not_happened() {
-    let (_folder, mut store) = opened();
+fn what_fails_has_not_happened(ground: &Ground) {
+    let mut store = ground.open();
     let (grant, _) = asked("agent", 1);
     let failed = store.transact(|tx| {
         tx.insert_grant(&grant)?;
@@ -96,9 +133,8 @@ fn what_fails_has_not_happened() {
     assert!(store.look(|tx| tx.grant(grant.id)).unwrap().is_none());
 }
 
-#[test]
-fn lists_are_filtered_and_come_in_pages() {
-    let (_folder, mut store) = opened();
+fn lists_are_filtered_and_come_in_pages(ground: &Ground) {
+    let mut store = ground.open();
     for chance in 0..5 {
         let (mut grant, _) = asked(if chance % 2 == 0 { "agent" } else { "clerk" }, chance);
         if chance == 4 {
@@ -149,9 +185,8 @@ fn lists_are_filtered_and_come_in_pages() {
     assert_eq!(list(denied), ids[..1]);
 }
 
-#[test]
-fn events_wait_until_they_are_audited() {
-    let (_folder, mut store) = opened();
+fn events_wait_until_they_are_audited(ground: &Ground) {
+    let mut store = ground.open();
     let (grant, events) = asked("agent", 1);
     let numbered = store
         .transact(|tx| {
@@ -168,9 +203,8 @@ fn events_wait_until_they_are_audited() {
     assert_eq!(store.look(|tx| tx.events_after(0, 9)).unwrap(), numbered);
 }
 
-#[test]
-fn an_idempotency_key_stands_for_one_request() {
-    let (_folder, mut store) = opened();
+fn an_idempotency_key_stands_for_one_request(ground: &Ground) {
+    let mut store = ground.open();
     let attempt = Attempt {
         caller: "k1".to_owned(),
         key: "abc".to_owned(),
@@ -201,9 +235,8 @@ fn an_idempotency_key_stands_for_one_request() {
     assert_eq!(store.look(|tx| tx.kept(&attempt)).unwrap(), None);
 }
 
-#[test]
-fn keys_are_noted_to_the_minute_and_revoked_once() {
-    let (_folder, mut store) = opened();
+fn keys_are_noted_to_the_minute_and_revoked_once(ground: &Ground) {
+    let mut store = ground.open();
     let key = ApiKey {
         id: "k1".to_owned(),
         secret_sha256: [3; 32],
@@ -241,11 +274,9 @@ fn keys_are_noted_to_the_minute_and_revoked_once() {
     assert_eq!(store.look(|tx| tx.keys()).unwrap().len(), 1);
 }
 
-#[test]
-fn the_stores_clock_does_not_step_back_over_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
+fn the_stores_clock_does_not_step_back_over_a_restart(ground: &Ground) {
     let clock = |now| {
-        let mut store = Store::open(folder.path()).unwrap();
+        let mut store = ground.open();
         store.transact(|tx| tx.clock(Timestamp(now))).unwrap()
     };
     assert_eq!(clock(100), Timestamp(100));
@@ -255,12 +286,15 @@ fn the_stores_clock_does_not_step_back_over_a_restart() {
 
 #[test]
 fn later_and_foreign_files_are_refused_and_left_alone() {
-    let (folder, store) = opened();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
     let path = folder.path().join(FILE);
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "nobody else reads it");
-    store
-        .connection
+    let Engine::Sqlite(connection) = &store.engine else {
+        panic!("a file");
+    };
+    connection
         .pragma_update(None, "user_version", schema::VERSION + 1)
         .unwrap();
     drop(store);
@@ -284,7 +318,8 @@ fn later_and_foreign_files_are_refused_and_left_alone() {
 
 #[test]
 fn a_backup_of_a_store_in_use_is_a_store() {
-    let (folder, mut store) = opened();
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path()).unwrap();
     let (grant, _) = asked("agent", 1);
     store.transact(|tx| tx.insert_grant(&grant)).unwrap();
     let copies = tempfile::tempdir().unwrap();
@@ -298,4 +333,169 @@ fn a_backup_of_a_store_in_use_is_a_store() {
         copy.look(|tx| tx.grant(grant.id)).unwrap().unwrap().grant,
         grant
     );
+}
+
+fn an_assertion_is_used_once_until_it_is_too_old(ground: &Ground) {
+    let mut store = ground.open();
+    let mut spend = |issuer: &str, id: &str, now| {
+        let spent: Result<bool, StoreError> =
+            store.transact(|tx| tx.spend_assertion(issuer, id, Timestamp(100), Timestamp(now)));
+        spent.unwrap()
+    };
+    assert!(spend("one", "a", 1) && spend("one", "b", 1) && spend("two", "a", 1));
+    assert!(!spend("one", "a", 100));
+    let mut again = ground.open();
+    let spent: Result<bool, StoreError> =
+        again.transact(|tx| tx.spend_assertion("one", "a", Timestamp(100), Timestamp(2)));
+    assert!(!spent.unwrap(), "over a restart neither");
+    let spent: Result<bool, StoreError> =
+        again.transact(|tx| tx.spend_assertion("one", "a", Timestamp(200), Timestamp(101)));
+    assert!(spent.unwrap(), "it is too old to be taken by then");
+}
+
+fn machine_key() -> MachineKeyRow {
+    MachineKeyRow {
+        id: "mk_1".to_owned(),
+        version: 1,
+        identity: "agent".to_owned(),
+        verifier: "SCRAM-SHA-256$…".to_owned(),
+        note: "nightly".to_owned(),
+        created_by: "ann".to_owned(),
+        created_at: Timestamp(3),
+        expires_at: Timestamp(100),
+        revoked_at: None,
+        last_used_at: None,
+    }
+}
+
+fn session() -> Session {
+    Session {
+        id: "s1".to_owned(),
+        version: 1,
+        values: Values {
+            current: [1; 32],
+            next: Some(([2; 32], Timestamp(4))),
+            lost: None,
+            last: None,
+            since: Timestamp(3),
+        },
+        holder: Holder {
+            way: Way::Saml,
+            issuer: "hospital".to_owned(),
+            issuer_id: "https://idp.example".to_owned(),
+            subject: "änn".to_owned(),
+            groups: vec!["privacy".to_owned()],
+            proof: Proof::default(),
+        },
+        created_at: Timestamp(3),
+        expires_at: Timestamp(100),
+        used_at: Timestamp(3),
+        ended: None,
+    }
+}
+
+/// What goes in comes out, and changes once for each who saw it.
+fn rooms_keep_what_they_are_given(ground: &Ground) {
+    let mut store = ground.open();
+    let (key, session) = (machine_key(), session());
+    store
+        .transact(|tx| {
+            tx.insert_machine_key(&key)?;
+            tx.insert_session(&session)?;
+            assert_eq!(tx.set_secret("ehr", b"\0\xff", Timestamp(4), "ann")?, 1);
+            assert_eq!(tx.set_secret("ehr", b"\x01", Timestamp(5), "bob")?, 2);
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    store
+        .look(|tx| {
+            assert_eq!(tx.machine_key("mk_1")?.as_ref(), Some(&key));
+            assert_eq!(tx.machine_keys_in_force(Timestamp(99))?.len(), 1);
+            assert_eq!(tx.machine_keys_in_force(Timestamp(100))?, []);
+            assert_eq!(tx.session("s1")?.as_ref(), Some(&session));
+            let secret = tx.secret("ehr")?.unwrap();
+            assert_eq!((secret.sealed, secret.version), (b"\x01".to_vec(), 2));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    store.transact(|tx| tx.touch_session(&session)).unwrap();
+    let again = store.transact(|tx| tx.touch_session(&session));
+    assert!(matches!(again, Err(StoreError::Conflict)));
+    let end = |store: &mut Store| store.transact(|tx| tx.end_session("s1", "left", Timestamp(6)));
+    end(&mut store).unwrap();
+    assert!(matches!(end(&mut store), Err(StoreError::Conflict)));
+    let removed: Result<bool, StoreError> = store.transact(|tx| tx.remove_secret("ehr"));
+    assert!(removed.unwrap());
+}
+
+fn a_notification_is_one_gateways_to_deliver(ground: &Ground) {
+    let told = Notification {
+        id: "1-oncall".to_owned(),
+        target: "oncall".to_owned(),
+        occasion: "requested".to_owned(),
+        document: "{}".to_owned(),
+        created_at: Timestamp(1),
+        due_at: Timestamp(1),
+        attempts: 0,
+        state: Delivery::Waiting,
+        last_error: None,
+    };
+    let (mut one, mut other) = (ground.gateway("one"), ground.gateway("other"));
+    one.transact(|tx| tx.enqueue(&told)).unwrap();
+    one.transact(|tx| tx.enqueue(&told)).unwrap();
+    let take = |store: &mut Store, now| {
+        let due: Result<_, StoreError> = store.look(|tx| tx.due_notifications(now));
+        let taken: Result<_, StoreError> = store.transact(|tx| tx.take_notifications(now, 8));
+        let taken = taken.unwrap().len();
+        assert_eq!(due.unwrap().0, taken > 0);
+        taken
+    };
+    let now = Timestamp(2);
+    assert_eq!(take(&mut one, now), 1);
+    assert_eq!(take(&mut other, now), 0, "the first is at it");
+    assert_eq!(
+        take(&mut ground.gateway("one"), now),
+        1,
+        "after a restart it is its own"
+    );
+    let later = now.after_ms(121_000);
+    assert_eq!(take(&mut other, later), 1, "the first is no more");
+    let settled: Result<(), StoreError> = other.transact(|tx| tx.notification_sent("1-oncall"));
+    settled.unwrap();
+    assert_eq!(take(&mut one, later.after_ms(121_000)), 0);
+    let sent: Result<_, StoreError> = one.look(|tx| tx.notifications(Some(Delivery::Sent), 9));
+    assert_eq!(sent.unwrap().len(), 1);
+    let all: Result<_, StoreError> = one.look(|tx| tx.notifications(None, 9));
+    assert_eq!(all.unwrap().len(), 1);
+}
+
+fn what_administrators_did_is_one_gateways_to_audit(ground: &Ground) {
+    let mut command = ground.open();
+    for subject in ["ehr", "lab"] {
+        let noted: Result<(), StoreError> =
+            command.transact(|tx| tx.note_administration(Timestamp(5), "ann", "set", subject));
+        noted.unwrap();
+    }
+    let (mut one, mut other) = (ground.gateway("one"), ground.gateway("other"));
+    let seen = |store: &mut Store| -> Vec<Done> {
+        let seen: Result<_, StoreError> = store.look(|tx| tx.administration_not_audited());
+        seen.unwrap()
+    };
+    let (first, second) = (seen(&mut one), seen(&mut other));
+    assert_eq!((first.len(), second.len()), (2, 2));
+    let take = |store: &mut Store, done| -> Vec<Done> {
+        let taken: Result<_, StoreError> = store.transact(|tx| tx.take_administration(done));
+        taken.unwrap()
+    };
+    let taken = take(&mut one, first);
+    assert_eq!(taken.len(), 2);
+    assert!(take(&mut other, second).is_empty(), "the first has them");
+    assert!(seen(&mut other).is_empty());
+    assert_eq!(
+        seen(&mut one).len(),
+        2,
+        "they stay its own until they are audited"
+    );
+    one.transact(|tx| tx.mark_administration(&taken)).unwrap();
+    assert!(seen(&mut one).is_empty());
 }

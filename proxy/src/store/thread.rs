@@ -7,6 +7,7 @@ use std::io;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Store;
+use super::postgres::Changes;
 
 /// Jobs that may wait.
 const JOBS: usize = 256;
@@ -17,6 +18,7 @@ type Job = Box<dyn FnOnce(&mut Store) + Send>;
 #[derive(Clone)]
 pub struct StoreHandle {
     jobs: mpsc::Sender<Job>,
+    changes: Option<Changes>,
 }
 
 /// The store's thread has ended.
@@ -38,6 +40,7 @@ impl StoreHandle {
     /// When the system gives no thread.
     pub fn spawn(mut store: Store) -> io::Result<Self> {
         let (jobs, mut queue) = mpsc::channel::<Job>(JOBS);
+        let changes = store.changes();
         std::thread::Builder::new()
             .name("velum-store".to_owned())
             .spawn(move || {
@@ -45,7 +48,17 @@ impl StoreHandle {
                     job(&mut store);
                 }
             })?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, changes })
+    }
+
+    /// Do other gateways use it as well?
+    pub fn is_shared(&self) -> bool {
+        self.changes.is_some()
+    }
+
+    /// What other gateways do, as it happens; `None` if there are none.
+    pub fn changes(&self) -> Option<Changes> {
+        self.changes.clone()
     }
 
     /// Runs `job` with the store, after those that were asked for before. It runs to its end

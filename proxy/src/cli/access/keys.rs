@@ -174,7 +174,7 @@ fn bootstrap(config: &Path, owner: &str, json: bool) -> u8 {
             };
         }
     };
-    match first_key(&config.gateway.data_directory, owner) {
+    match Store::of(&config).and_then(|store| first_key(store, owner)) {
         Ok(Some((key, is_first))) => {
             if !is_first {
                 complain(
@@ -206,8 +206,7 @@ fn bootstrap(config: &Path, owner: &str, json: bool) -> u8 {
 /// The key of an administrator, and whether it is the first of all keys; `None` if there is one in
 /// force. A gateway that runs, or else its
 /// next start, puts it on record.
-fn first_key(directory: &Path, owner: &str) -> Result<Option<(KeyView, bool)>, StoreError> {
-    let mut store = Store::open(directory)?;
+fn first_key(mut store: Store, owner: &str) -> Result<Option<(KeyView, bool)>, StoreError> {
     let now = observe::now();
     let bearer = Bearer {
         owner: owner.to_owned(),
@@ -220,7 +219,7 @@ fn first_key(directory: &Path, owner: &str) -> Result<Option<(KeyView, bool)>, S
     };
     let drawn = secret::draw(bearer, now, now.after_ms(BOOTSTRAP_MS));
     let (key, text) = drawn.map_err(|error| {
-        StoreError::Unusable(directory.to_owned(), std::io::Error::other(error))
+        StoreError::Unusable(PathBuf::from("a key"), std::io::Error::other(error))
     })?;
     store.transact(|tx| {
         let keys = tx.keys()?;
@@ -252,25 +251,39 @@ mod tests {
     #[test]
     fn there_is_one_first_key() {
         let folder = tempfile::tempdir().unwrap();
-        let (first, is_first) = first_key(folder.path(), "ann").unwrap().unwrap();
+        let (first, is_first) = first_key(Store::open(folder.path()).unwrap(), "ann")
+            .unwrap()
+            .unwrap();
         assert!(is_first);
         assert!(first.is_bootstrap && first.key.is_some());
         assert_eq!(first.roles, [Role::Admin].into());
-        assert!(first_key(folder.path(), "eve").unwrap().is_none());
+        assert!(
+            first_key(Store::open(folder.path()).unwrap(), "eve")
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]
     fn nobody_is_locked_out_for_ever() {
         let folder = tempfile::tempdir().unwrap();
-        let (first, is_first) = first_key(folder.path(), "ann").unwrap().unwrap();
+        let (first, is_first) = first_key(Store::open(folder.path()).unwrap(), "ann")
+            .unwrap()
+            .unwrap();
         assert!(is_first);
         let mut store = Store::open(folder.path()).unwrap();
         let revoked: Result<(), StoreError> =
             store.transact(|tx| tx.revoke_key(&first.id, 1, observe::now()));
         revoked.unwrap();
-        let (_, is_first) = first_key(folder.path(), "eve").unwrap().unwrap();
+        let (_, is_first) = first_key(Store::open(folder.path()).unwrap(), "eve")
+            .unwrap()
+            .unwrap();
         assert!(!is_first);
-        assert!(first_key(folder.path(), "eve").unwrap().is_none());
+        assert!(
+            first_key(Store::open(folder.path()).unwrap(), "eve")
+                .unwrap()
+                .is_none()
+        );
         let done: Result<_, StoreError> = store.look(|tx| tx.administration_not_audited());
         let done = done.unwrap();
         let events: Vec<_> = done.iter().map(|it| it.event.as_str()).collect();

@@ -30,6 +30,7 @@ use crate::audit::ship::Destination;
 use crate::audit::ship::bucket::Bucket;
 use crate::audit::witness::ask::Asked;
 use crate::originals::Auditor;
+use crate::store::Place;
 
 /// A whole configuration without mistakes.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct Config {
     pub text: Arc<str>,
     /// `[gateway]`
     pub gateway: Gateway,
+    /// `store`: where grants, keys and sessions are kept.
+    pub store: Place,
     /// `[[listener]]`, at least one.
     pub listeners: Vec<Listener>,
     /// `[audit]`

@@ -25,17 +25,17 @@ const OK: [u8; 9] = [b'R', 0, 0, 0, 8, 0, 0, 0, 0];
 const LENGTH_BYTES: usize = 4;
 
 /// Either kind of connection, with or without TLS.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// TLS to the database, and whom its certificate has to name.
-pub(super) struct Secured<'a> {
-    pub(super) config: &'a Arc<rustls::ClientConfig>,
-    pub(super) name: &'a str,
+pub(crate) struct Secured<'a> {
+    pub(crate) config: &'a Arc<rustls::ClientConfig>,
+    pub(crate) name: &'a str,
 }
 
 /// Logs in over `stream`.
-pub(super) async fn enter<S: Stream + 'static>(
+pub(crate) async fn enter<S: Stream + 'static>(
     stream: S,
     config: UpstreamConfig,
     tls: Option<Secured<'_>>,
@@ -132,7 +132,7 @@ fn failed(reason: impl ToString) -> LoadError {
 
 /// A connection on which the log-in is over. What its user says first, a StartupMessage, has been
 /// said already and goes nowhere; what it reads first is that it may come in.
-pub(super) struct Entered {
+pub(crate) struct Entered {
     stream: Box<dyn Stream>,
     ahead: Vec<u8>,
     read: usize,

@@ -5,7 +5,7 @@
 //! * `views`: which base column each column of a view shows, or what it is computed from.
 //! * `functions`: what is called by a name that somebody gave.
 
-mod entrance;
+pub(crate) mod entrance;
 mod functions;
 mod loud;
 mod tables;
