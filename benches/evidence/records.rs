@@ -1,5 +1,6 @@
 //! The records of a typical statement.
 
+use velum_core::audit::masking::{MaskedCells, Masking};
 use velum_core::audit::record::{Body, Channel, Effect, Record, SessionId, Status};
 use velum_core::audit::token::Token;
 use velum_core::time::Timestamp;
@@ -42,8 +43,23 @@ pub fn outcome(session: u128, statement: u64) -> Record {
         bytes: 120,
         masked: vec![("ssn".to_owned(), 1), ("name".to_owned(), 1)],
         duration_us: 350,
+        masking: Some(Box::new(masking())),
     };
     record(session, statement, body)
+}
+
+/// One cell of each of two columns.
+fn masking() -> Masking {
+    let cells = |column: &str, kind: &str| MaskedCells {
+        column: format!("public.patients.{column}"),
+        kind: kind.to_owned(),
+        masker: kind.to_owned(),
+        cells: 1,
+    };
+    Masking {
+        cells: vec![cells("ssn", "ssn"), cells("last_name", "name")],
+        ..Masking::default()
+    }
 }
 
 /// What a client appends at its `turn`th statement, from 1 on: the end of the last one and the

@@ -445,11 +445,10 @@ fn a_store_that_is_away(bed: &Bed) {
         "{ready}"
     );
     house.store.resume().expect("it starts");
-    let revoked = eventually(|| {
+    eventually(|| {
         let answer = velum(&house.sides[0].api, &house.ann, &revoke);
         answer.status.success().then_some(())
     });
-    let () = revoked;
     let ended = session
         .until_closed(PATIENCE)
         .expect("its session ends at the other");

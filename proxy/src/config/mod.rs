@@ -8,9 +8,9 @@
 //!   policy covers each.
 //! * `reader`: reads a table key by key and goes on after a mistake.
 //! * `gateway`, `store`, `api`, `sealing`, `notify`, `receipts`, `recordings`, `originals`,
-//!   `retention`, `ship`, `archive`, `witness`, `issuer`, `identity`, `resource`, `policy`: one section each; `oidc`: the
-//!   keys of an identity that proves itself by tokens; `login`, `saml`: people; `strategy`: what a
-//!   policy's rules do.
+//!   `retention`, `ship`, `archive`, `witness`, `issuer`, `identity`, `resource`, `policy`: one
+//!   section each; `oidc`: the keys of an identity that proves itself by tokens; `login`, `saml`:
+//!   people; `strategy`: what a policy's rules do.
 //! * `cross`: what no section can check alone; `against`: what a database would have to have.
 //! * [`secret`] and [`tls`]: credentials and certificates that the file refers to; `credential`:
 //!   those that may change while the gateway runs; `command`: what a program prints.

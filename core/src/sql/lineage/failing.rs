@@ -486,7 +486,7 @@ fn is_step(node: &Node) -> bool {
             let target = target.and_then(|it| tree::names(&it.names).next_back());
             let span = inner(cast.arg.as_deref()).and_then(tree::literal);
             // A span: no number in it has more than four digits.
-            target == Some("interval") && span.is_some_and(|it| is_short_span(it))
+            target == Some("interval") && span.is_some_and(is_short_span)
         }
         _ => false,
     }

@@ -326,51 +326,6 @@ impl BindStream {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Elements of the parameters of a Bind that comes in parts of this size.
-    fn elements(formats: &[i16], values: &[&[u8]], part_bytes: usize) -> Vec<(u16, u32)> {
-        let mut body = b"\0s\0".to_vec();
-        body.extend((formats.len() as u16).to_be_bytes());
-        formats.iter().for_each(|it| body.extend(it.to_be_bytes()));
-        body.extend((values.len() as u16).to_be_bytes());
-        for value in values {
-            body.extend((value.len() as u32).to_be_bytes());
-            body.extend(*value);
-        }
-        body.extend([0, 0]);
-        let mut bind = BindStream::new(body.len());
-        for part in body.chunks(part_bytes) {
-            bind.feed(part, &TokenKey::new(&[1; 32])).unwrap();
-        }
-        let found = bind.elements.iter();
-        found.map(|it| (it.parameter, it.count)).collect()
-    }
-
-    #[test]
-    fn elements_of_arrays_are_counted_in_both_forms_however_they_come() {
-        let array = |dimensions: u32, first: u32| {
-            let mut array = Vec::new();
-            for number in [dimensions, 0, 25, first, 1] {
-                array.extend(number.to_be_bytes());
-            }
-            array.extend([0, 0, 0, 1, b'a'].repeat(8));
-            array
-        };
-        let (one, two, liar) = (array(1, 8), array(2, 4), array(1, u32::MAX));
-        for part_bytes in [1, 3, 7, 64, 1_000] {
-            let text = elements(&[], &[b"1", b"{a,b,c}", b"{}"], part_bytes);
-            assert_eq!(text, [(2, 3)]);
-            let mixed = elements(&[0, 1, 1], &[b"{1,2}", &one, b"abcd"], part_bytes);
-            assert_eq!(mixed, [(1, 2), (2, 8)]);
-            let binary = elements(&[1], &[&two, &liar, b"", &one[..12]], part_bytes);
-            assert_eq!(binary, [(1, 15), (2, 60)]);
-        }
-    }
-}
-
 impl<I: Inspect> Session<I> {
     pub(super) fn begin_bind(
         &mut self,
@@ -449,5 +404,50 @@ impl<I: Inspect> Session<I> {
             self.ask_about(&portal, &name, window);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Elements of the parameters of a Bind that comes in parts of this size.
+    fn elements(formats: &[i16], values: &[&[u8]], part_bytes: usize) -> Vec<(u16, u32)> {
+        let mut body = b"\0s\0".to_vec();
+        body.extend((formats.len() as u16).to_be_bytes());
+        formats.iter().for_each(|it| body.extend(it.to_be_bytes()));
+        body.extend((values.len() as u16).to_be_bytes());
+        for value in values {
+            body.extend((value.len() as u32).to_be_bytes());
+            body.extend(*value);
+        }
+        body.extend([0, 0]);
+        let mut bind = BindStream::new(body.len());
+        for part in body.chunks(part_bytes) {
+            bind.feed(part, &TokenKey::new(&[1; 32])).unwrap();
+        }
+        let found = bind.elements.iter();
+        found.map(|it| (it.parameter, it.count)).collect()
+    }
+
+    #[test]
+    fn elements_of_arrays_are_counted_in_both_forms_however_they_come() {
+        let array = |dimensions: u32, first: u32| {
+            let mut array = Vec::new();
+            for number in [dimensions, 0, 25, first, 1] {
+                array.extend(number.to_be_bytes());
+            }
+            array.extend([0, 0, 0, 1, b'a'].repeat(8));
+            array
+        };
+        let (one, two, liar) = (array(1, 8), array(2, 4), array(1, u32::MAX));
+        for part_bytes in [1, 3, 7, 64, 1_000] {
+            let text = elements(&[], &[b"1", b"{a,b,c}", b"{}"], part_bytes);
+            assert_eq!(text, [(2, 3)]);
+            let mixed = elements(&[0, 1, 1], &[b"{1,2}", &one, b"abcd"], part_bytes);
+            assert_eq!(mixed, [(1, 2), (2, 8)]);
+            let binary = elements(&[1], &[&two, &liar, b"", &one[..12]], part_bytes);
+            assert_eq!(binary, [(1, 15), (2, 60)]);
+        }
     }
 }
