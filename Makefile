@@ -11,6 +11,8 @@
 #   make generative   random statements over canaries, GENERATED of them (default 50000)
 #   make soak         a mixed load for SOAK_SECONDS (default 600), memory and descriptors watched
 #   make crash        kill -9 of the gateway under load, KILLS of them (default 1000)
+#   make waiting      WAITING connections (default 8000) that wait for a decision, beside DECISIONS
+#                     (default 1000) a minute
 #   make lint         format, clippy, cargo-deny
 #   make doc          the API documentation, warnings are errors
 
@@ -20,15 +22,17 @@ CARGO ?= cargo
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
 KILLS ?= 1000
+WAITING ?= 8000
+DECISIONS ?= 1000
 GENERATED ?= 50000
 export CARGO_TERM_COLOR ?= auto
 # Where rustup puts cargo, for a shell that has not heard of it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test conformance leak-suite bench fuzz generative soak crash lint doc
+.PHONY: help demo test conformance leak-suite bench fuzz generative soak crash waiting lint doc
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,15p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '3,17p'
 
 demo:
 	.ci/tools compiler
@@ -71,6 +75,11 @@ soak:
 crash:
 	.ci/tools compiler
 	VELUM_KILLS=$(KILLS) $(CARGO) test --locked -p velum-proxy --test crash -- --nocapture
+
+waiting:
+	.ci/tools compiler
+	VELUM_WAITING=$(WAITING) VELUM_DECISIONS=$(DECISIONS) \
+		$(CARGO) test --locked -p velum-proxy --test waiting -- --nocapture
 
 lint:
 	.ci/tools compiler

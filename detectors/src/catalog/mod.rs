@@ -303,8 +303,10 @@ impl Near {
         let route = || matches!(self.before, b' ' | b'#' | b'.') && ends_route(self.far_before);
         match self.after {
             b' ' => true,
-            b'-' => self.far_after.is_ascii_digit() || self.far_after.is_ascii_uppercase(),
-            letter if letter.is_ascii_alphabetic() => self.far_after == b' ',
+            b'-' if self.far_after.is_ascii_digit() => true,
+            b'-' if self.far_after.is_ascii_uppercase() => true,
+            letter if letter.is_ascii_alphabetic() && self.far_after == b' ' => true,
+            // Whatever is glued to a route's number.
             _ => route(),
         }
     }

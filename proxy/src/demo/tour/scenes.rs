@@ -169,8 +169,7 @@ pub(super) const SCENES: &[Scene] = &[
         about: "PostgreSQL repeats the value that it complains about. The SQLSTATE stays.",
         identity: Identity::EtlBot,
         play: Play::Simple(&[
-            "insert into clinic.patients (id, mrn, ssn, ssn_num) \
-             select 900000001, 'none', ssn, ssn_num from clinic.patients where id = 1",
+            "update clinic.patients set id = null where id = 1",
             "select full_name::int8 from clinic.patients where id = 2",
         ]),
         clean: &["code", "code (2)"],
