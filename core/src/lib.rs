@@ -15,6 +15,7 @@
 //! * [`inspect`]: the trait that detection engines implement.
 //! * [`audit`]: the records that a session leaves behind.
 //! * [`recording`]: the format of what a client saw.
+//! * [`stack`]: forgets what a login has left on it.
 //! * [`grant`]: who may reach what, for how long, because whom decided so.
 #![forbid(unsafe_code)]
 
@@ -31,5 +32,6 @@ pub mod mask;
 pub mod policy;
 pub mod recording;
 pub mod sql;
+pub mod stack;
 pub mod time;
 pub mod wire;

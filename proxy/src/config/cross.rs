@@ -8,6 +8,7 @@ use super::problem::{closest, one_of};
 use super::reader::Section;
 use crate::audit::ship::Destination;
 use crate::audit::ship::bucket::Bucket;
+use crate::audit::witness::ask::Asked;
 
 /// All sections that refer to each other.
 pub(super) struct Sections<'s> {
@@ -64,6 +65,16 @@ pub(super) fn check(root: &Section<'_>, sections: &Sections<'_>) {
         deciders(root, identity);
         recorders(root, identity);
     }
+}
+
+/// A receiver's name names its deliveries, a witness' its file.
+pub(super) fn unique_names(
+    root: &Section<'_>,
+    receivers: &[Placed<Notify>],
+    witnesses: &[Placed<Asked>],
+) {
+    unique(root, "notify", receivers, |it| it.name.clone());
+    unique(root, "witness", witnesses, |it| it.name.clone());
 }
 
 /// A destination's name names its cursor.

@@ -198,7 +198,6 @@ fn build<'t>(
     let originals = originals::originals(&root, recordings.as_ref());
     root.finish();
 
-    cross::unique_destinations(&root, &destinations, &buckets);
     let sections = cross::Sections {
         listeners: &listeners,
         issuers: &issuers,
@@ -206,11 +205,10 @@ fn build<'t>(
         resources: &resources,
         policies: &policies,
     };
-    cross::unique(&root, "witness", &witnesses, |it| it.name.clone());
     cross::check(&root, &sections);
-    login::check(&root, &issuers);
-    saml::check(&root, &saml);
-    cross::unique(&root, "notify", &notify, |it| it.name.clone());
+    cross::unique_destinations(&root, &destinations, &buckets);
+    cross::unique_names(&root, &notify, &witnesses);
+    people(&root, &issuers, &saml);
     Some(Config {
         path: path.to_owned(),
         sha256: Sha256::digest(text.as_bytes()).into(),
@@ -238,6 +236,12 @@ fn build<'t>(
         originals,
         notify: values(notify),
     })
+}
+
+/// What keeps people from logging in.
+fn people(root: &Section<'_>, issuers: &[Placed<model::Issuer>], saml: &[Placed<model::Saml>]) {
+    login::check(root, issuers);
+    saml::check(root, saml);
 }
 
 /// The tables of `[[key]]`; one with mistakes comes out as `None`, so that it still counts.

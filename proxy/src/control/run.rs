@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use velum_core::audit::record::{Body, Record, SessionId};
 use velum_core::error::{Refusal, SqlState};
+use zeroize::Zeroizing;
 
 use super::loader::Loader;
 use super::rooms::{end_recordings, load_first, open_rooms, start_plane};
@@ -22,7 +23,7 @@ use crate::audit::medium::{Medium, PlainDisk, RingDisk};
 use crate::audit::publisher::Publisher;
 use crate::audit::recover::{Recovered, STARTED, STOPPED};
 use crate::audit::ship::{Destination, Shipping};
-use crate::audit::witness::ask::Asking;
+use crate::audit::witness::ask::{Asked, Asking};
 use crate::audit::writer::{Command, Writer};
 use crate::config::model::{self, Audit};
 use crate::config::{Config, Secret};
@@ -409,27 +410,10 @@ impl Control {
 
 /// What differs that a running gateway cannot change.
 fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
-    let addresses = |config: &Config| -> Vec<SocketAddr> {
-        config
-            .listeners
-            .iter()
-            .map(|listener| listener.address)
-            .collect()
-    };
-    let exposed = |key: &Option<Secret>| key.as_ref().map(Secret::expose_owned);
-    let keys = |config: &Config| {
-        let Audit {
-            key,
-            signing_key,
-            previous_signing_key,
-            ..
-        } = &config.audit;
-        [key, signing_key, previous_signing_key].map(exposed)
-    };
     let checks = [
         (
             "the listeners' number, order and addresses",
-            addresses(old) != addresses(new),
+            addresses(old).ne(addresses(new)),
         ),
         ("gateway.driver", old.gateway.driver != new.gateway.driver),
         (
@@ -458,10 +442,17 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
             old.audit.segment_bytes != new.audit.segment_bytes,
         ),
         ("[[archive]]", old.archive != new.archive),
+        (
+            "[[witness]]",
+            !same_witnesses(&old.witnesses, &new.witnesses),
+        ),
         ("[[ship]]", !same_destinations(&old.ship, &new.ship)),
         ("[retention]", old.retention != new.retention),
         ("audit.origin", old.audit.origin != new.audit.origin),
-        ("audit.key and the signing keys", keys(old) != keys(new)),
+        (
+            "audit.key and the signing keys",
+            audit_keys(old) != audit_keys(new),
+        ),
         ("[originals]", old.originals != new.originals),
         ("[receipts]", old.receipts != new.receipts),
         ("[recordings]", old.recordings != new.recordings),
@@ -478,6 +469,30 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
     checks
         .into_iter()
         .find_map(|(what, differs)| differs.then_some(what))
+}
+
+fn addresses(config: &Config) -> impl Iterator<Item = SocketAddr> {
+    config.listeners.iter().map(|listener| listener.address)
+}
+
+fn audit_keys(config: &Config) -> [Option<Zeroizing<Vec<u8>>>; 3] {
+    let Audit {
+        key,
+        signing_key,
+        previous_signing_key,
+        ..
+    } = &config.audit;
+    let exposed = |key: &Option<Secret>| key.as_ref().map(Secret::expose_owned);
+    [key, signing_key, previous_signing_key].map(exposed)
+}
+
+/// Certificates aside.
+fn same_witnesses(old: &[Asked], new: &[Asked]) -> bool {
+    let same = |(old, new): (&Asked, &Asked)| {
+        (&old.name, &old.place, &old.key) == (&new.name, &new.place, &new.key)
+            && (old.every, old.within) == (new.every, new.within)
+    };
+    old.len() == new.len() && old.iter().zip(new).all(same)
 }
 
 /// Certificates aside.

@@ -168,8 +168,8 @@ impl Denial {
                 place: Place::Computed,
                 ..
             } => {
-                "Show it as it is, compute nothing that can fail, or ask for `predicates = \"allow\"` \
-                 in its rule."
+                "Show it as it is, compute nothing that can fail, or ask for \
+                 `predicates = \"allow\"` in its rule."
             }
             Reason::Learnt { .. } => {
                 "Leave it out there, or ask for `predicates = \"allow\"` in its rule."

@@ -332,12 +332,14 @@ pub(super) const HARMLESS: &[(&str, u32)] = &[
     (
         "select upper(ssn), left(ssn, 3), substr(ssn, 2, 4), ssn || '-', md5(ssn), length(name), \
          split_part(ssn, '-', 2), regexp_replace(ssn, '[0-9]', 'x', 'g'), replace(ssn, '-', ''), \
-         format('%s (%s)', name, city), concat_ws(' ', name, ssn), lpad(ssn, 12, '0') from patients",
+         format('%s (%s)', name, city), concat_ws(' ', name, ssn), lpad(ssn, 12, '0') \
+         from patients",
         0,
     ),
     (
         "select born + 1, born - interval '18 years', age(born), extract(year from age(born)), \
-         extract(year from now())::int - extract(year from born)::int, (current_date - born) / 365, \
+         extract(year from now())::int - extract(year from born)::int, \
+         (current_date - born) / 365, \
          date_trunc('month', born), to_char(born, 'YYYY'), born::text, born::timestamp, \
          floor((current_date - born) / 365.25)::int from patients",
         0,

@@ -3,6 +3,8 @@
 use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
+use crate::stack;
+
 /// `"md5" + hex(md5(hex(md5(password + user)) + salt))`
 ///
 /// <https://www.postgresql.org/docs/current/protocol-flow.html>, AuthenticationMD5Password.
@@ -11,6 +13,8 @@ pub(super) fn response(user: &str, password: &[u8], salt: &[u8]) -> Zeroizing<St
         .chain_update(password)
         .chain_update(user.as_bytes()));
     let outer = hex(Md5::new().chain_update(inner.as_bytes()).chain_update(salt));
+    // The digest has had the password in a block of its own.
+    stack::wipe();
     Zeroizing::new(format!("md5{}", *outer))
 }
 

@@ -16,6 +16,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::stack;
+
 /// The mechanism without channel binding.
 pub(super) const PLAIN: &str = "SCRAM-SHA-256";
 /// The mechanism with channel binding.
@@ -99,10 +101,13 @@ pub(super) fn derive(password: &[u8], salt: &[u8], iterations: u32) -> DerivedKe
     let password = prepare(password);
     let mut salted = Zeroizing::new([0u8; 32]);
     pbkdf2::pbkdf2_hmac::<Sha256>(&password, salt, iterations.max(1), &mut *salted);
-    DerivedKeys {
+    let derived = DerivedKeys {
         client_key: Zeroizing::new(hmac(&salted, &[b"Client Key"])),
         server_key: Zeroizing::new(hmac(&salted, &[b"Server Key"])),
-    }
+    };
+    // HMAC has had the password in a block of its own.
+    stack::wipe();
+    derived
 }
 
 /// SASLprep, RFC 4013. What is not UTF-8 or holds prohibited characters is used as it stands,
