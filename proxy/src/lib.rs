@@ -36,6 +36,7 @@ mod mcp;
 pub mod notify;
 pub mod observe;
 pub mod originals;
+mod places;
 pub mod planes;
 pub mod receipt;
 pub mod recording;

@@ -1,6 +1,6 @@
-//! Thousands of connections that wait for a decision, and hundreds of decisions a minute beside them:
-//! every connection hears what was decided, every decision counts once, and what the API and the
-//! sessions of others take meanwhile is printed.
+//! Thousands of connections that wait for a decision, and hundreds of decisions a minute beside
+//! them: every connection hears what was decided, every decision counts once, and what the API and
+//! the sessions of others take meanwhile is printed.
 //!
 //! `make waiting` has 8,000 connections and 1,000 decisions, `make test` a few of either.
 
@@ -109,8 +109,9 @@ impl House {
         let port = free_port();
         let identity = |name: &str| {
             format!(
-                "[[identity]]\nname = \"{name}\"\nauth = \"trust\"\naccess.{} = {{ policy = \
-                 \"masked\", grant = \"required\", on_missing = \"wait\", wait_ms = 3_600_000 }}\n\n",
+                "[[identity]]\nname = \"{name}\"\nauth = \"trust\"\naccess.{} = \
+                 {{ policy = \"masked\", grant = \"required\", on_missing = \"wait\", \
+                 wait_ms = 3_600_000 }}\n\n",
                 clinic::DATABASE
             )
         };

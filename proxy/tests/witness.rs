@@ -66,6 +66,20 @@ impl Listening {
     }
 }
 
+/// Who opens many connections and says nothing keeps nobody from being cosigned.
+#[test]
+fn a_silent_crowd_is_sent_away() {
+    let (house, key) = lived_in();
+    witness_key(&house, "w", "witness.example/w1");
+    let witness = Listening::start(&house, &["--state", "w", "--log", key.as_str(), "--first"]);
+    let connect = |_| TcpStream::connect(&witness.address).expect("a witness");
+    let crowd: Vec<TcpStream> = (0..200).map(connect).collect();
+    let began = Instant::now();
+    assert_eq!(witness.post(&prove(&house, "0")).0, 200);
+    assert!(began.elapsed() < PATIENCE / 2, "each is waited for as long");
+    drop(crowd);
+}
+
 fn until(mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {

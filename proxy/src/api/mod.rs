@@ -7,7 +7,7 @@
 //! It runs on the control thread's runtime. Errors are problem details (RFC 9457), versions are
 //! ETags (RFC 9110), a POST with an `Idempotency-Key` happens once.
 //!
-//! * `server`: connections, TLS, time limits; `places`: who makes room for a newcomer.
+//! * `server`: connections, TLS, time limits.
 //! * [`auth`]: who calls: the one door.
 //! * `people`: log-ins of people, and the cookies that stand for them.
 //! * [`principal`]: what a caller may do. [`secret`], [`machine_key`]: keys as they are shown
@@ -32,7 +32,6 @@ mod metrics;
 mod notifications;
 mod openapi;
 mod people;
-mod places;
 pub mod principal;
 pub mod problem;
 mod rate;

@@ -19,10 +19,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::places::{Place, Places};
 use super::{Api, router};
 use crate::config::model;
 use crate::observe::{self, Field};
+use crate::places::{Place, Places};
 
 /// From the connection to the end of its TLS handshake, and from there to each request's head.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -197,7 +197,6 @@ fn build<'t>(
     let recordings = recordings::recordings(root.section("recordings").as_ref());
     let originals = originals::originals(&root, recordings.as_ref());
     root.finish();
-
     let sections = cross::Sections {
         listeners: &listeners,
         issuers: &issuers,

@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::House;
-use crate::api::places::Places;
 use crate::api::{Api, server};
+use crate::places::Places;
 
 /// Less than a silent connection is waited for.
 const SOON: Duration = Duration::from_secs(5);

@@ -20,7 +20,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use velum_core::audit::tree::VerifierKey;
 use velum_core::audit::tree::proof_text::ConsistencyProof;
@@ -30,6 +29,7 @@ use velum_core::limits::NOTE_BYTES;
 use super::{Witness, WitnessError};
 use crate::audit::store;
 use crate::observe::{self, Field};
+use crate::places::{Place, Places};
 
 /// The path below the witness' address.
 pub const PATH: &str = "/add-checkpoint";
@@ -58,17 +58,20 @@ pub async fn serve(listener: TcpListener, witness: Witness, logs: Vec<VerifierKe
         .route(PATH, post(add))
         .layer(DefaultBodyLimit::max(NOTE_BYTES))
         .with_state(watch);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Places::new(CONNECTIONS);
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return pending().await;
-        };
         match listener.accept().await {
             Ok((stream, _)) => {
+                let Some(place) = places.take().await else {
+                    return pending().await;
+                };
                 let router = router.clone();
                 tokio::spawn(async move {
-                    let _slot = slot;
-                    let _late = tokio::time::timeout(PATIENCE, connection(stream, router)).await;
+                    let served = connection(stream, router, &place);
+                    tokio::select! {
+                        () = place.is_wanted() => {}
+                        _late = tokio::time::timeout(PATIENCE, served) => {}
+                    }
                 });
             }
             Err(error) => {
@@ -79,10 +82,12 @@ pub async fn serve(listener: TcpListener, witness: Witness, logs: Vec<VerifierKe
     }
 }
 
-async fn connection(stream: TcpStream, router: Router) {
+async fn connection(stream: TcpStream, router: Router, place: &Arc<Place>) {
     let service = service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
+        let busy = place.busy();
         async move {
+            let _until_the_answer = busy;
             let answer: Result<Response, Infallible> = router.oneshot(request.map(Body::new)).await;
             answer
         }

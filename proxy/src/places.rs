@@ -1,4 +1,4 @@
-//! Places of the API's connections: so many, and whoever rests the longest makes room for a
+//! Places of a small server's connections: so many, and whoever rests the longest makes room for a
 //! newcomer.
 //!
 //! A connection rests while no request of it is being answered: before its first, between two, and
@@ -10,14 +10,14 @@ use std::time::Instant;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// All places.
-pub(super) struct Places {
+pub(crate) struct Places {
     free: Arc<Semaphore>,
     most: usize,
     taken: Mutex<Vec<Weak<Place>>>,
 }
 
 /// A connection's place; free again when it is dropped.
-pub(super) struct Place {
+pub(crate) struct Place {
     state: Mutex<State>,
     leave: Notify,
     _slot: OwnedSemaphorePermit,
@@ -32,11 +32,11 @@ struct State {
 }
 
 /// A request that is being answered.
-pub(super) struct Busy(Arc<Place>);
+pub(crate) struct Busy(Arc<Place>);
 
 impl Places {
     /// So many.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             free: Arc::new(Semaphore::new(most)),
             most,
@@ -46,7 +46,7 @@ impl Places {
 
     /// A place for a newcomer. If none is free, the connection that rests the longest is told to
     /// leave; if none rests, the newcomer waits.
-    pub(super) async fn take(&self) -> Option<Arc<Place>> {
+    pub(crate) async fn take(&self) -> Option<Arc<Place>> {
         let slot = match Arc::clone(&self.free).try_acquire_owned() {
             Ok(slot) => slot,
             Err(_) => {
@@ -90,12 +90,12 @@ impl Place {
     }
 
     /// Ends when the connection is to leave.
-    pub(super) async fn is_wanted(&self) {
+    pub(crate) async fn is_wanted(&self) {
         self.leave.notified().await;
     }
 
     /// A request begins.
-    pub(super) fn busy(self: &Arc<Self>) -> Busy {
+    pub(crate) fn busy(self: &Arc<Self>) -> Busy {
         lock(&self.state).busy += 1;
         Busy(Arc::clone(self))
     }
