@@ -56,7 +56,7 @@ impl Desk {
             session: question.session,
             wanted_ms: u64::try_from(question.rule.wanted.as_millis()).unwrap_or(u64::MAX),
         };
-        let mut news = self.news();
+        let mut news = self.heard.of(&wanted.identity);
         match self.admit(question, &wanted).await {
             Ok(Some(admission)) => return Some(Ok(admission)),
             Ok(None) => {}

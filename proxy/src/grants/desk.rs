@@ -12,6 +12,7 @@ use velum_core::time::Timestamp;
 use velum_core::wire::postgres::handshake::ScramVerifier;
 use velum_detectors::Detectors;
 
+use super::heard::Heard;
 use super::moves::{self, Failure};
 use super::together::Outstanding;
 use crate::audit::writer::Command;
@@ -68,6 +69,8 @@ pub struct Desk {
     due: ArcSwap<Option<Timestamp>>,
     /// The number of the last event.
     pub(super) news: watch::Sender<u64>,
+    /// The same of each identity that somebody waits for.
+    pub(super) heard: Heard,
     pub(super) outstanding: Arc<Outstanding>,
     /// The number of the last thing that an administrator did in the store itself.
     administered: watch::Sender<u64>,
@@ -95,6 +98,7 @@ impl Desk {
             keys_published: Mutex::new(()),
             due: ArcSwap::default(),
             news: watch::Sender::new(0),
+            heard: Heard::default(),
             outstanding: Arc::default(),
             administered: watch::Sender::new(0),
             deliveries: Notify::new(),
@@ -292,6 +296,7 @@ impl Desk {
         let sequences: Vec<u64> = events.iter().map(|it| it.sequence).collect();
         self.mark(&sequences).await?;
         if self.publish_after(&events).await? {
+            self.heard.tell(&events);
             self.news.send_modify(|news| *news = last.max(*news));
         }
         Ok(())

@@ -11,12 +11,13 @@
 //!
 //! * [`moves`]: one move in one transaction.
 //! * [`desk`]: the way there from everywhere, and what follows a move.
-//! * `answers`: clients that need a grant.
+//! * `answers`: clients that need a grant; `heard`: what they wait to hear of.
 //! * `narrow`: a policy as narrow as a grant.
 //! * `together`: several gateways on one store.
 
 mod answers;
 pub mod desk;
+mod heard;
 pub mod moves;
 mod narrow;
 #[cfg(test)]

@@ -176,6 +176,7 @@ impl Desk {
             return Ok(false);
         }
         self.publish().await?;
+        self.heard.tell_all(last);
         self.news.send_modify(|news| *news = last.max(*news));
         Ok(true)
     }
